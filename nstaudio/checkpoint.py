@@ -1,0 +1,124 @@
+"""Orbax save and restore of the state that is optimised."""
+
+import hashlib
+import logging
+import time
+import zlib
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+
+from nstaudio.descent import TransferState
+
+log = logging.getLogger(__name__)
+
+
+def _checksum(state: TransferState) -> int:
+    """CRC-32 over every array: a damaged file can still decode to numbers."""
+    crc = 0
+    for leaf in jax.tree.leaves(state):
+        crc = zlib.crc32(np.ascontiguousarray(leaf).tobytes(), crc)
+    return crc
+
+
+class Checkpoints:
+    """The checkpoints of one run, saved in the background, newest first to be restored.
+
+    A context manager: leaving it waits for the save under way, which would else be lost.
+
+    Args:
+        folder: holds one folder for each step that was saved.
+        keep: how many to keep.
+        interval_s: `save_if_due` saves when this many seconds have passed since the last save.
+        inputs: fingerprint of what the state belongs to, saved with it.
+    """
+
+    def __init__(self, folder: Path, *, keep: int, interval_s: float, inputs: str) -> None:
+        self.folder = folder.absolute()  # Orbax refuses relative paths
+        self.keep, self.interval_s, self.inputs = keep, interval_s, inputs
+        self._manager = self._open()
+        self._last_save = time.monotonic()
+        self._last_step: int | None = None
+
+    def _open(self) -> ocp.CheckpointManager:
+        options = ocp.CheckpointManagerOptions(max_to_keep=self.keep, create=True)
+        return ocp.CheckpointManager(self.folder, options=options)
+
+    def __enter__(self) -> "Checkpoints":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._manager.close()
+
+    def save(self, state: TransferState) -> None:
+        """Save `state` unless its step was the last one saved."""
+        step = int(state.step)
+        if step == self._last_step:
+            return
+        meta = {"checksum": _checksum(state), "inputs": self.inputs}
+        args = ocp.args.Composite(state=ocp.args.StandardSave(state), meta=ocp.args.JsonSave(meta))
+        self._manager.save(step, args=args)
+        self._last_save, self._last_step = time.monotonic(), step
+
+    def save_if_due(self, state: TransferState) -> None:
+        """Save `state` when the interval has passed.
+
+        The interval is time, not steps: saving after every few milliseconds' worth of steps
+        would cost several times the steps themselves.
+        """
+        if time.monotonic() - self._last_save >= self.interval_s:
+            self.save(state)
+
+    def restore(self, like: TransferState) -> tuple[TransferState, str] | None:
+        """The newest checkpoint that can be read and the fingerprint of its inputs.
+
+        One that cannot be read is moved aside with a warning and the one before is taken.
+        `None` when there is none.
+        """
+        steps = sorted(self._manager.all_steps(), reverse=True)
+        for step in steps:
+            try:
+                args = ocp.args.Composite(
+                    state=ocp.args.StandardRestore(like), meta=ocp.args.JsonRestore()
+                )
+                restored = self._manager.restore(step, args=args)
+                state, meta = TransferState(*restored["state"]), restored["meta"]
+                if _checksum(state) != meta["checksum"] or int(state.step) != step:
+                    raise ValueError("its checksum does not match")
+            except Exception as error:  # Orbax and TensorStore raise bare Exceptions here
+                reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+                log.warning("checkpoint of step %d cannot be read (%s)", step, reason)
+                self._move_aside(step)
+                continue
+            self._last_step = step
+            return state, meta["inputs"]
+        return None
+
+    def _move_aside(self, step: int) -> None:
+        self._manager.close()
+        damaged = self.folder.with_name("damaged_checkpoints")
+        damaged.mkdir(exist_ok=True)
+        source, n = self.folder / str(step), 0
+        while (target := damaged / (f"{step}_{n}" if n else str(step))).exists():
+            n += 1
+        if source.exists():
+            source.rename(target)
+            log.warning("it was moved to %s", target)
+        self._manager = self._open()
+
+
+def fingerprint(*arrays: Any) -> str:
+    """A short hash of arrays, to tell whether a run's inputs are still the same."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,213 @@
+"""Hydra's DictConfig to typed objects. With scripts/ the only place that knows Hydra."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import hydra.utils
+import yaml
+from hydra.errors import InstantiationException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from nstaudio.audio import CLIPS_DIR
+from nstaudio.errors import InputError, choice, integer, number, one_line
+from nstaudio.optimizers import from_optax
+from nstaudio.pipeline import Settings
+from nstaudio.records import write_whole
+
+_GROUPS = ("spectrogram", "encoder", "style_loss", "optimizer", "init", "inversion")
+_NUMBERS = ("alpha", "beta", "content_weights", "style_weights", "n_steps", "seed")
+_RUN = ("content", "style", "reference_loss", "log_every", "checkpoint", "resume")
+
+CHANGEABLE = ("n_steps", "log_every", "checkpoint.interval_s", "checkpoint.keep")
+"""What may differ when a run is resumed."""
+
+
+@dataclass(frozen=True)
+class ClipSettings:
+    """Which part of which file to read; see `audio.load`."""
+
+    path: str
+    start_s: float = 0.0
+    duration_s: float | None = None
+
+
+@dataclass(frozen=True)
+class CheckpointSettings:
+    """Seconds between checkpoints, and how many to keep."""
+
+    interval_s: float = 10.0
+    keep: int = 3
+
+    def __post_init__(self) -> None:
+        number("checkpoint.interval_s", self.interval_s, at_least=0)
+        integer("checkpoint.keep", self.keep, at_least=1)
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """A whole run: the transfer's settings and what surrounds them."""
+
+    transfer: Settings
+    content: ClipSettings
+    style: ClipSettings
+    checkpoint: CheckpointSettings = CheckpointSettings()
+    log_every: int = 10
+    reference_loss: float | None = None
+
+    def __post_init__(self) -> None:
+        integer("log_every", self.log_every, at_least=1)
+        if self.reference_loss is not None:
+            number("reference_loss", self.reference_loss, at_least=0)
+
+
+def short_name(text: object, *, longest: int = 60) -> str:
+    """`text` as part of a file name: word characters, dots, dashes, `=`, `,`; not too long."""
+    name = re.sub(r"[^\w.=,+-]+", "-", str(text)).strip("-.")[:longest]
+    return name or "unnamed"
+
+
+def register_resolvers() -> None:
+    """Make the `${...:...}` functions of configs/ known; before Hydra composes."""
+
+    def is_run(folder: object) -> bool:
+        return folder is not None and (Path(str(folder)) / "config.yaml").is_file()
+
+    for name, resolver in {
+        "clip": lambda name: str(CLIPS_DIR / name),
+        "clip_name": lambda path: short_name(Path(str(path)).stem),
+        "short": short_name,
+        # A resumed run goes on in its own folder; `.hydra` there keeps the record of its start.
+        "run_dir": lambda resume, default: str(resume) if is_run(resume) else default,
+        "record_dir": lambda resume: (
+            f".hydra/resumed_{datetime.now():%Y-%m-%d_%H-%M-%S}" if is_run(resume) else ".hydra"
+        ),
+    }.items():
+        OmegaConf.register_new_resolver(name, resolver, replace=True)
+
+
+def build(cfg: DictConfig) -> RunSettings:
+    """Typed, validated settings from a composed config.
+
+    Raises:
+        InputError: a key nobody knows, a value of the wrong type or outside its limits.
+    """
+    for key in cfg:
+        choice("option", key, (*_GROUPS, *_NUMBERS, *_RUN))
+    try:
+        values = OmegaConf.to_container(cfg, resolve=True)
+    except OmegaConfBaseException as error:
+        raise InputError(one_line(str(error).splitlines()[0])) from error
+    assert isinstance(values, dict)
+    parts = {name: _instantiate(name, cfg[name]) for name in _GROUPS}
+    for name in ("content_weights", "style_weights"):
+        if not isinstance(values[name], dict):
+            raise InputError(f"{name} must be layer: weight pairs, not {one_line(values[name])}")
+        values[name] = {k: weight for k, weight in values[name].items() if weight is not None}
+    return RunSettings(
+        transfer=Settings(
+            spec=parts["spectrogram"],
+            encoder=parts["encoder"],
+            style_loss=parts["style_loss"],
+            optimizer=from_optax(parts["optimizer"]),
+            init=parts["init"],
+            inversion=parts["inversion"],
+            **{name: values[name] for name in _NUMBERS},
+        ),
+        content=_fields(ClipSettings, "content", values["content"]),
+        style=_fields(ClipSettings, "style", values["style"]),
+        checkpoint=_fields(CheckpointSettings, "checkpoint", values["checkpoint"]),
+        log_every=values["log_every"],
+        reference_loss=values["reference_loss"],
+    )
+
+
+def _fields(kind: type, name: str, values: Any) -> Any:
+    if not isinstance(values, dict):
+        hint = f"; for your own file write {name}.path=FILE" if kind is ClipSettings else ""
+        raise InputError(f"{name}={one_line(values)} is not a group of settings{hint}")
+    for key in values:
+        choice("option", f"{name}.{key}", [f"{name}.{k}" for k in kind.__dataclass_fields__])
+    if kind is ClipSettings and not isinstance(values.get("path"), str):
+        raise InputError(f"{name}.path must name an audio file, not {one_line(values.get('path'))}")
+    return kind(**values)
+
+
+def _instantiate(name: str, node: Any) -> Any:
+    if not isinstance(node, DictConfig) or "_target_" not in node:
+        raise InputError(f"{name}={one_line(node)} is not one of the choices in configs/{name}/")
+    try:
+        return hydra.utils.instantiate(node, _convert_="all")
+    except InstantiationException as error:
+        cause = error.__cause__
+        if isinstance(cause, InputError):
+            raise cause from error
+        raise InputError(f"{name}: {one_line(cause or error)}") from error
+
+
+def resumed(cfg: DictConfig, saved: DictConfig, overrides: list[str]) -> DictConfig:
+    """The saved config of a run with what this call changes, e.g. more steps.
+
+    Args:
+        cfg: the config of this call.
+        saved: the config the run was started with.
+        overrides: this call's command line, Hydra's form.
+
+    Raises:
+        InputError: this call asks for another value of a setting that cannot change midway.
+    """
+    merged = saved.copy()
+    keys = [override.lstrip("+~").split("=")[0].split("@")[0] for override in overrides]
+    asked = [key for key in keys if key not in ("resume", "experiment")]
+    if "experiment" in keys:
+        asked += [key for key in (*_GROUPS, *_NUMBERS) if key not in CHANGEABLE]
+        OmegaConf.update(merged, "n_steps", cfg.n_steps)
+    for key in asked:
+        new, old = OmegaConf.select(cfg, key), OmegaConf.select(saved, key)
+        if key.endswith(".path") and isinstance(new, str):
+            new = str(Path(new).expanduser().absolute())
+        if key in CHANGEABLE:
+            OmegaConf.update(merged, key, new)
+        elif new != old:
+            raise InputError(
+                f"{one_line(key)}={one_line(new)} differs from the {one_line(old)} of the run in "
+                f"{one_line(cfg.resume)}; when resuming only {', '.join(CHANGEABLE)} can change"
+            )
+    return merged
+
+
+def load(file: Path) -> DictConfig:
+    """Read the config that `save` wrote.
+
+    Raises:
+        InputError: it is not one.
+    """
+    try:
+        cfg = OmegaConf.load(file)
+    except (OmegaConfBaseException, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{one_line(file)} cannot be read: {one_line(error)}") from error
+    if not isinstance(cfg, DictConfig) or not set(_GROUPS) <= set(cfg):
+        raise InputError(f"{one_line(file)} is not the config of a run")
+    return cfg
+
+
+def save(cfg: DictConfig, file: Path, *, replace: bool = False) -> None:
+    """Write the config from which a run can be resumed from any working folder.
+
+    Raises:
+        FileExistsError: there is one already and `replace` is false: another run owns the folder.
+    """
+    cfg = cfg.copy()
+    for role in ("content", "style"):
+        path = OmegaConf.to_container(cfg[role], resolve=False)["path"]  # type: ignore[index]
+        if not path.startswith("${"):  # the demo clips move with the package
+            cfg[role].path = str(Path(path).expanduser().absolute())
+    text = OmegaConf.to_yaml(cfg, resolve=False)
+    if replace:
+        write_whole(file, text)
+    else:
+        with file.open("x", encoding="utf-8") as stream:
+            stream.write(text)

@@ -1,0 +1,148 @@
+"""The state that is optimised, its update, and the loop as an iterator."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int
+
+from nstaudio import losses
+from nstaudio.encoders import Encoder
+from nstaudio.losses import Losses, StyleLoss, Targets, Weights
+from nstaudio.spectrogram import MelSpec, unit
+
+LogMel = Float[Array, "frames mels"]
+
+
+class TransferState(NamedTuple):
+    """All that changes while optimising: what a checkpoint holds."""
+
+    variable: LogMel
+    """The generated log-mel spectrogram, dB."""
+    opt_state: Any
+    step: Int[Array, ""]
+    """Updates made so far."""
+
+
+class Problem(NamedTuple):
+    """All that the loss depends on besides the state. Traced: changing it compiles nothing."""
+
+    variables: Any
+    """The encoder's weights."""
+    targets: Targets
+    weights: Weights
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The form of the loss. Static: one compiled program for each value."""
+
+    spec: MelSpec
+    encoder: Encoder
+    style_loss: StyleLoss
+
+    def activations(self, variables: Any, level_db: LogMel) -> losses.Activations:
+        """The encoder's activations for a spectrogram in dB."""
+        return self.encoder.apply(variables, unit(level_db, self.spec))
+
+    def __call__(self, level_db: LogMel, problem: Problem) -> Losses:
+        """The losses of a spectrogram in dB."""
+        activations = self.activations(problem.variables, level_db)
+        return losses.evaluate(activations, problem.targets, problem.weights, self.style_loss)
+
+
+@partial(jax.jit, static_argnames=("objective",))
+def evaluate(level_db: LogMel, problem: Problem, *, objective: Objective) -> Losses:
+    """The losses of any spectrogram in dB, compiled."""
+    return objective(level_db, problem)
+
+
+@partial(jax.jit, static_argnames=("objective",))
+def make_problem(
+    key: jax.Array,
+    content_db: LogMel,
+    style_db: Float[Array, "style_frames mels"],
+    weights: Weights,
+    *,
+    objective: Objective,
+) -> Problem:
+    """Draw the encoder's weights and compute the targets of the two clips."""
+    variables = objective.encoder.init(key, unit(content_db, objective.spec))
+    targets = losses.make_targets(
+        objective.activations(variables, content_db),
+        objective.activations(variables, style_db),
+        objective.style_loss,
+    )
+    return Problem(variables, targets, weights)
+
+
+@partial(jax.jit, static_argnames=("objective", "transformation"))
+def advance(
+    state: TransferState,
+    problem: Problem,
+    n_steps: int | Int[Array, ""],
+    *,
+    objective: Objective,
+    transformation: optax.GradientTransformationExtraArgs,
+) -> tuple[TransferState, Losses]:
+    """Make `n_steps` updates in one compiled loop; returns the state reached and its losses.
+
+    `n_steps` is traced. So one program serves chunks of any length, and a run that was cut at
+    any step and resumed goes through the very same instructions, to the same bits.
+    """
+
+    def total(variable: LogMel) -> Float[Array, ""]:
+        return objective(variable, problem).total
+
+    def update(_: Any, state: TransferState) -> TransferState:
+        if optax.tree_utils.tree_get(state.opt_state, "value") is None:
+            value, grad = jax.value_and_grad(total)(state.variable)
+        else:  # a line search has just computed both at this very point
+            value, grad = optax.value_and_grad_from_state(total)(
+                state.variable, state=state.opt_state
+            )
+        updates, opt_state = transformation.update(
+            grad, state.opt_state, state.variable, value=value, grad=grad, value_fn=total
+        )
+        variable: Any = optax.apply_updates(state.variable, updates)
+        return TransferState(variable, opt_state, state.step + 1)
+
+    state = jax.lax.fori_loop(0, n_steps, update, state)
+    return state, objective(state.variable, problem)
+
+
+def run(
+    state: TransferState,
+    problem: Problem,
+    *,
+    objective: Objective,
+    transformation: optax.GradientTransformationExtraArgs,
+    n_steps: int,
+    chunk: int,
+) -> Iterator[tuple[TransferState, Losses]]:
+    """Update until `n_steps`, yielding at every multiple of `chunk` steps.
+
+    The first item is `state` as given with its losses, after compiling and before any update.
+    Between items the caller may log, save or stop; the computation is finished when it gets one.
+    """
+    step = int(state.step)
+    target = step
+    while True:
+        state, terms = jax.block_until_ready(
+            advance(
+                state,
+                problem,
+                jnp.int32(target - step),
+                objective=objective,
+                transformation=transformation,
+            )
+        )
+        yield state, terms
+        step = target
+        if step >= n_steps:
+            return
+        target = min(n_steps, (step // chunk + 1) * chunk)

@@ -1,0 +1,120 @@
+"""Spectrograms to named activations.
+
+An encoder is a Flax Linen module. Linen rather than NNX: a Linen module is a frozen dataclass, so
+it is hashable and can be a static argument of `jax.jit`, and `apply(variables, x)` is a pure
+function of explicit arrays. Every encoder is called on `frames mels` in units of 0 (silence) to
+1, returns `{layer name: frames channels}` in order of depth, and says how many frames it needs.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import flax.linen as nn
+from jaxtyping import Array, Float
+
+from nstaudio.errors import choice, integer
+
+ACTIVATIONS = ("relu", "elu", "gelu", "leaky_relu", "selu", "sigmoid", "silu", "softplus", "tanh")
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """What the rest of the code asks of an encoder; every Linen module has `init` and `apply`.
+
+    It must be hashable by value, since it is a static argument of compiled functions.
+    """
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """Names of the layers in order of depth."""
+        ...
+
+    @property
+    def receptive_field(self) -> int:
+        """Frames of the shortest usable input."""
+        ...
+
+    @property
+    def init(self) -> Any:
+        """`init(key, x)` draws the weights."""
+        ...
+
+    @property
+    def apply(self) -> Any:
+        """`apply(variables, x)` gives the activations by layer."""
+        ...
+
+
+class Conv1dEncoder(nn.Module):
+    """A stack of random 1-D convolutions along time, mel bands as input channels.
+
+    The source paper's network has two such layers. The weights are not trained: drawn once from
+    N(0, 2 / (kernel_size * channels)) (He et al. 2015), they describe textures well enough to
+    transfer them (Ulyanov & Lebedev 2016; Ustyuzhaninov et al. 2016). No bias, so silence has
+    no activation; no padding, so no activation sees an edge that is not in the sound.
+
+    Attributes:
+        features: channels of each layer; as many layers as numbers.
+        kernel_size: frames that a filter spans, one number for all layers or one a layer.
+        activation: name of a function in `flax.linen`, see `ACTIVATIONS`.
+
+    Raises:
+        InputError: a value outside its limits.
+    """
+
+    features: tuple[int, ...] = (256, 64)
+    kernel_size: int | tuple[int, ...] = 5
+    activation: str = "relu"
+
+    def __post_init__(self) -> None:
+        features = self.features if isinstance(self.features, Sequence) else (self.features,)
+        integer("length of encoder.features", len(features), at_least=1)
+        for width in features:
+            integer("encoder.features", width, at_least=1)
+        for size in self._kernel_sizes(len(features)):
+            integer("encoder.kernel_size", size, at_least=1)
+        integer(
+            "length of encoder.kernel_size",
+            len(self._kernel_sizes(len(features))),
+            at_least=len(features),
+            at_most=len(features),
+        )
+        choice("encoder.activation", self.activation, ACTIVATIONS)
+        # Lists, as they come from YAML, would make the module unhashable.
+        self.features = tuple(features)
+        if isinstance(self.kernel_size, Sequence):
+            self.kernel_size = tuple(self.kernel_size)
+        super().__post_init__()
+
+    def _kernel_sizes(self, depth: int) -> tuple[int, ...]:
+        if isinstance(self.kernel_size, Sequence):
+            return tuple(self.kernel_size)
+        return (self.kernel_size,) * depth
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """`conv1`, `conv2`, ... in order of depth."""
+        return tuple(f"conv{i + 1}" for i in range(len(self.features)))
+
+    @property
+    def receptive_field(self) -> int:
+        """Frames that one activation of the last layer sees: the shortest usable input."""
+        return 1 + sum(size - 1 for size in self._kernel_sizes(len(self.features)))
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "frames mels"]) -> dict[str, Float[Array, "_ _"]]:
+        """Activations after each layer; layer l has kernel_size - 1 frames fewer than its input."""
+        activations = {}
+        sizes = self._kernel_sizes(len(self.features))
+        for name, width, size in zip(self.layer_names, self.features, sizes, strict=True):
+            conv = nn.Conv(
+                width,
+                kernel_size=(size,),
+                padding="VALID",
+                use_bias=False,
+                kernel_init=nn.initializers.he_normal(),
+                name=name,
+            )
+            x = getattr(nn, self.activation)(conv(x))
+            activations[name] = x
+        return activations

@@ -1,0 +1,299 @@
+"""The whole path in memory, for `import nstaudio` users and for scripts/run.py."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float
+
+from nstaudio import descent, initial, inversion, samples
+from nstaudio.descent import Objective, Problem, TransferState
+from nstaudio.encoders import Conv1dEncoder, Encoder
+from nstaudio.errors import InputError, choice, integer, number
+from nstaudio.losses import Gram, Losses, StyleLoss, Weights
+from nstaudio.optimizers import Optimizer, from_optax
+from nstaudio.spectrogram import MelSpec, log_mel, mel_power
+
+LogMel = Float[Array, "frames mels"]
+
+SILENCE_POWER = 1e-12
+"""A clip whose loudest mel band is below this (-120 dB) is taken for silence."""
+
+_log_mel = jax.jit(log_mel, static_argnames=("spec",))
+_peak_power = jax.jit(lambda y, spec: mel_power(y, spec).max(), static_argnames=("spec",))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that defines a transfer besides the two clips; the fields of `configs/`.
+
+    Attributes:
+        alpha, beta: weights of content and style in the total, at least 0, not both 0.
+        content_weights, style_weights: weight of each layer by name; a layer that is not
+            named has 1 / (number of layers).
+        n_steps: updates to make.
+        seed: of the encoder's weights, the initial noise and the first phase.
+
+    Raises:
+        InputError: a value outside its limits or a layer the encoder does not have.
+    """
+
+    spec: MelSpec = field(default_factory=MelSpec)
+    encoder: Encoder = field(default_factory=Conv1dEncoder)
+    style_loss: StyleLoss = field(default_factory=Gram)
+    optimizer: Optimizer = field(
+        default_factory=lambda: from_optax(
+            partial(optax.adam, learning_rate=1.0, b1=0.9, b2=0.999, eps=1e-9)
+        )
+    )
+    init: Callable[..., LogMel] = initial.content
+    inversion: Callable[..., Float[Array, " samples"]] = inversion.griffin_lim
+    alpha: float = 3e-7
+    beta: float = 1.0
+    content_weights: Mapping[str, float] = field(default_factory=dict)
+    style_weights: Mapping[str, float] = field(default_factory=dict)
+    n_steps: int = 300
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        number("alpha", self.alpha, at_least=0)
+        number("beta", self.beta, at_least=0)
+        if self.alpha == 0 and self.beta == 0:
+            raise InputError("alpha=0 and beta=0: nothing to optimise, set at least one above 0")
+        integer("n_steps", self.n_steps, at_least=1)
+        integer("seed", self.seed, at_least=0)
+        for group, weights in (
+            ("content_weights", self.content_weights),
+            ("style_weights", self.style_weights),
+        ):
+            for layer, weight in weights.items():
+                choice(f"layer in {group}", layer, self.layer_names)
+                number(f"{group}.{layer}", weight, at_least=0)
+
+    @property
+    def layer_names(self) -> Sequence[str]:
+        """The encoder's layers in order of depth."""
+        return self.encoder.layer_names
+
+    @property
+    def weights(self) -> Weights:
+        """The weights as float32 scalars, every layer named."""
+
+        def scalars(given: Mapping[str, float]) -> dict[str, Array]:
+            even = 1.0 / len(self.layer_names)
+            return {name: jnp.float32(given.get(name, even)) for name in self.layer_names}
+
+        return Weights(
+            jnp.float32(self.alpha),
+            jnp.float32(self.beta),
+            scalars(self.content_weights),
+            scalars(self.style_weights),
+        )
+
+
+class Prepared(NamedTuple):
+    """Two analysed clips and a transfer that is ready to run.
+
+    Attributes:
+        content_db, style_db: log-mel spectrograms; 0 dB is each clip's own loudest mel band, so
+            that a recording's level is no part of its style.
+        content_power, style_power: the mel power that 0 dB stands for.
+        n_samples: length of the content, and of the result, at the analysis rate.
+    """
+
+    content_db: LogMel
+    style_db: Float[Array, "style_frames mels"]
+    content_power: float
+    style_power: float
+    n_samples: int
+    state: TransferState
+    problem: Problem
+    objective: Objective
+
+
+class Figures(NamedTuple):
+    """What the audio itself measures, against the spectrogram that was optimised."""
+
+    style_loss_on_audio: float
+    """The style loss of the audio, analysed again; next to the optimised `style_loss`."""
+    consistency_db: float
+    """Root mean square difference of the audio's log-mel and the optimised one, dB."""
+
+
+def analyse(y: np.ndarray, settings: Settings, *, name: str) -> tuple[LogMel, float]:
+    """Log-mel spectrogram of mono samples at the analysis rate, and the mel power of its 0 dB.
+
+    Raises:
+        InputError: silence, or too short for the encoder.
+    """
+    spec, encoder = settings.spec, settings.encoder
+    n_frames, needed = spec.n_frames(len(y)), encoder.receptive_field
+    if n_frames < needed:
+        raise InputError(
+            f"{name} is {len(y) / spec.sr:.2f} s long ({n_frames} frames); the encoder's receptive "
+            f"field is {needed} frames, so at least {spec.seconds(needed - 1):.2f} s are needed"
+        )
+    power = float(_peak_power(jnp.asarray(y), spec))
+    if power < SILENCE_POWER:
+        level = 10 * np.log10(max(power, 1e-30))
+        raise InputError(f"{name} is silent: its loudest mel band is at {level:.0f} dB, below -120")
+    return _log_mel(jnp.asarray(y / np.sqrt(power), jnp.float32), spec=spec), power
+
+
+def prepare(
+    content: np.ndarray,
+    style: np.ndarray,
+    settings: Settings,
+    *,
+    names: tuple[str, str] = ("content", "style"),
+) -> Prepared:
+    """Analyse two clips, draw the encoder, compute the targets and the first state.
+
+    Args:
+        content, style: mono float32 samples at `settings.spec.sr`.
+        names: what to call them in errors.
+
+    Raises:
+        InputError: a clip is silent or too short for the encoder.
+    """
+    content_db, content_power = analyse(content, settings, name=names[0])
+    style_db, style_power = analyse(style, settings, name=names[1])
+    encoder_key, init_key, _ = _keys(settings)
+    objective = Objective(settings.spec, settings.encoder, settings.style_loss)
+    problem = descent.make_problem(
+        encoder_key, content_db, style_db, settings.weights, objective=objective
+    )
+    variable = settings.init(content_db, key=init_key, spec=settings.spec)
+    state = TransferState(variable, settings.optimizer.init(variable), jnp.int32(0))
+    return Prepared(
+        content_db, style_db, content_power, style_power, len(content), state, problem, objective
+    )
+
+
+def _keys(settings: Settings) -> Array:
+    """Keys for the encoder, the first spectrogram and the inversion."""
+    return jax.random.split(jax.random.key(settings.seed), 3)
+
+
+def render(prepared: Prepared, state: TransferState, settings: Settings) -> np.ndarray:
+    """The samples of the spectrogram optimised so far, at the content's level."""
+    y = settings.inversion(
+        state.variable, spec=settings.spec, length=prepared.n_samples, key=_keys(settings)[2]
+    )
+    return np.asarray(y) * np.float32(np.sqrt(prepared.content_power))
+
+
+def measure(
+    y: np.ndarray, prepared: Prepared, state: TransferState, settings: Settings
+) -> tuple[Figures, LogMel]:
+    """Analyse rendered samples again; the figures and the audio's own log-mel spectrogram."""
+    scaled = jnp.asarray(y / np.sqrt(prepared.content_power), jnp.float32)
+    audio_db = _log_mel(scaled, spec=settings.spec)
+    losses = descent.evaluate(audio_db, prepared.problem, objective=prepared.objective)
+    optimised_db = jnp.maximum(state.variable, settings.spec.floor_db)
+    difference = float(jnp.sqrt(jnp.mean((audio_db - optimised_db) ** 2)))
+    return Figures(float(losses.style), difference), audio_db
+
+
+def check_finite(losses: Losses, step: int, settings: Settings) -> None:
+    """Refuse to go on from a state that is lost.
+
+    Raises:
+        InputError: the total is NaN or infinite.
+    """
+    if not np.isfinite(losses.total):
+        rate = settings.optimizer.hyperparams.get("learning_rate")
+        lower = "" if rate is None else f"; lower optimizer.learning_rate={rate:g}"
+        raise InputError(f"the loss became {float(losses.total)} by step {step}{lower}")
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What `transfer` returns.
+
+    Attributes:
+        y: the new recording, mono float32, at the content's level.
+        sr: its rate, Hz: the analysis rate.
+        generated_db, content_db, style_db: log-mel spectrograms, `frames mels`, dB.
+        history: steps and the losses there.
+        figures: measured on `y`.
+        state: the last state; its `variable` is `generated_db`.
+    """
+
+    y: np.ndarray
+    sr: int
+    generated_db: np.ndarray
+    content_db: np.ndarray
+    style_db: np.ndarray
+    history: list[tuple[int, Losses]]
+    figures: Figures
+    state: TransferState
+
+
+def transfer(
+    content: np.ndarray,
+    style: np.ndarray,
+    sample_rate: int,
+    settings: Settings | None = None,
+    *,
+    style_sample_rate: int | None = None,
+    log_every: int = 10,
+    on_log: Callable[[int, Losses], None] | None = None,
+    **changes: Any,
+) -> Result:
+    """Transfer the style of one recording to the content of another.
+
+    Args:
+        content, style: float samples with full scale 1, `samples` or `samples channels`.
+        sample_rate: of both, or of `content` where `style_sample_rate` is given, Hz.
+        settings: `None` is the default.
+        log_every: steps between entries of the history and calls of `on_log`.
+        on_log: called with the step and its losses, e.g. to show progress.
+        **changes: fields of `Settings` to change, e.g. `alpha=0`, `n_steps=100`.
+
+    Raises:
+        InputError: clips or settings that cannot work; the message says which and why.
+    """
+    settings = settings or Settings()
+    for name in changes:
+        choice("setting", name, settings.__dataclass_fields__)
+    settings = replace(settings, **changes)
+    integer("log_every", log_every, at_least=1)
+    sr = settings.spec.sr
+    prepared = prepare(
+        samples.prepare(content, sample_rate, target_sr=sr, name="content"),
+        samples.prepare(style, style_sample_rate or sample_rate, target_sr=sr, name="style"),
+        settings,
+    )
+    history = []
+    state = prepared.state
+    for state, losses in descent.run(
+        prepared.state,
+        prepared.problem,
+        objective=prepared.objective,
+        transformation=settings.optimizer.transformation,
+        n_steps=settings.n_steps,
+        chunk=log_every,
+    ):
+        step = int(state.step)
+        check_finite(losses, step, settings)
+        history.append((step, jax.tree.map(float, losses)))
+        if on_log is not None:
+            on_log(step, history[-1][1])
+    y = render(prepared, state, settings)
+    figures, _ = measure(y, prepared, state, settings)
+    return Result(
+        y=y,
+        sr=sr,
+        generated_db=np.asarray(state.variable),
+        content_db=np.asarray(prepared.content_db),
+        style_db=np.asarray(prepared.style_db),
+        history=history,
+        figures=figures,
+        state=state,
+    )

@@ -1,0 +1,250 @@
+"""Pictures of a run and the page that shows and plays it."""
+
+import base64
+import html
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from string import Template
+from typing import Any
+
+import numpy as np
+import soundfile
+from jaxtyping import Float
+from matplotlib.figure import Figure
+
+from nstaudio.spectrogram import MelSpec, hz_to_mel
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """One of the clips on the page.
+
+    Attributes:
+        title: e.g. `content: jazz`.
+        y: samples to play, full scale 1.
+        level_db: log-mel spectrogram, `frames mels`.
+    """
+
+    title: str
+    y: Float[np.ndarray, " samples"]
+    level_db: Float[np.ndarray, "frames mels"]
+
+
+def draw_spectrograms(panels: Sequence[Panel], spec: MelSpec) -> bytes:
+    """The clips' mel spectrograms on one colour scale and one time axis; PNG."""
+    figure = Figure(figsize=(10, 2.5 * len(panels)), layout="constrained")
+    axes = np.atleast_1d(figure.subplots(len(panels), 1, sharex=True))
+    top = max(0.0, *(float(p.level_db.max()) for p in panels))
+    image = None
+    for axis, panel in zip(axes, panels, strict=True):
+        end = spec.seconds(panel.level_db.shape[0])
+        image = axis.imshow(
+            panel.level_db.T,
+            origin="lower",
+            aspect="auto",
+            interpolation="nearest",
+            extent=(0.0, end, -0.5, spec.n_mels - 0.5),
+            vmin=spec.floor_db,
+            vmax=top,
+            cmap="magma",
+        )
+        axis.set_title(_plain(panel.title), loc="left", fontsize=10)
+        axis.set_ylabel("Hz")
+        ticks = [hz for hz in (100, 500, 1000, 2000, 4000, 8000, 16000) if hz <= spec.top_hz]
+        axis.set_yticks([_band(hz, spec) for hz in ticks], [str(hz) for hz in ticks])
+    axes[-1].set_xlim(0.0, max(spec.seconds(p.level_db.shape[0]) for p in panels))
+    axes[-1].set_xlabel("s")
+    assert image is not None
+    figure.colorbar(image, ax=list(axes), label="dB below the clip's loudest band", pad=0.01)
+    return _png(figure)
+
+
+def draw_losses(metrics: Sequence[Mapping[str, float]]) -> bytes:
+    """Total, content and each style layer against steps; PNG.
+
+    Content is linear, the others logarithmic: content starts at 0 where the start is the content.
+
+    Args:
+        metrics: the lines of metrics.jsonl.
+    """
+    figure = Figure(figsize=(10, 3.2), layout="constrained")
+    axes = figure.subplots(1, 3)
+    steps = [line["step"] for line in metrics]
+    layers = [key for key in metrics[0] if key.startswith("style_")]
+    for axis, title, keys in zip(
+        axes, ("total", "content", "style, by layer"), (["total"], ["content"], layers), strict=True
+    ):
+        for key in keys:
+            values = np.array([line[key] for line in metrics], float)
+            axis.plot(
+                steps,
+                values,
+                label=_plain(key.removeprefix("style_")),
+                marker="." if len(steps) < 3 else None,
+            )
+        axis.set_title(title, fontsize=10)
+        axis.set_xlabel("step")
+        axis.grid(alpha=0.3)
+        if title != "content" and any(line[key] > 0 for line in metrics for key in keys):
+            axis.set_yscale("log")
+        if len(keys) > 1:
+            axis.legend(fontsize=8)
+    return _png(figure)
+
+
+def _plain(title: str) -> str:
+    """`title` with what matplotlib would take for mathematics made literal."""
+    return title.replace("\\", "\\\\").replace("$", r"\$")
+
+
+def _band(hz: float, spec: MelSpec) -> float:
+    """Where a frequency lies on the axis of mel bands."""
+    mels = hz_to_mel(spec.edges_hz, mel_scale=spec.mel_scale)
+    position = np.interp(hz_to_mel(hz, mel_scale=spec.mel_scale), mels, np.arange(len(mels)))
+    return float(position) - 1.0
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110)
+    return buffer.getvalue()
+
+
+def _data_url(mime: str, data: bytes) -> str:
+    return f"data:{mime};base64,{base64.b64encode(data).decode()}"
+
+
+def _flac(y: np.ndarray, sr: int) -> bytes:
+    """FLAC: lossless, half the size of wav, and every browser plays it."""
+    buffer = io.BytesIO()
+    soundfile.write(buffer, y, sr, format="FLAC", subtype="PCM_16")
+    return buffer.getvalue()
+
+
+HOW_TO_READ = {
+    "total_loss": "alpha x content + beta x style; only comparable between runs of equal settings",
+    "reference_loss": "the total loss of the publication that this preset follows; its "
+    "normalisation may differ",
+    "content_loss": "half the summed squared difference of the activations from the content's: "
+    "0 is the content itself; it grows with the clip and the encoder",
+    "style_loss": "mean squared difference of the Gram matrices / 4, each divided by its number of "
+    "positions: 0 is the style's statistics; it does not grow with the clip",
+    "initial_style_loss": "the same before the first step: how far apart the two clips were",
+    "style_loss_on_audio": "the style loss of generated.wav analysed again: close to style_loss "
+    "when the sound is what was optimised, larger when the inversion lost some",
+    "consistency_db": "how far the mel spectrogram of generated.wav is from the optimised one; "
+    "below 1.5 dB is hard to hear, above 5 is noise",
+    "output_gain_db": "all three recordings were turned by this much so that none clips",
+    "n_steps": "updates made",
+    "steps_per_second": "speed of the optimisation alone",
+    "seconds_total": "from the settings to this page",
+}
+"""One line on each figure of the summary."""
+
+_PAGE = Template("""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>$title</title>
+<style>
+:root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 20%, transparent); }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
+.players { display: grid; grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr)); gap: 1rem; }
+.players figure { margin: 0; border: 1px solid var(--line); border-radius: .5rem; padding: .8rem; }
+.players figcaption { font-weight: 600; margin-bottom: .4rem; overflow-wrap: anywhere; }
+audio { width: 100%; }
+img { width: 100%; height: auto; background: #fff; border-radius: .5rem; }
+table { border-collapse: collapse; width: 100%; }
+td, th { text-align: left; padding: .3rem .8rem .3rem 0; border-top: 1px solid var(--line);
+  vertical-align: top; }
+td.number { font-variant-numeric: tabular-nums; white-space: nowrap; }
+pre { overflow-x: auto; border: 1px solid var(--line); border-radius: .5rem; padding: .8rem;
+  font-size: 13px; }
+.note { opacity: .75; }
+</style>
+</head>
+<body>
+<h1>$title</h1>
+<p>$lead</p>
+<section class="players">$players</section>
+<p class="note">The two inputs are mono at the analysis rate, as the method saw them, and the three
+are equally loud at their loudest mel band. Starting one stops the others.</p>
+<h2>Spectrograms</h2>
+<p class="note">Bright is loud. Notes are horizontal lines, drums are vertical ones. A good result
+keeps the content's pattern in time and shows the style's balance of bright and dark bands.</p>
+<img id="spectrograms" alt="Mel spectrograms of the three clips" src="$spectrograms">
+<h2>Losses</h2>
+<p class="note">Style should fall by a factor of ten or so; where it does not, raise beta or lower
+alpha. Content rises from 0 when the start is the content. Curves that are still falling at the
+end ask for more steps.</p>
+<img id="losses" alt="Loss curves" src="$losses">
+<h2>Figures</h2>
+<table id="figures">$figures</table>
+<h2>Settings</h2>
+<pre id="settings">$settings</pre>
+<h2>All figures and versions</h2>
+<pre id="summary">$summary</pre>
+<script>
+const players = [...document.querySelectorAll("audio")];
+for (const player of players)
+  player.addEventListener("play", () => {
+    for (const other of players) if (other !== player) other.pause();
+  });
+</script>
+</body>
+</html>
+""")
+
+
+def make_page(
+    panels: Sequence[Panel],
+    *,
+    sr: int,
+    pictures: Mapping[str, bytes],
+    summary: Mapping[str, Any],
+    settings_yaml: str,
+) -> str:
+    """One self-contained HTML page: it loads nothing, from the network or from beside it.
+
+    Args:
+        panels: the clips to play, content and style first, the generated one last.
+        sr: rate of their samples, Hz.
+        pictures: `spectrograms.png` and `losses.png`.
+        summary: what summary.json holds.
+        settings_yaml: the resolved settings.
+    """
+    players = "".join(
+        f"<figure><figcaption>{html.escape(p.title)}</figcaption>"
+        f'<audio controls preload="metadata" src="{_data_url("audio/flac", _flac(p.y, sr))}">'
+        "</audio></figure>"
+        for p in panels
+    )
+    figures = "".join(
+        f'<tr><td>{name}</td><td class="number">{_short(summary[name])}</td>'
+        f'<td class="note">{html.escape(text)}</td></tr>'
+        for name, text in HOW_TO_READ.items()
+        if name in summary
+    )
+    lead = (
+        f"{summary['n_steps']} steps on {summary['device']} in {summary['seconds_total']:.1f} s"
+        + (", interrupted before the end" if summary.get("interrupted") else "")
+        + "."
+    )
+    return _PAGE.substitute(
+        title=html.escape(f"{summary['content']} in the style of {summary['style']}"),
+        lead=html.escape(lead),
+        players=players,
+        spectrograms=_data_url("image/png", pictures["spectrograms.png"]),
+        losses=_data_url("image/png", pictures["losses.png"]),
+        figures=figures,
+        settings=html.escape(settings_yaml),
+        summary=html.escape(json.dumps(summary, indent=2)),
+    )
+
+
+def _short(value: Any) -> str:
+    return html.escape(f"{value:.4g}" if isinstance(value, float) else str(value))

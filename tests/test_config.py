@@ -1,0 +1,235 @@
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import OmegaConf
+
+from nstaudio import config, pipeline
+from nstaudio.errors import InputError
+from nstaudio.spectrogram import MelSpec
+
+from conftest import ROOT
+
+CONFIGS = ROOT / "configs"
+GROUPS = sorted(p.name for p in CONFIGS.iterdir() if p.is_dir() and p.name != "hydra")
+
+
+def choices(group: str) -> list[str]:
+    return sorted(p.stem for p in (CONFIGS / group).glob("*.yaml"))
+
+
+@pytest.fixture(autouse=True)
+def hydra():
+    config.register_resolvers()
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        yield
+
+
+def build(*overrides: str) -> config.RunSettings:
+    return config.build(compose("config", list(overrides)))
+
+
+def same(a: pipeline.Settings, b: pipeline.Settings) -> None:
+    assert a.spec == b.spec
+    assert a.encoder == b.encoder
+    assert a.style_loss == b.style_loss
+    assert a.optimizer.transformation is b.optimizer.transformation
+    assert a.optimizer.hyperparams == b.optimizer.hyperparams
+    for one, other in ((a.init, b.init), (a.inversion, b.inversion)):
+        # a partial of the defaults on one side, the function itself on the other
+        assert getattr(one, "func", one) is getattr(other, "func", other)
+    for name in ("alpha", "beta", "content_weights", "style_weights", "n_steps", "seed"):
+        assert getattr(a, name) == getattr(b, name), name
+
+
+def test_the_defaults_of_yaml_and_of_python_are_the_same():
+    import inspect
+
+    built = build()
+    same(built.transfer, pipeline.Settings())
+    assert built.checkpoint == config.CheckpointSettings()
+    assert built.log_every == config.RunSettings.log_every
+    for given in (built.transfer.init, built.transfer.inversion):
+        for name, value in given.keywords.items():  # type: ignore[attr-defined]
+            assert inspect.signature(given.func).parameters[name].default == value  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("group", [g for g in GROUPS if g != "experiment"])
+def test_every_choice_of_every_group_builds(group):
+    for name in choices(group):
+        assert isinstance(build(f"{group}={name}"), config.RunSettings)
+
+
+@pytest.mark.parametrize("preset", choices("experiment"))
+def test_every_preset_composes_and_runs_a_few_steps(preset, content, style):
+    settings = build(f"experiment={preset}", "n_steps=3").transfer
+    prepared = pipeline.prepare(content, style, settings)
+    items = list(
+        pipeline.descent.run(
+            prepared.state,
+            prepared.problem,
+            objective=prepared.objective,
+            transformation=settings.optimizer.transformation,
+            n_steps=settings.n_steps,
+            chunk=1,
+        )
+    )
+    assert [int(state.step) for state, _ in items] == [0, 1, 2, 3]
+    assert items[-1][1].total < items[0][1].total
+    y = pipeline.render(prepared, items[-1][0], settings)
+    assert y.shape == content.shape
+    text = (CONFIGS / "experiment" / f"{preset}.yaml").read_text()
+    assert f"python scripts/run.py experiment={preset}" in text, "each opens with its command"
+
+
+def test_the_paper_preset_is_the_papers():
+    settings = build("experiment=paper").transfer
+    assert settings.spec == MelSpec(mel_scale="paper")
+    assert settings.n_steps == 20_000
+    assert settings.optimizer.hyperparams["learning_rate"] == 0.01
+    assert settings.init.func is pipeline.initial.content  # type: ignore[attr-defined]
+    assert len(settings.layer_names) == 2
+
+
+def test_overrides_reach_their_objects():
+    settings = build(
+        "spectrogram.n_mels=64",
+        "encoder.features=[8,4,2]",
+        "encoder.kernel_size=[3,5,7]",
+        "optimizer=lbfgs",
+        "optimizer.memory_size=3",
+        "init=noisy_content",
+        "init.noise_db=2",
+        "inversion.n_iter=5",
+        "+style_weights.conv3=0.5",
+        "content_weights.conv1=0",
+        "alpha=1",
+        "content.path=a b.wav",
+        "content.start_s=1",
+        "checkpoint.keep=7",
+    )
+    transfer = settings.transfer
+    assert transfer.spec.n_mels == 64
+    assert transfer.encoder.receptive_field == 13
+    assert transfer.init.keywords == {"noise_db": 2}  # type: ignore[attr-defined]
+    assert transfer.inversion.keywords["n_iter"] == 5  # type: ignore[attr-defined]
+    assert transfer.style_weights == {"conv3": 0.5}
+    assert transfer.content_weights == {"conv1": 0}
+    assert settings.content == config.ClipSettings("a b.wav", 1, None)
+    assert settings.checkpoint.keep == 7
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("n_steps=abc", "n_steps must be a whole number, not 'abc'"),
+        ("n_steps=1.5", "n_steps must be a whole number, not 1.5"),
+        ("n_steps=null", "n_steps must be a whole number, not None"),
+        ("alpha=x", "alpha must be a number, not 'x'"),
+        ("alpha=[1,2]", r"alpha must be a number, not \[1, 2\]"),
+        ("log_every=0", "log_every=0 must be at least 1"),
+        ("checkpoint.keep=0", "checkpoint.keep=0 must be at least 1"),
+        ("checkpoint.interval_s=-1", "checkpoint.interval_s=-1 must be at least 0"),
+        ("checkpoint=5", "checkpoint=5 is not a group of settings"),
+        ("+alhpa=2", r"option=alhpa is not one of.*mean alpha\?"),
+        ("+content.strat_s=2", r"option=content.strat_s is not.*mean content.start_s\?"),
+        ("+encoder.depth=2", "encoder: .*depth"),
+        ("+optimizer.beta1=2", r"option=optimizer.beta1 is not one of.*mean optimizer.b1\?"),
+        ("+optimizer.learning_rate=-1", "optimizer.learning_rate=-1 must be above 0"),
+        ("content.path=null", "content.path must name an audio file, not None"),
+        ("style_weights=3", "style_weights must be layer: weight pairs, not 3"),
+        ("+style_weights.conv9=3", "layer in style_weights=conv9 is not one of: conv1, conv2"),
+        ("encoder.activation=rely", r"encoder.activation=rely .*mean relu\?"),
+        ("encoder._target_=nowhere.At", "encoder: "),
+        ("alpha=${nothing}", "nothing"),
+    ],
+)
+def test_bad_values(override, message):
+    if override.startswith("+optimizer.learning"):
+        override = override[1:]
+    with pytest.raises(InputError, match=message) as error:
+        build(override)
+    assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("my song.mp3", "my-song.mp3"),
+        ("a/b\\c:d", "a-b-c-d"),
+        ("../..", "unnamed"),
+        ("naïve ünïcode 音楽", "naïve-ünïcode-音楽"),
+        ("line\nbreak", "line-break"),
+        ("x" * 100, "x" * 60),
+        ("alpha=1,beta=2", "alpha=1,beta=2"),
+    ],
+)
+def test_short_names_are_safe_file_names(text, expected):
+    assert config.short_name(text) == expected
+
+
+def test_save_and_load(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cfg = compose("config", ["content.path=sub/my.wav", "alpha=5"])
+    config.save(cfg, tmp_path / "config.yaml")
+    loaded = config.load(tmp_path / "config.yaml")
+    assert loaded.alpha == 5
+    assert loaded.content.path == str(tmp_path / "sub" / "my.wav")
+    assert Path(loaded.style.path).is_file(), "the demo clip is found wherever the package is"
+    assert "${clip:" in (tmp_path / "config.yaml").read_text()
+    with pytest.raises(FileExistsError):
+        config.save(cfg, tmp_path / "config.yaml")
+
+
+@pytest.mark.parametrize("text", ["", "a: [", "just text", "alpha: 1", "\x00"])
+def test_load_refuses_what_is_no_runs_config(tmp_path, text):
+    (tmp_path / "config.yaml").write_text(text)
+    with pytest.raises(InputError) as error:
+        config.load(tmp_path / "config.yaml")
+    assert len(str(error.value).splitlines()) == 1
+
+
+def resumed(saved: list[str], now: list[str]):
+    cfg = compose("config", ["resume=some/run", *now])
+    return config.resumed(cfg, compose("config", saved), ["resume=some/run", *now])
+
+
+def test_resuming_keeps_the_runs_settings_and_takes_more_steps():
+    got = resumed(["alpha=5", "optimizer=sgd"], ["n_steps=999", "checkpoint.keep=9"])
+    assert (got.alpha, got.n_steps, got.checkpoint.keep) == (5, 999, 9)
+    assert got.optimizer._target_ == "optax.sgd"
+    assert resumed(["alpha=5"], []).n_steps == 300
+
+
+def test_repeating_the_runs_own_settings_is_no_change():
+    same = ["alpha=5", "optimizer=sgd", "content=classical", "experiment=quick"]
+    assert OmegaConf.to_container(resumed(same, same)) == OmegaConf.to_container(
+        compose("config", same)
+    )
+
+
+@pytest.mark.parametrize(
+    ("now", "message"),
+    [
+        (
+            "alpha=6",
+            "alpha=6 differs from the 5 of the run in some/run; .* only n_steps",
+        ),
+        ("optimizer=sgd", "optimizer=.*optax.sgd.* differs from"),
+        ("experiment=paper", "spectrogram=.* differs from"),
+        ("content=classical", "content=.* differs from"),
+    ],
+)
+def test_resuming_refuses_other_settings(now, message):
+    with pytest.raises(InputError, match=message) as error:
+        resumed(["alpha=5"], [now])
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_the_config_is_not_changed_by_building():
+    cfg = compose("config")
+    before = OmegaConf.to_yaml(cfg)
+    config.build(cfg)
+    assert OmegaConf.to_yaml(cfg) == before

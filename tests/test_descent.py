@@ -1,0 +1,156 @@
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from nstaudio import descent
+from nstaudio.encoders import Conv1dEncoder
+from nstaudio.losses import Gram, Weights
+from nstaudio.optimizers import from_optax
+from nstaudio.spectrogram import MelSpec, unit
+
+SPEC = MelSpec(n_mels=16)
+ENCODER = Conv1dEncoder(features=(12, 8), kernel_size=3)
+OBJECTIVE = descent.Objective(SPEC, ENCODER, Gram())
+OPTIMIZERS = {
+    "adam": partial(optax.adam, learning_rate=0.5),
+    "sgd": partial(optax.sgd, learning_rate=1e6),
+    "lbfgs": partial(optax.lbfgs, memory_size=5),
+    "rmsprop": partial(optax.rmsprop, learning_rate=0.2, eps=1e-12),
+}
+
+
+def clip(seed: int, n_frames: int = 40) -> jax.Array:
+    rng = np.random.default_rng(seed)
+    smooth = np.cumsum(rng.standard_normal((n_frames, 16)), axis=0)
+    return jnp.asarray(np.clip(-35 + 6 * smooth, -80, 0), jnp.float32)
+
+
+def problem(alpha=1e-4, beta=1.0, seed=0):
+    even = {name: jnp.float32(0.5) for name in ENCODER.layer_names}
+    weights = Weights(jnp.float32(alpha), jnp.float32(beta), even, even)
+    key = jax.random.key(seed)
+    return descent.make_problem(key, clip(1), clip(2, 50), weights, objective=OBJECTIVE)
+
+
+def start(optimizer):
+    return descent.TransferState(clip(1), optimizer.init(clip(1)), jnp.int32(0))
+
+
+def run(optimizer, n_steps, chunk, state=None, **changes):
+    return list(
+        descent.run(
+            start(optimizer) if state is None else state,
+            problem(**changes),
+            objective=OBJECTIVE,
+            transformation=optimizer.transformation,
+            n_steps=n_steps,
+            chunk=chunk,
+        )
+    )
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_lowers_the_loss(name):
+    items = run(from_optax(OPTIMIZERS[name]), 30, 30)
+    assert items[-1][1].total < 0.7 * items[0][1].total
+    assert np.isfinite(items[-1][0].variable).all()
+
+
+def test_adam_is_adam_by_hand():
+    """Three steps of Kingma & Ba's algorithm in numpy on gradients from finite differences."""
+    optimizer = from_optax(partial(optax.adam, learning_rate=0.5, b1=0.9, b2=0.999, eps=1e-8))
+    target = problem()
+    x = np.asarray(clip(1), np.float64)
+    m, v = np.zeros_like(x), np.zeros_like(x)
+    gradient = jax.grad(lambda z: OBJECTIVE(z, target).total)
+    for step in range(1, 4):
+        g = np.asarray(gradient(jnp.asarray(x, jnp.float32)), np.float64)
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
+        x = x - 0.5 * (m / (1 - 0.9**step)) / (np.sqrt(v / (1 - 0.999**step)) + 1e-8)
+    got = run(optimizer, 3, 3)[-1][0].variable
+    np.testing.assert_allclose(got, x, atol=2e-2)
+    assert np.abs(x - np.asarray(clip(1))).max() > 1.0
+
+
+def test_gradient_of_the_whole_objective_is_that_of_finite_differences():
+    with jax.enable_x64(True):
+        double = jax.tree.map(
+            lambda a: a.astype(jnp.float64) if a.dtype == jnp.float32 else a, problem()
+        )
+        x = clip(3).astype(jnp.float64)
+        direction = jnp.asarray(np.random.default_rng(0).standard_normal(x.shape))
+        total = lambda z: OBJECTIVE(z, double).total  # noqa: E731
+        step = 1e-5
+        expected = (total(x + step * direction) - total(x - step * direction)) / (2 * step)
+        got = jnp.vdot(jax.grad(total)(x), direction)
+        assert got == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_losses_are_those_of_the_state_yielded():
+    for state, losses in run(from_optax(OPTIMIZERS["adam"]), 7, 3):
+        expected = OBJECTIVE(state.variable, problem())
+        assert losses.total == pytest.approx(float(expected.total), rel=1e-5)
+
+
+def test_items_come_at_multiples_of_the_chunk():
+    optimizer = from_optax(OPTIMIZERS["adam"])
+    assert [int(s.step) for s, _ in run(optimizer, 7, 3)] == [0, 3, 6, 7]
+    middle = run(optimizer, 4, 4)[-1][0]
+    assert [int(s.step) for s, _ in run(optimizer, 10, 3, middle)] == [4, 6, 9, 10]
+    assert [int(s.step) for s, _ in run(optimizer, 4, 3, middle)] == [4]
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_where_it_is_cut_changes_no_bit(name):
+    optimizer = from_optax(OPTIMIZERS[name])
+    whole = run(optimizer, 20, 20)[-1][0]
+    state = start(optimizer)
+    for n_steps in (1, 8, 13, 20):
+        state = run(optimizer, n_steps, 5, state)[-1][0]
+    for a, b in zip(jax.tree.leaves(whole), jax.tree.leaves(state), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_numbers_do_not_recompile():
+    run(from_optax(OPTIMIZERS["adam"]), 5, 5)
+    before = descent.advance._cache_size()  # type: ignore[attr-defined]
+    for rate, alpha, seed in ((0.1, 1e-5, 1), (0.2, 0.0, 2), (1, 1, 3)):
+        optimizer = from_optax(partial(optax.adam, learning_rate=rate))
+        run(optimizer, 4, 2, alpha=alpha, beta=alpha + 1, seed=seed)
+    assert descent.advance._cache_size() == before  # type: ignore[attr-defined]
+
+
+def test_targets_are_the_clips_own():
+    target = problem()
+    activations = ENCODER.apply(target.variables, unit(clip(2, 50), SPEC))
+    style = np.asarray(activations["conv1"], np.float64)
+    np.testing.assert_allclose(target.targets.style["conv1"], style.T @ style / 48, rtol=1e-4)
+    np.testing.assert_allclose(
+        target.targets.content["conv2"],
+        ENCODER.apply(target.variables, unit(clip(1), SPEC))["conv2"],
+        rtol=1e-5,
+        atol=1e-6,
+    )
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_update_lowers_for_every_platform(name):
+    """jax.export builds the program for accelerators that need not be here."""
+    optimizer = from_optax(OPTIMIZERS[name])
+    platforms = ("cpu", "cuda", "tpu")
+    jitted = jax.jit(
+        partial(
+            descent.advance.__wrapped__,  # type: ignore[attr-defined]
+            objective=OBJECTIVE,
+            transformation=optimizer.transformation,
+        )
+    )
+    exported = jax.export.export(jitted, platforms=platforms)(
+        start(optimizer), problem(), jnp.int32(3)
+    )
+    assert exported.platforms == platforms
+    assert len(exported.mlir_module_serialized) > 1000

@@ -1,0 +1,164 @@
+from functools import partial
+
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import nstaudio
+from nstaudio import initial, pipeline
+from nstaudio.encoders import Conv1dEncoder
+from nstaudio.errors import InputError
+from nstaudio.optimizers import from_optax
+from nstaudio.pipeline import Settings
+from nstaudio.spectrogram import MelSpec, log_mel
+
+from conftest import SR
+
+SMALL = {"encoder": Conv1dEncoder(features=(32, 16), kernel_size=5), "n_steps": 40}
+
+
+@pytest.fixture(scope="module")
+def result(content, style):
+    return nstaudio.transfer(content, style, SR, **SMALL)
+
+
+def test_transfer_without_files(result, content):
+    assert result.sr == SR
+    assert result.y.shape == content.shape
+    assert result.y.dtype == np.float32
+    assert np.isfinite(result.y).all()
+    assert result.generated_db.shape == result.content_db.shape
+    assert [step for step, _ in result.history] == [0, 10, 20, 30, 40]
+    assert int(result.state.step) == 40
+
+
+def test_style_falls_on_the_audio_too(result):
+    first, last = result.history[0][1], result.history[-1][1]
+    assert last.style < 0.3 * first.style
+    assert result.figures.style_loss_on_audio < 0.6 * first.style
+
+
+def test_figures_are_measured_on_the_audio(result):
+    """The audio's own spectrogram, made here, is as far from the optimised one as stated."""
+    spec = MelSpec()
+    power = 10 ** (float(np.max(result.content_db)) / 10)
+    assert power == pytest.approx(1.0, rel=1e-4)
+    reference = nstaudio.transfer(result.y, result.y, SR, **{**SMALL, "n_steps": 1}).content_db
+    # that one is normalised by its own peak: bring both to the same mean
+    db = np.maximum(reference, spec.floor_db)
+    target = np.maximum(result.generated_db, spec.floor_db)
+    shift = np.median(target - db)
+    assert np.sqrt(np.mean((db + shift - target) ** 2)) == pytest.approx(
+        result.figures.consistency_db, abs=1.0
+    )
+
+
+def test_equal_input_gives_equal_output(result, content, style):
+    again = nstaudio.transfer(content, style, SR, **SMALL)
+    np.testing.assert_array_equal(result.y, again.y)
+    other = nstaudio.transfer(content, style, SR, **SMALL, seed=1)
+    assert not np.allclose(result.y, other.y)
+
+
+def test_level_is_no_style(result, content, style):
+    """A quieter style clip changes nothing; a quieter content gives as much quieter a result."""
+    quiet = nstaudio.transfer(content, 0.125 * style, SR, **SMALL)
+    np.testing.assert_allclose(quiet.generated_db, result.generated_db, atol=0.05)
+    down = nstaudio.transfer(0.125 * content, style, SR, **SMALL)
+    np.testing.assert_allclose(down.generated_db, result.generated_db, atol=0.05)
+    assert np.std(down.y) == pytest.approx(0.125 * np.std(result.y), rel=0.02)
+
+
+def test_content_alone_stays_the_content(content, style):
+    got = nstaudio.transfer(content, style, SR, **SMALL, alpha=1.0, beta=0.0)
+    np.testing.assert_allclose(got.generated_db, got.content_db, atol=1e-3)
+    assert got.history[-1][1].total == pytest.approx(0, abs=1e-3)
+
+
+def test_stereo_and_other_rates(content, style):
+    stereo = np.stack([content, content], axis=1)
+    got = nstaudio.transfer(
+        stereo, style[: SR * 2], 44100, style_sample_rate=SR, **{**SMALL, "n_steps": 2}
+    )
+    assert got.sr == SR
+    assert abs(got.y.size - content.size / 2) <= 1
+
+
+def test_progress_is_reported(content, style):
+    seen = []
+    nstaudio.transfer(
+        content,
+        style,
+        SR,
+        **{**SMALL, "n_steps": 5},
+        log_every=2,
+        on_log=lambda step, losses: seen.append((step, losses.total)),
+    )
+    assert [step for step, _ in seen] == [0, 2, 4, 5]
+    assert all(isinstance(total, float) for _, total in seen)
+
+
+@pytest.mark.parametrize("init", [initial.noisy_content, initial.white_noise])
+def test_other_starts(content, style, init):
+    got = nstaudio.transfer(content, style, SR, **SMALL, init=init)
+    assert got.history[-1][1].total < got.history[0][1].total
+    assert got.history[0][1].content > 0
+
+
+def test_layer_weights_default_to_even():
+    weights = Settings(style_weights={"conv1": 0.25}).weights
+    assert weights.style == {"conv1": 0.25, "conv2": 0.5}
+    assert weights.content == {"conv1": 0.5, "conv2": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"alpha": -1.0}, "alpha=-1 must be at least 0"),
+        ({"beta": float("nan")}, "beta=nan must be finite"),
+        ({"alpha": 0.0, "beta": 0.0}, "alpha=0 and beta=0: nothing to optimise"),
+        ({"n_steps": 0}, "n_steps=0 must be at least 1"),
+        ({"n_steps": -5}, "n_steps=-5 must be at least 1"),
+        ({"seed": -1}, "seed=-1 must be at least 0"),
+        ({"style_weights": {"conv3": 1.0}}, r"conv3 is not one of: conv1, conv2 \(did you mean"),
+        ({"content_weights": {"conv1": -1.0}}, "content_weights.conv1=-1 must be at least 0"),
+    ],
+)
+def test_bad_settings(values, message):
+    with pytest.raises(InputError, match=message):
+        Settings(**values)
+
+
+def test_bad_calls(content, style):
+    with pytest.raises(InputError, match=r"setting=alhpa is not one of.*mean alpha\?"):
+        nstaudio.transfer(content, style, SR, alhpa=1)
+    with pytest.raises(InputError, match="log_every=0 must be at least 1"):
+        nstaudio.transfer(content, style, SR, log_every=0)
+    with pytest.raises(InputError, match="style is silent"):
+        nstaudio.transfer(content, np.zeros(SR), SR)
+
+
+def test_a_clip_shorter_than_the_receptive_field(content, style):
+    with pytest.raises(InputError, match=r"content is 0.09 s long \(4 frames\); .* 9 frames"):
+        nstaudio.transfer(content[:2000], style, SR, **SMALL)
+    needed = 8 * 512  # nine frames
+    nstaudio.transfer(content[:needed], style[:needed], SR, **{**SMALL, "n_steps": 1})
+
+
+def test_a_clip_too_quiet_to_hear(content, style):
+    with pytest.raises(InputError, match=r"content is silent: its loudest .* at -1\d\d dB"):
+        nstaudio.transfer(1e-8 * content, style, SR, **SMALL)
+
+
+def test_a_loss_that_explodes_is_named(content, style):
+    settings = {**SMALL, "optimizer": from_optax(partial(optax.sgd, learning_rate=1e30))}
+    with pytest.raises(InputError, match=r"the loss became (nan|inf) by step \d+; lower opt"):
+        nstaudio.transfer(content, style, SR, **settings)
+
+
+def test_analyse_puts_the_loudest_band_at_zero(content):
+    level_db, power = pipeline.analyse(content, Settings(), name="x")
+    assert float(level_db.max()) == pytest.approx(0.0, abs=1e-3)
+    raw = log_mel(jnp.asarray(content), MelSpec(floor_db=-140.0))
+    assert 10 * np.log10(power) == pytest.approx(float(raw.max()), abs=1e-3)

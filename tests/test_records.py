@@ -1,0 +1,74 @@
+import json
+
+import pytest
+
+from nstaudio import records
+from nstaudio.losses import Losses
+
+
+def losses(total: float):
+    return Losses(total, 1.0, 2.0, {"conv1": 3.0, "conv2": 4.0})  # type: ignore[arg-type]
+
+
+def read(file):
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+def test_a_line_is_on_disk_when_write_returns(tmp_path):
+    with records.Metrics(tmp_path / "m.jsonl", last_step=0) as metrics:
+        metrics.write(0, losses(0.5), 0.0)
+        assert read(tmp_path / "m.jsonl") == [
+            {
+                "step": 0,
+                "total": 0.5,
+                "content": 1.0,
+                "style": 2.0,
+                "style_conv1": 3.0,
+                "style_conv2": 4.0,
+                "seconds": 0.0,
+            }
+        ]
+        metrics.write(10, losses(0.25), 1.5)
+        assert metrics.seconds == 1.5
+    assert [line["step"] for line in read(tmp_path / "m.jsonl")] == [0, 10]
+
+
+@pytest.mark.parametrize("cut", [0, 5])
+def test_resuming_drops_what_came_after_the_checkpoint(tmp_path, cut):
+    file = tmp_path / "m.jsonl"
+    with records.Metrics(file, last_step=0) as metrics:
+        for step in range(0, 50, 10):
+            metrics.write(step, losses(1.0), step / 10)
+    text = file.read_text()
+    file.write_text(text[: len(text) - cut])  # a kill in the middle of a line
+    with records.Metrics(file, last_step=20) as metrics:
+        assert metrics.seconds == 2.0
+        metrics.write(20, losses(9.0), 2.1)  # said already
+        metrics.write(30, losses(9.0), 3.1)
+    assert [line["step"] for line in read(file)] == [0, 10, 20, 30]
+    assert [line["total"] for line in read(file)] == [1.0, 1.0, 1.0, 9.0]
+
+
+def test_write_whole_leaves_the_old_file_when_writing_fails(tmp_path):
+    file = tmp_path / "x.txt"
+    records.write_whole(file, "old")
+    with pytest.raises(UnicodeEncodeError):
+        records.write_whole(file, "new \ud800")
+    assert file.read_text() == "old"
+    records.write_whole(file, b"bytes")
+    assert file.read_bytes() == b"bytes"
+
+
+def test_a_summary_is_strict_json(tmp_path):
+    records.write_summary(tmp_path / "s.json", {"a": 1.5, "b": None})
+    assert json.loads((tmp_path / "s.json").read_text()) == {"a": 1.5, "b": None}
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        records.write_summary(tmp_path / "s.json", {"a": float("nan")})
+
+
+def test_versions_and_memory():
+    versions = records.versions()
+    assert {"python", "jax", "jaxlib", "flax", "optax", "numpy", "soundfile"} <= set(versions)
+    peak = records.peak_rss_mb()
+    assert peak is not None
+    assert 20 < peak < 100_000

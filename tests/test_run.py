@@ -1,0 +1,432 @@
+"""The main job for real, in a small form: command line in, files out."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import absl.logging
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import soundfile
+from hydra.core.global_hydra import GlobalHydra
+
+from nstaudio import audio
+from nstaudio.spectrogram import MelSpec, log_mel
+
+import run
+from conftest import ROOT, SR
+
+SMALL = [
+    "encoder.features=[16,8]",
+    "spectrogram.n_mels=40",
+    "inversion.n_iter=4",
+    "inversion.n_iter_mel=20",
+    "n_steps=12",
+    "log_every=5",
+]
+FIGURES = {
+    "total_loss",
+    "content_loss",
+    "style_loss",
+    "initial_style_loss",
+    "n_steps",
+    "seconds_optimizing",
+    "seconds_total",
+    "steps_per_second",
+    "device",
+    "peak_rss_mb",
+    "style_loss_on_audio",
+    "consistency_db",
+    "versions",
+}
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, clips, capfd):
+    """Run scripts/run.py in this process, in an empty folder; returns exit code and stderr."""
+    monkeypatch.chdir(tmp_path)
+    # Log handlers outlive a test, so they must not hold pytest's own stream: Hydra has logging
+    # close them all when it configures the next run.
+    monkeypatch.setattr(sys, "stderr", sys.__stderr__)
+    absl.logging.get_absl_handler().python_handler.stream = sys.__stderr__
+
+    def call(*arguments: str, defaults: bool = True) -> tuple[int, str]:
+        files = [f"content.path='{clips['content']}'", f"style.path='{clips['style']}'"]
+        multirun = [a for a in arguments if a == "-m"]
+        others = [a for a in arguments if a != "-m"]
+        argv = ["run.py", *multirun, *([*files, *SMALL] if defaults else []), *others]
+        monkeypatch.setattr(sys, "argv", argv)
+        GlobalHydra.instance().clear()
+        capfd.readouterr()
+        code = run.main()
+        return code, capfd.readouterr().err
+
+    return call
+
+
+def only_run(folder: Path) -> Path:
+    (config,) = folder.glob("outputs/*/*/config.yaml")
+    return config.parent
+
+
+def lines(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def summary(folder: Path) -> dict:
+    return json.loads((folder / "summary.json").read_text())
+
+
+def test_a_run_writes_everything(command, tmp_path, clips):
+    code, err = command()
+    assert code == 0, err
+    folder = only_run(tmp_path)
+    assert folder.name.endswith("_my-song_as_other")
+    figures = summary(folder)
+    assert set(figures) >= FIGURES
+    assert (figures["content"], figures["style"]) == ("my song", "other")
+    assert figures["n_steps"] == 12
+    assert not figures["interrupted"]
+    assert figures["style_loss"] < figures["initial_style_loss"]
+    assert 0 < figures["consistency_db"] < 20
+    assert figures["versions"]["jax"]
+
+    rows = lines(folder)
+    assert [row["step"] for row in rows] == [0, 5, 10, 12]
+    assert set(rows[0]) == {
+        *("step", "total", "content", "style", "style_conv1", "style_conv2", "seconds")
+    }
+    assert rows[-1]["total"] == figures["total_loss"]
+    assert rows[0]["style"] == figures["initial_style_loss"]
+
+    y, sr = soundfile.read(folder / "generated.wav")
+    content, _ = soundfile.read(folder / "content_my-song.wav")
+    original, _ = soundfile.read(clips["content"])
+    assert sr == SR
+    assert y.shape == content.shape == original.shape
+    assert np.abs(y).max() <= 0.99 + 2**-23
+    # the inputs are as analysed but for one gain, which all three share
+    gain = 10 ** (figures["output_gain_db"] / 20)
+    np.testing.assert_allclose(content, gain * original, atol=1e-4)
+    style, _ = soundfile.read(folder / "style_other.wav")
+    spec = MelSpec(n_mels=40, floor_db=-140.0)
+    loudest = [float(log_mel(jnp.asarray(a, jnp.float32), spec).max()) for a in (content, style)]
+    assert loudest[0] == pytest.approx(loudest[1], abs=0.1)
+
+    for name in ("report.html", "spectrograms.png", "losses.png", "config.yaml", "run.log"):
+        assert (folder / name).stat().st_size > 0
+    assert list((folder / "checkpoints").iterdir())
+    assert not list(folder.glob(".*.part"))
+    assert "my song as other" in err, "the progress bar"
+    assert "listen: " in err
+
+
+def test_figures_on_audio_are_measured_on_the_file(command, tmp_path, clips):
+    assert command()[0] == 0
+    folder = only_run(tmp_path)
+    figures, spec = summary(folder), MelSpec(n_mels=40)
+    gain = 10 ** (figures["output_gain_db"] / 20)
+    content, _ = soundfile.read(clips["content"], dtype="float32")
+    wide = MelSpec(n_mels=40, floor_db=-140.0)
+    loudest = 10 ** (float(log_mel(jnp.asarray(content), wide).max()) / 20)
+    y, _ = soundfile.read(folder / "generated.wav", dtype="float32")
+    audio_db = log_mel(jnp.asarray(y / gain / loudest, jnp.float32), spec)
+
+    from nstaudio.checkpoint import Checkpoints
+    from nstaudio.config import build, load
+    from nstaudio.pipeline import prepare
+
+    settings = build(load(folder / "config.yaml")).transfer
+    style, _ = soundfile.read(clips["style"], dtype="float32")
+    prepared = prepare(content, style, settings)
+    with Checkpoints(folder / "checkpoints", keep=3, interval_s=9, inputs="") as saved:
+        restored = saved.restore(prepared.state)
+    assert restored is not None
+    optimised = np.maximum(restored[0].variable, spec.floor_db)
+    error = np.sqrt(np.mean((audio_db - optimised) ** 2))
+    assert figures["consistency_db"] == pytest.approx(float(error), rel=1e-2)
+    on_audio = prepared.objective(audio_db, prepared.problem).style
+    assert figures["style_loss_on_audio"] == pytest.approx(float(on_audio), rel=2e-2)
+
+
+def test_the_bundled_clips_by_name(command, tmp_path):
+    code, err = command(
+        *("style=classical", "content=jazz", "content.duration_s=2", "style.duration_s=2"),
+        *SMALL,
+        defaults=False,
+    )
+    assert code == 0, err
+    assert only_run(tmp_path).name.endswith("_jazz_as_classical")
+
+
+def test_a_sweep_compiles_once(command, tmp_path):
+    from nstaudio import descent
+
+    assert command("n_steps=1", "hydra.run.dir=outputs/x/first")[0] == 0
+    before = descent.advance._cache_size()  # type: ignore[attr-defined]
+    code, err = command(
+        *("-m", "alpha=1e-7,1", "optimizer.learning_rate=0.5,1", "style_weights.conv1=0.3"),
+        *("seed=4", "n_steps=2", "beta=2"),
+    )
+    assert code == 0, err
+    assert descent.advance._cache_size() == before  # type: ignore[attr-defined]
+    jobs = sorted(tmp_path.glob("outputs/*/*_sweep/*/summary.json"))
+    assert len(jobs) == 4
+    assert len({json.loads(job.read_text())["total_loss"] for job in jobs}) == 4
+    assert jobs[0].parent.name.startswith("0_alpha=1e-07")
+    assert all((job.parent / "generated.wav").exists() for job in jobs)
+
+
+def test_a_sweep_goes_on_after_a_bad_job(command, tmp_path):
+    code, err = command("-m", "n_steps=0,2")
+    assert code == 2
+    assert err.count("error: ") == 1
+    assert "error: n_steps=0 must be at least 1" in err
+    assert len(list(tmp_path.glob("outputs/*/*_sweep/1_*/summary.json"))) == 1
+
+
+def test_resume_is_bit_for_bit(command, tmp_path):
+    assert command("hydra.run.dir=outputs/d/whole", "n_steps=20")[0] == 0
+    assert command("hydra.run.dir=outputs/d/cut", "n_steps=7")[0] == 0
+    code, err = command("resume=outputs/d/cut", "n_steps=20", defaults=False)
+    assert code == 0, err
+    assert "resuming at step 7 of 20" in err
+    whole, cut = tmp_path / "outputs/d/whole", tmp_path / "outputs/d/cut"
+    assert (whole / "generated.wav").read_bytes() == (cut / "generated.wav").read_bytes()
+    assert summary(whole)["total_loss"] == summary(cut)["total_loss"]
+    assert [r["step"] for r in lines(cut)] == [0, 5, 7, 10, 15, 20]
+    seconds = [r["seconds"] for r in lines(cut)]
+    assert seconds == sorted(seconds)
+    # the record of the first call stays, that of the second is beside it
+    assert "n_steps=7" in (cut / ".hydra" / "overrides.yaml").read_text()
+    assert len(list((cut / ".hydra").glob("resumed_*/overrides.yaml"))) == 1
+    # resuming a finished run renders it again, to the same bytes
+    before = (cut / "generated.wav").read_bytes()
+    assert command("resume=outputs/d/cut", defaults=False)[0] == 0
+    assert (cut / "generated.wav").read_bytes() == before
+
+
+def test_resume_refuses_what_cannot_go_on(command, tmp_path, clips):
+    song = tmp_path / "song.wav"
+    song.write_bytes(clips["content"].read_bytes())
+    assert command(f"content.path={song}", "hydra.run.dir=outputs/d/r")[0] == 0
+    for arguments, message in (
+        (["resume=outputs/nowhere"], "resume=outputs/nowhere is no run's folder: no config.yaml"),
+        (["resume=outputs/d/r", "alpha=2"], "alpha=2 differs from"),
+        (["resume=outputs/d/r", "n_steps=5"], "n_steps=5 is below the 12 steps already made"),
+    ):
+        code, err = command(*arguments, defaults=False)
+        assert code == 2
+        assert message in err
+    soundfile.write(song, 0.5 * soundfile.read(song)[0], SR)
+    code, err = command("resume=outputs/d/r", defaults=False)
+    assert code == 2
+    assert "the clips have changed since the run in outputs/d/r was started" in err
+
+
+def test_a_folder_that_holds_a_run_is_not_overwritten(command, tmp_path):
+    assert command("hydra.run.dir=outputs/d/r")[0] == 0
+    before = (tmp_path / "outputs/d/r/generated.wav").read_bytes()
+    code, err = command("hydra.run.dir=outputs/d/r", "seed=5")
+    assert code == 2
+    assert "already holds a run; continue it with resume=" in err
+    assert (tmp_path / "outputs/d/r/generated.wav").read_bytes() == before
+
+
+def bad_clip(folder: Path, kind: str) -> str:
+    file = folder / f"{kind}.wav"
+    if kind == "folder":
+        file.mkdir()
+    elif kind == "empty":
+        file.touch()
+    elif kind == "text":
+        file.write_text("no music " * 999)
+    elif kind == "truncated":
+        soundfile.write(file, np.ones(SR), SR)
+        file.write_bytes(file.read_bytes()[:20000])
+    elif kind in ("0", "1", "9000"):
+        soundfile.write(file, 0.1 * np.ones(int(kind)), SR)
+    elif kind == "silence":
+        soundfile.write(file, np.zeros(SR), SR)
+    elif kind == "nan":
+        soundfile.write(file, np.full(SR, np.nan), SR, subtype="FLOAT")
+    return str(file)
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("missing", "missing.wav does not exist"),
+        ("folder", "folder.wav is a folder"),
+        ("empty", "empty.wav is empty (0 bytes)"),
+        ("text", "text.wav cannot be decoded"),
+        ("truncated", "truncated.wav is cut short: 19956 of 44100 bytes"),
+        ("0", "0.wav has 0 samples; at least 2"),
+        ("1", "1.wav has 1 samples; at least 2"),
+        ("9000", "9000.wav is 0.41 s long (18 frames); the encoder's receptive field is 41"),
+        ("silence", "silence.wav is silent"),
+        ("nan", "nan.wav has a sample that is not a finite number"),
+    ],
+)
+@pytest.mark.parametrize("role", ["content", "style"])
+def test_a_bad_clip_is_one_line_and_nothing_written(command, tmp_path, kind, message, role):
+    code, err = command(f"{role}.path='{bad_clip(tmp_path, kind)}'", "encoder.kernel_size=21")
+    assert_refused(code, err, message, tmp_path)
+    assert f"error: {role} file {tmp_path}" in err
+
+
+def assert_refused(code: int, err: str, message: str, folder: Path) -> None:
+    assert code == 2
+    assert message in err
+    printed = err.strip().splitlines()
+    assert len(printed) == 1, err
+    assert printed[0].startswith("error: ")
+    left = [p for p in folder.glob("outputs/**/*") if p.is_file()]
+    assert all(p.parent.name == ".hydra" or p.name == "run.log" for p in left), left
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("n_steps=0", "n_steps=0 must be at least 1"),
+        ("n_steps=-5", "n_steps=-5 must be at least 1"),
+        ("n_steps=many", "n_steps must be a whole number, not 'many'"),
+        ("alpha=-1", "alpha=-1 must be at least 0"),
+        ("alhpa=2", "unknown option alhpa (did you mean alpha?)"),
+        ("encoder.kernel=3", "unknown option encoder.kernel (did you mean encoder.kernel_size?)"),
+        ("experimnt=quick", "unknown option experimnt (did you mean experiment?)"),
+        ("+alhpa=2", "option=alhpa is not one of"),
+        ("content=my.wav", "for your own file write content.path=my.wav"),
+        ("style=songs/my.mp3", "for your own file write style.path=songs/my.mp3"),
+        ("content=jaz", "content=jaz is none of the clips here (classical, jazz)"),
+        ("optimizer=adm", "optimizer=adm is not one of: adam, lbfgs, sgd (did you mean adam?)"),
+        ("experiment=papr", "experiment=papr is not one of: paper, quick (did you mean paper?)"),
+        ("optimizer.learning_rate=0", "optimizer.learning_rate=0 must be above 0"),
+        ("optimizer.learning_rate=1e30", "the loss became"),
+        ("content.start_s=99", "is 2.00 s long; it cannot start at 99 s"),
+        ("style_weights.conv3=1", "unknown option style_weights.conv3"),
+        ("n_steps=[", "n_steps=["),
+    ],
+)
+def test_a_bad_setting_is_one_line(command, tmp_path, argument, message):
+    code, err = command(argument)
+    if argument.endswith("1e30"):  # found out only after the run has begun
+        assert code == 2
+        assert [line for line in err.splitlines() if message in line]
+        return
+    assert_refused(code, err, message, tmp_path)
+
+
+def test_alpha_and_beta_both_zero(command, tmp_path):
+    code, err = command("alpha=0", "beta=0")
+    assert_refused(code, err, "alpha=0 and beta=0: nothing to optimise", tmp_path)
+
+
+@pytest.mark.parametrize("folder", ["file/below", "/proc/nowhere/run"])
+def test_a_folder_that_cannot_be_written(command, tmp_path, folder):
+    (tmp_path / "file").write_text("not a folder")
+    code, err = command(f"hydra.run.dir={folder}")
+    assert_refused(code, err, "the output folder cannot be used", tmp_path)
+
+
+def start(folder: Path, clips: dict[str, Path], *arguments: str) -> subprocess.Popen:
+    files = [f"content.path='{clips['content']}'", f"style.path='{clips['style']}'"]
+    return subprocess.Popen(
+        [sys.executable, ROOT / "scripts" / "run.py", *files, *SMALL, *arguments],
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+
+
+def wait_for(found, process: subprocess.Popen, seconds: float = 120.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not found():
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+LONG = ["n_steps=200000", "checkpoint.interval_s=0", "log_every=10"]
+
+
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_finishes_cleanly(tmp_path, clips, kind):
+    folder = tmp_path / "r"
+    process = start(tmp_path, clips, *LONG, "checkpoint.interval_s=1000", f"hydra.run.dir={folder}")
+    metrics = folder / "metrics.jsonl"
+    wait_for(lambda: metrics.exists() and metrics.read_text().count("\n") > 3, process)
+    process.send_signal(kind)
+    err = process.communicate(timeout=120)[1]
+    assert process.returncode == 0, err
+    figures = summary(folder)
+    assert figures["interrupted"]
+    assert 0 < figures["n_steps"] < 200000
+    assert lines(folder)[-1]["step"] == figures["n_steps"]
+    assert (folder / "checkpoints" / str(figures["n_steps"])).is_dir()
+    assert soundfile.info(folder / "generated.wav").frames == 2 * SR
+    assert (folder / "report.html").exists()
+    assert f"resume={folder}" in err
+
+
+def test_kill_9_at_any_moment_loses_no_more_than_an_interval(tmp_path, clips, command):
+    """SIGKILL, again and again at other moments, then to the end: the bits of an unbroken run."""
+    folder, n_steps = tmp_path / "killed", 600
+    settings = [f"n_steps={n_steps}", "checkpoint.interval_s=0", "log_every=10"]
+    metrics, checkpoints = folder / "metrics.jsonl", folder / "checkpoints"
+
+    def saved() -> int:
+        done = [int(p.name) for p in checkpoints.glob("*") if p.name.isdigit()]
+        return max(done, default=-1)
+
+    def logged() -> int:
+        return len(metrics.read_text().splitlines()) if metrics.exists() else 0
+
+    kills = [lambda: (folder / "config.yaml").exists(), lambda: saved() >= 0]
+    kills += [lambda: logged() > 5, lambda: saved() >= 100]
+    for kill in kills:
+        resume = [f"resume={folder}"] if (folder / "config.yaml").exists() else []
+        place = resume or [f"hydra.run.dir={folder}"]
+        process = start(tmp_path, clips, *settings, *place)
+        wait_for(kill, process)
+        process.kill()
+        err = process.communicate()[1]
+        if resume:
+            assert "Traceback" not in err
+    before, rows = saved(), lines(folder)
+    assert rows[-1]["step"] - before <= 20, "one interval: one logged step, and one being saved"
+    code, err = command(f"resume={folder}", defaults=False)
+    assert code == 0, err
+    assert f"resuming at step {before} of {n_steps}" in err
+    assert command(*settings, "hydra.run.dir=whole")[0] == 0
+    whole = tmp_path / "whole"
+    assert (whole / "generated.wav").read_bytes() == (folder / "generated.wav").read_bytes()
+    assert summary(whole)["total_loss"] == summary(folder)["total_loss"]
+    assert [r["step"] for r in lines(whole)] == [r["step"] for r in lines(folder)]
+    assert [r["total"] for r in lines(whole)] == [r["total"] for r in lines(folder)]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_truncated_checkpoint_falls_back_with_a_warning(command, tmp_path):
+    assert command("checkpoint.interval_s=0", "hydra.run.dir=r", "n_steps=20")[0] == 0
+    newest = tmp_path / "r" / "checkpoints" / "20"
+    for file in newest.rglob("*"):
+        if file.is_file():
+            file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    expected = (tmp_path / "r" / "generated.wav").read_bytes()
+    code, err = command("resume=r", defaults=False)
+    assert code == 0, err
+    assert "checkpoint of step 20 cannot be read" in err
+    assert "resuming at step 15 of 20" in err
+    assert (tmp_path / "r" / "generated.wav").read_bytes() == expected
+
+
+def test_demo_clips_load_at_the_analysis_rate():
+    for name in ("jazz", "classical"):
+        assert audio.load(audio.CLIPS_DIR / f"{name}.ogg", sr=SR).sr == SR

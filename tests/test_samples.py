@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nstaudio.errors import InputError
+from nstaudio.samples import prepare
+
+TONE = np.sin(2 * np.pi * 440 * np.arange(8000) / 8000).astype(np.float32)
+
+
+def test_mono_at_the_target_rate_passes_unchanged():
+    np.testing.assert_array_equal(prepare(TONE, 8000, target_sr=8000, name="x"), TONE)
+
+
+def test_channels_are_averaged():
+    y = np.stack([TONE, 0.5 * TONE], axis=1)
+    np.testing.assert_allclose(prepare(y, 8000, target_sr=8000, name="x"), 0.75 * TONE, atol=1e-7)
+
+
+@pytest.mark.parametrize("target_sr", [4000, 11025, 16000, 22050])
+def test_resampling_keeps_the_tone(target_sr):
+    y = prepare(TONE, 8000, target_sr=target_sr, name="x")
+    assert y.dtype == np.float32
+    assert abs(y.size - target_sr) <= 1
+    expected = np.sin(2 * np.pi * 440 * np.arange(y.size) / target_sr)
+    middle = slice(y.size // 4, -y.size // 4)
+    np.testing.assert_allclose(y[middle], expected[middle], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (np.zeros(100), "x is silent: all 100 samples are zero"),
+        (np.stack([TONE, -TONE], 1), "x is silent once its channels are mixed"),
+        (np.array([0.1]), "x has 1 samples; at least 2 are needed"),
+        (np.array([]), "x has 0 samples"),
+        (np.where(np.arange(8000) == 4000, np.nan, TONE), "not a finite number, the first at 0.5"),
+        (np.where(np.arange(8000) == 0, np.inf, TONE), "not a finite number, the first at 0.000"),
+        (np.ones((4, 4, 4)), r"not the shape \(4, 4, 4\)"),
+        (np.ones((2, 8000)), r"at most 64 channels, not the shape \(2, 8000\)"),
+        (np.ones(8, np.int16), "must be floats with full scale 1, not int16"),
+        (np.ones(8, complex), "must be real numbers, not complex"),
+        (np.array(["a", "b"]), "must be real numbers"),
+    ],
+)
+def test_bad_samples(y, message):
+    with pytest.raises(InputError, match=message):
+        prepare(y, 8000, target_sr=8000, name="x")
+
+
+@pytest.mark.parametrize("sr", [0, -8000, 999, 10**6])
+def test_bad_rates(sr):
+    with pytest.raises(InputError, match=f"sample rate of x={sr} must be at"):
+        prepare(TONE, sr, target_sr=8000, name="x")
+
+
+@settings(deadline=None)
+@given(
+    st.integers(1, 3000),
+    st.integers(1, 4),
+    st.integers(1000, 96000),
+    st.floats(-300, 300),
+    st.integers(0, 99),
+)
+def test_anything_is_refused_or_usable(n, channels, sr, level_db, seed):
+    """Any length, level and rate: InputError, or finite mono samples of the right length."""
+    y = 10 ** (level_db / 20) * np.random.default_rng(seed).standard_normal((n, channels))
+    try:
+        mono = prepare(y, sr, target_sr=22050, name="x")
+    except InputError:
+        return
+    assert mono.ndim == 1
+    assert np.isfinite(mono).all()
+    assert abs(mono.size - n * 22050 / sr) <= 1
