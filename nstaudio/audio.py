@@ -149,6 +149,6 @@ def _truncated(what: str, detail: str) -> InputError:
 
 def save(file: Path, y: np.ndarray, sr: int, *, subtype: str = "PCM_24") -> None:
     """Write mono samples as wav; the file appears under its name only when it is whole."""
-    temporary = file.with_name(f".{file.name}.part")
+    temporary = file.with_name(f".{file.name}.{os.getpid()}.part")
     soundfile.write(temporary, y, sr, format="WAV", subtype=subtype)
     temporary.replace(file)

@@ -5,7 +5,6 @@ import logging
 import time
 import zlib
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import jax
@@ -51,12 +50,7 @@ class Checkpoints:
     def __enter__(self) -> "Checkpoints":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._manager.close()
 
     def save(self, state: TransferState) -> None:

@@ -18,7 +18,7 @@ from nstaudio.optimizers import from_optax
 from nstaudio.pipeline import Settings
 from nstaudio.records import write_whole
 
-_GROUPS = ("spectrogram", "encoder", "style_loss", "optimizer", "init", "inversion")
+_GROUPS = ("spectrogram", "encoder", "content_loss", "style_loss", "optimizer", "init", "inversion")
 _NUMBERS = ("alpha", "beta", "content_weights", "style_weights", "n_steps", "seed")
 _RUN = ("content", "style", "reference_loss", "log_every", "checkpoint", "resume")
 
@@ -111,6 +111,7 @@ def build(cfg: DictConfig) -> RunSettings:
         transfer=Settings(
             spec=parts["spectrogram"],
             encoder=parts["encoder"],
+            content_loss=parts["content_loss"],
             style_loss=parts["style_loss"],
             optimizer=from_optax(parts["optimizer"]),
             init=parts["init"],
@@ -205,9 +206,4 @@ def save(cfg: DictConfig, file: Path, *, replace: bool = False) -> None:
         path = OmegaConf.to_container(cfg[role], resolve=False)["path"]  # type: ignore[index]
         if not path.startswith("${"):  # the demo clips move with the package
             cfg[role].path = str(Path(path).expanduser().absolute())
-    text = OmegaConf.to_yaml(cfg, resolve=False)
-    if replace:
-        write_whole(file, text)
-    else:
-        with file.open("x", encoding="utf-8") as stream:
-            stream.write(text)
+    write_whole(file, OmegaConf.to_yaml(cfg, resolve=False), replace=replace)

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int
 
 from nstaudio import losses
 from nstaudio.encoders import Encoder
-from nstaudio.losses import Losses, StyleLoss, Targets, Weights
+from nstaudio.losses import ContentLoss, Losses, StyleLoss, Targets, Weights
 from nstaudio.spectrogram import MelSpec, unit
 
 LogMel = Float[Array, "frames mels"]
@@ -43,6 +43,7 @@ class Objective:
 
     spec: MelSpec
     encoder: Encoder
+    content_loss: ContentLoss
     style_loss: StyleLoss
 
     def activations(self, variables: Any, level_db: LogMel) -> losses.Activations:
@@ -52,7 +53,13 @@ class Objective:
     def __call__(self, level_db: LogMel, problem: Problem) -> Losses:
         """The losses of a spectrogram in dB."""
         activations = self.activations(problem.variables, level_db)
-        return losses.evaluate(activations, problem.targets, problem.weights, self.style_loss)
+        return losses.evaluate(
+            activations,
+            problem.targets,
+            problem.weights,
+            content_loss=self.content_loss,
+            style_loss=self.style_loss,
+        )
 
 
 @partial(jax.jit, static_argnames=("objective",))

@@ -7,10 +7,12 @@ those of Gatys, Ecker & Bethge (2016), as the source paper uses them.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
+
+from nstaudio.errors import choice
 
 Scalar = Float[Array, ""]
 Activations = Mapping[str, Float[Array, "_ _"]]
@@ -55,6 +57,46 @@ class Gram:
         return jnp.sum((statistic - target) ** 2) / (4 * statistic.shape[0] ** 2)
 
 
+@runtime_checkable
+class ContentLoss(Protocol):
+    """A distance between one layer's activations and the content's, position by position.
+
+    Implementations are frozen dataclasses, as for `StyleLoss`.
+    """
+
+    def distance(
+        self,
+        activations: Float[Array, "positions channels"],
+        target: Float[Array, "positions channels"],
+    ) -> Scalar:
+        """How far `activations` are from `target`, at least 0."""
+        ...
+
+
+@dataclass(frozen=True)
+class SquaredError:
+    """L_c = 1/2 sum (F - P)^2, or that over the number of activations.
+
+    The sum is the paper's. It grows with the clip and with the encoder while the style loss, an
+    average, does not, so an alpha that suits one clip is wrong for the next; the mean has one
+    alpha for all.
+    """
+
+    reduction: Literal["mean", "sum"] = "mean"
+
+    def __post_init__(self) -> None:
+        choice("content_loss.reduction", self.reduction, ("mean", "sum"))
+
+    def distance(
+        self,
+        activations: Float[Array, "positions channels"],
+        target: Float[Array, "positions channels"],
+    ) -> Scalar:
+        """L_c."""
+        total = 0.5 * jnp.sum((activations - target) ** 2)
+        return total if self.reduction == "sum" else total / activations.size
+
+
 class Targets(NamedTuple):
     """What the generated clip is compared with, per layer; computed once, constant after."""
 
@@ -81,13 +123,6 @@ class Losses(NamedTuple):
     """Each layer's own E_l, before its weight."""
 
 
-def content_distance(
-    activations: Float[Array, "positions channels"], target: Float[Array, "positions channels"]
-) -> Scalar:
-    """L_c = 1/2 sum (F - P)^2."""
-    return 0.5 * jnp.sum((activations - target) ** 2)
-
-
 def make_targets(content: Activations, style: Activations, style_loss: StyleLoss) -> Targets:
     """Targets from the activations of the content clip and of the style clip."""
     return Targets(
@@ -97,15 +132,21 @@ def make_targets(content: Activations, style: Activations, style_loss: StyleLoss
 
 
 def evaluate(
-    activations: Activations, targets: Targets, weights: Weights, style_loss: StyleLoss
+    activations: Activations,
+    targets: Targets,
+    weights: Weights,
+    *,
+    content_loss: ContentLoss,
+    style_loss: StyleLoss,
 ) -> Losses:
     """alpha * sum_l v_l L_c,l + beta * sum_l w_l E_l, and its terms."""
     content_layers = {
-        name: content_distance(activations[name], targets.content[name]) for name in targets.content
+        name: content_loss.distance(activations[name], target)
+        for name, target in targets.content.items()
     }
     style_layers = {
-        name: style_loss.distance(style_loss.statistic(activations[name]), targets.style[name])
-        for name in targets.style
+        name: style_loss.distance(style_loss.statistic(activations[name]), target)
+        for name, target in targets.style.items()
     }
     content = jnp.stack([weights.content[name] * d for name, d in content_layers.items()]).sum()
     style = jnp.stack([weights.style[name] * d for name, d in style_layers.items()]).sum()

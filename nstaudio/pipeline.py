@@ -15,7 +15,7 @@ from nstaudio import descent, initial, inversion, samples
 from nstaudio.descent import Objective, Problem, TransferState
 from nstaudio.encoders import Conv1dEncoder, Encoder
 from nstaudio.errors import InputError, choice, integer, number
-from nstaudio.losses import Gram, Losses, StyleLoss, Weights
+from nstaudio.losses import ContentLoss, Gram, Losses, SquaredError, StyleLoss, Weights
 from nstaudio.optimizers import Optimizer, from_optax
 from nstaudio.spectrogram import MelSpec, log_mel, mel_power
 
@@ -45,6 +45,7 @@ class Settings:
 
     spec: MelSpec = field(default_factory=MelSpec)
     encoder: Encoder = field(default_factory=Conv1dEncoder)
+    content_loss: ContentLoss = field(default_factory=SquaredError)
     style_loss: StyleLoss = field(default_factory=Gram)
     optimizer: Optimizer = field(
         default_factory=lambda: from_optax(
@@ -53,7 +54,7 @@ class Settings:
     )
     init: Callable[..., LogMel] = initial.content
     inversion: Callable[..., Float[Array, " samples"]] = inversion.griffin_lim
-    alpha: float = 3e-7
+    alpha: float = 0.03
     beta: float = 1.0
     content_weights: Mapping[str, float] = field(default_factory=dict)
     style_weights: Mapping[str, float] = field(default_factory=dict)
@@ -164,7 +165,9 @@ def prepare(
     content_db, content_power = analyse(content, settings, name=names[0])
     style_db, style_power = analyse(style, settings, name=names[1])
     encoder_key, init_key, _ = _keys(settings)
-    objective = Objective(settings.spec, settings.encoder, settings.style_loss)
+    objective = Objective(
+        settings.spec, settings.encoder, settings.content_loss, settings.style_loss
+    )
     problem = descent.make_problem(
         encoder_key, content_db, style_db, settings.weights, objective=objective
     )

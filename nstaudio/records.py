@@ -2,11 +2,11 @@
 
 import importlib.metadata
 import json
+import os
 import platform
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from nstaudio.losses import Losses
@@ -52,12 +52,7 @@ class Metrics:
     def __enter__(self) -> "Metrics":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stream.close()
 
     @property
@@ -108,11 +103,27 @@ def write_summary(file: Path, summary: Mapping[str, Any]) -> None:
     write_whole(file, json.dumps(summary, indent=2, allow_nan=False) + "\n")
 
 
-def write_whole(file: Path, data: str | bytes) -> None:
-    """Write a file that appears under its name only when it is whole."""
-    temporary = file.with_name(f".{file.name}.part")
+def write_whole(file: Path, data: str | bytes, *, replace: bool = True) -> None:
+    """Write a file that appears under its name only when it is whole.
+
+    Raises:
+        FileExistsError: there is one already and `replace` is false.
+    """
+    temporary = file.with_name(f".{file.name}.{os.getpid()}.part")
     if isinstance(data, bytes):
         temporary.write_bytes(data)
     else:
         temporary.write_text(data, encoding="utf-8")
-    temporary.replace(file)
+    if replace:
+        temporary.replace(file)
+        return
+    try:
+        os.link(temporary, file)  # unlike a rename, it fails where there is one already
+        temporary.unlink()
+    except FileExistsError:
+        temporary.unlink()
+        raise
+    except OSError:  # a file system without hard links
+        if file.exists():
+            raise FileExistsError(file) from None
+        temporary.replace(file)

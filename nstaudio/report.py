@@ -127,15 +127,15 @@ HOW_TO_READ = {
     "total_loss": "alpha x content + beta x style; only comparable between runs of equal settings",
     "reference_loss": "the total loss of the publication that this preset follows; its "
     "normalisation may differ",
-    "content_loss": "half the summed squared difference of the activations from the content's: "
-    "0 is the content itself; it grows with the clip and the encoder",
+    "content_loss": "half the squared difference of the activations from the content's, mean or "
+    "sum as content_loss says: 0 is the content itself",
     "style_loss": "mean squared difference of the Gram matrices / 4, each divided by its number of "
     "positions: 0 is the style's statistics; it does not grow with the clip",
     "initial_style_loss": "the same before the first step: how far apart the two clips were",
     "style_loss_on_audio": "the style loss of generated.wav analysed again: close to style_loss "
     "when the sound is what was optimised, larger when the inversion lost some",
-    "consistency_db": "how far the mel spectrogram of generated.wav is from the optimised one; "
-    "below 1.5 dB is hard to hear, above 5 is noise",
+    "consistency_db": "how far the mel spectrogram of generated.wav is from the optimised one: "
+    "what the way back to sound lost; the smaller, the less noise it added",
     "output_gain_db": "all three recordings were turned by this much so that none clips",
     "n_steps": "updates made",
     "steps_per_second": "speed of the optimisation alone",
@@ -175,7 +175,8 @@ pre { overflow-x: auto; border: 1px solid var(--line); border-radius: .5rem; pad
 are equally loud at their loudest mel band. Starting one stops the others.</p>
 <h2>Spectrograms</h2>
 <p class="note">Bright is loud. Notes are horizontal lines, drums are vertical ones. A good result
-keeps the content's pattern in time and shows the style's balance of bright and dark bands.</p>
+keeps the content's pattern in time and shows the style's balance of bright and dark bands. The
+generated one is that of generated.wav, so what you see is what you hear.</p>
 <img id="spectrograms" alt="Mel spectrograms of the three clips" src="$spectrograms">
 <h2>Losses</h2>
 <p class="note">Style should fall by a factor of ten or so; where it does not, raise beta or lower

@@ -2,7 +2,7 @@
 
 python scripts/run.py style=classical content=jazz
 python scripts/run.py content.path=my.mp3 style.path=other.flac
-python scripts/run.py -m alpha=1e-7,1e-6,1e-5 seed=0,1
+python scripts/run.py -m alpha=0.01,0.03,0.1 seed=0,1
 python scripts/run.py resume=outputs/2026-01-31/12-00-00_jazz_as_classical
 """
 
@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, NamedTuple
 
 import hydra
@@ -53,12 +53,7 @@ class StopRequest:
         name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
         print(f"\n{name}: finishing what there is (again to stop at once)", file=sys.stderr)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 
@@ -374,6 +369,9 @@ def main() -> int:
     except (HydraException, OmegaConfBaseException) as error:
         print(f"error: {explain(error)}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # the reader of our output has gone, e.g. head
+        sys.stderr.close()
+        return 1
     except OSError as error:
         print(f"error: the output folder cannot be used: {one_line(error)}", file=sys.stderr)
         return 2

@@ -34,6 +34,7 @@ def build(*overrides: str) -> config.RunSettings:
 def same(a: pipeline.Settings, b: pipeline.Settings) -> None:
     assert a.spec == b.spec
     assert a.encoder == b.encoder
+    assert a.content_loss == b.content_loss
     assert a.style_loss == b.style_loss
     assert a.optimizer.transformation is b.optimizer.transformation
     assert a.optimizer.hyperparams == b.optimizer.hyperparams

@@ -8,13 +8,13 @@ import pytest
 
 from nstaudio import descent
 from nstaudio.encoders import Conv1dEncoder
-from nstaudio.losses import Gram, Weights
+from nstaudio.losses import Gram, SquaredError, Weights
 from nstaudio.optimizers import from_optax
 from nstaudio.spectrogram import MelSpec, unit
 
 SPEC = MelSpec(n_mels=16)
 ENCODER = Conv1dEncoder(features=(12, 8), kernel_size=3)
-OBJECTIVE = descent.Objective(SPEC, ENCODER, Gram())
+OBJECTIVE = descent.Objective(SPEC, ENCODER, SquaredError("sum"), Gram())
 OPTIMIZERS = {
     "adam": partial(optax.adam, learning_rate=0.5),
     "sgd": partial(optax.sgd, learning_rate=1e6),

@@ -3,7 +3,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nstaudio.losses import Gram, Targets, Weights, content_distance, evaluate, make_targets
+from nstaudio.errors import InputError
+from nstaudio.losses import Gram, SquaredError, Targets, Weights, make_targets
+from nstaudio.losses import evaluate as evaluate_with
 
 
 @pytest.fixture
@@ -15,8 +17,27 @@ def activations():
     }
 
 
-def test_content_loss_is_half_the_sum_of_squares():
-    assert content_distance(jnp.array([[1.0, 2.0]]), jnp.array([[0.0, 4.0]])) == 0.5 * (1 + 4)
+def evaluate(activations, targets, weights, style_loss):
+    return evaluate_with(
+        activations, targets, weights, content_loss=SquaredError("sum"), style_loss=style_loss
+    )
+
+
+@pytest.mark.parametrize(("reduction", "expected"), [("sum", 0.5 * 5), ("mean", 0.5 * 5 / 2)])
+def test_content_loss_is_half_the_squares(reduction, expected):
+    loss = SquaredError(reduction)
+    assert loss.distance(jnp.array([[1.0, 2.0]]), jnp.array([[0.0, 4.0]])) == expected
+
+
+def test_content_loss_as_a_mean_does_not_depend_on_the_clips_length(activations):
+    f, p = (jnp.asarray(activations[who]["conv1"]) for who in ("generated", "content"))
+    once, twice = SquaredError().distance(f, p), [jnp.concatenate([a, a]) for a in (f, p)]
+    assert SquaredError().distance(*twice) == pytest.approx(float(once), rel=1e-5)
+
+
+def test_an_unknown_reduction():
+    with pytest.raises(InputError, match="content_loss.reduction=max is not one of: mean, sum"):
+        SquaredError("max")  # type: ignore[arg-type]
 
 
 def test_style_loss_is_the_papers(activations):

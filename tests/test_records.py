@@ -59,6 +59,15 @@ def test_write_whole_leaves_the_old_file_when_writing_fails(tmp_path):
     assert file.read_bytes() == b"bytes"
 
 
+def test_write_whole_can_refuse_to_replace(tmp_path):
+    file = tmp_path / "x.txt"
+    records.write_whole(file, "first", replace=False)
+    with pytest.raises(FileExistsError):
+        records.write_whole(file, "second", replace=False)
+    assert file.read_text() == "first"
+    assert [p.name for p in tmp_path.iterdir()] == ["x.txt"]
+
+
 def test_a_summary_is_strict_json(tmp_path):
     records.write_summary(tmp_path / "s.json", {"a": 1.5, "b": None})
     assert json.loads((tmp_path / "s.json").read_text()) == {"a": 1.5, "b": None}
