@@ -18,7 +18,16 @@ from nstaudio.optimizers import from_optax
 from nstaudio.pipeline import Settings
 from nstaudio.records import write_whole
 
-_GROUPS = ("spectrogram", "encoder", "content_loss", "style_loss", "optimizer", "init", "inversion")
+_GROUPS = (
+    "spectrogram",
+    "parametrization",
+    "encoder",
+    "content_loss",
+    "style_loss",
+    "optimizer",
+    "init",
+    "inversion",
+)
 _NUMBERS = ("alpha", "beta", "content_weights", "style_weights", "n_steps", "seed")
 _RUN = ("content", "style", "reference_loss", "log_every", "checkpoint", "resume")
 
@@ -110,6 +119,7 @@ def build(cfg: DictConfig) -> RunSettings:
     return RunSettings(
         transfer=Settings(
             spec=parts["spectrogram"],
+            parametrization=parts["parametrization"],
             encoder=parts["encoder"],
             content_loss=parts["content_loss"],
             style_loss=parts["style_loss"],

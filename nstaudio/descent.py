@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, Int
 from nstaudio import losses
 from nstaudio.encoders import Encoder
 from nstaudio.losses import ContentLoss, Losses, StyleLoss, Targets, Weights
+from nstaudio.parametrizations import Parametrization
 from nstaudio.spectrogram import MelSpec, unit
 
 LogMel = Float[Array, "frames mels"]
@@ -21,8 +22,8 @@ LogMel = Float[Array, "frames mels"]
 class TransferState(NamedTuple):
     """All that changes while optimising: what a checkpoint holds."""
 
-    variable: LogMel
-    """The generated log-mel spectrogram, dB."""
+    variable: Array
+    """What is optimised, see `parametrizations`."""
     opt_state: Any
     step: Int[Array, ""]
     """Updates made so far."""
@@ -35,6 +36,8 @@ class Problem(NamedTuple):
     """The encoder's weights."""
     targets: Targets
     weights: Weights
+    constants: Any
+    """The parametrization's."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class Objective:
     """The form of the loss. Static: one compiled program for each value."""
 
     spec: MelSpec
+    parametrization: Parametrization
     encoder: Encoder
     content_loss: ContentLoss
     style_loss: StyleLoss
@@ -50,7 +54,15 @@ class Objective:
         """The encoder's activations for a spectrogram in dB."""
         return self.encoder.apply(variables, unit(level_db, self.spec))
 
-    def __call__(self, level_db: LogMel, problem: Problem) -> Losses:
+    def log_mel(self, variable: Array, problem: Problem) -> LogMel:
+        """The spectrogram of the variable, dB."""
+        return self.parametrization.log_mel(variable, problem.constants, self.spec)
+
+    def __call__(self, variable: Array, problem: Problem) -> Losses:
+        """The losses of the variable."""
+        return self.losses(self.log_mel(variable, problem), problem)
+
+    def losses(self, level_db: LogMel, problem: Problem) -> Losses:
         """The losses of a spectrogram in dB."""
         activations = self.activations(problem.variables, level_db)
         return losses.evaluate(
@@ -65,12 +77,27 @@ class Objective:
 @partial(jax.jit, static_argnames=("objective",))
 def evaluate(level_db: LogMel, problem: Problem, *, objective: Objective) -> Losses:
     """The losses of any spectrogram in dB, compiled."""
-    return objective(level_db, problem)
+    return objective.losses(level_db, problem)
+
+
+@partial(jax.jit, static_argnames=("objective",))
+def spectrogram(variable: Array, problem: Problem, *, objective: Objective) -> LogMel:
+    """The log-mel spectrogram of the variable, dB, compiled."""
+    return objective.log_mel(variable, problem)
+
+
+@partial(jax.jit, static_argnames=("objective",))
+def sound(
+    variable: Array, problem: Problem, *, objective: Objective
+) -> Float[Array, " samples"] | None:
+    """The samples of the variable, compiled; `None` where only an inversion can tell."""
+    return objective.parametrization.samples(variable, problem.constants, objective.spec)
 
 
 @partial(jax.jit, static_argnames=("objective",))
 def make_problem(
     key: jax.Array,
+    content: Float[Array, " samples"],
     content_db: LogMel,
     style_db: Float[Array, "style_frames mels"],
     weights: Weights,
@@ -84,7 +111,8 @@ def make_problem(
         objective.activations(variables, style_db),
         objective.style_loss,
     )
-    return Problem(variables, targets, weights)
+    constants = objective.parametrization.constants(content, content_db, style_db, objective.spec)
+    return Problem(variables, targets, weights, constants)
 
 
 @partial(jax.jit, static_argnames=("objective", "transformation"))
@@ -102,7 +130,7 @@ def advance(
     any step and resumed goes through the very same instructions, to the same bits.
     """
 
-    def total(variable: LogMel) -> Float[Array, ""]:
+    def total(variable: Array) -> Float[Array, ""]:
         return objective(variable, problem).total
 
     def update(_: Any, state: TransferState) -> TransferState:

@@ -63,7 +63,7 @@ class Conv1dEncoder(nn.Module):
     """
 
     features: tuple[int, ...] = (256, 64)
-    kernel_size: int | tuple[int, ...] = 5
+    kernel_size: int | tuple[int, ...] = 9
     activation: str = "relu"
 
     def __post_init__(self) -> None:

@@ -17,6 +17,7 @@ from nstaudio.encoders import Conv1dEncoder, Encoder
 from nstaudio.errors import InputError, choice, integer, number
 from nstaudio.losses import ContentLoss, Gram, Losses, SquaredError, StyleLoss, Weights
 from nstaudio.optimizers import Optimizer, from_optax
+from nstaudio.parametrizations import ContentGain, Parametrization
 from nstaudio.spectrogram import MelSpec, log_mel, mel_power
 
 LogMel = Float[Array, "frames mels"]
@@ -44,6 +45,7 @@ class Settings:
     """
 
     spec: MelSpec = field(default_factory=MelSpec)
+    parametrization: Parametrization = field(default_factory=ContentGain)
     encoder: Encoder = field(default_factory=Conv1dEncoder)
     content_loss: ContentLoss = field(default_factory=SquaredError)
     style_loss: StyleLoss = field(default_factory=Gram)
@@ -53,12 +55,12 @@ class Settings:
         )
     )
     init: Callable[..., LogMel] = initial.content
-    inversion: Callable[..., Float[Array, " samples"]] = inversion.griffin_lim
-    alpha: float = 0.03
+    inversion: Callable[..., Float[Array, " samples"]] = inversion.mel_griffin_lim
+    alpha: float = 0.02
     beta: float = 1.0
     content_weights: Mapping[str, float] = field(default_factory=dict)
     style_weights: Mapping[str, float] = field(default_factory=dict)
-    n_steps: int = 300
+    n_steps: int = 200
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -101,17 +103,17 @@ class Prepared(NamedTuple):
     """Two analysed clips and a transfer that is ready to run.
 
     Attributes:
+        content: samples at the analysis rate, scaled so that their loudest mel band is 0 dB.
         content_db, style_db: log-mel spectrograms; 0 dB is each clip's own loudest mel band, so
             that a recording's level is no part of its style.
         content_power, style_power: the mel power that 0 dB stands for.
-        n_samples: length of the content, and of the result, at the analysis rate.
     """
 
+    content: Float[Array, " samples"]
     content_db: LogMel
     style_db: Float[Array, "style_frames mels"]
     content_power: float
     style_power: float
-    n_samples: int
     state: TransferState
     problem: Problem
     objective: Objective
@@ -166,16 +168,25 @@ def prepare(
     style_db, style_power = analyse(style, settings, name=names[1])
     encoder_key, init_key, _ = _keys(settings)
     objective = Objective(
-        settings.spec, settings.encoder, settings.content_loss, settings.style_loss
+        settings.spec,
+        settings.parametrization,
+        settings.encoder,
+        settings.content_loss,
+        settings.style_loss,
     )
+    y = jnp.asarray(content / np.sqrt(content_power), jnp.float32)
     problem = descent.make_problem(
-        encoder_key, content_db, style_db, settings.weights, objective=objective
+        encoder_key, y, content_db, style_db, settings.weights, objective=objective
     )
-    variable = settings.init(content_db, key=init_key, spec=settings.spec)
+    first_db = settings.init(content_db, key=init_key, spec=settings.spec)
+    variable = _init_variable(first_db, problem.constants, objective=objective)
     state = TransferState(variable, settings.optimizer.init(variable), jnp.int32(0))
-    return Prepared(
-        content_db, style_db, content_power, style_power, len(content), state, problem, objective
-    )
+    return Prepared(y, content_db, style_db, content_power, style_power, state, problem, objective)
+
+
+@partial(jax.jit, static_argnames=("objective",))
+def _init_variable(first_db: LogMel, constants: Any, *, objective: Objective) -> Array:
+    return objective.parametrization.init(first_db, constants, objective.spec)
 
 
 def _keys(settings: Settings) -> Array:
@@ -183,11 +194,28 @@ def _keys(settings: Settings) -> Array:
     return jax.random.split(jax.random.key(settings.seed), 3)
 
 
-def render(prepared: Prepared, state: TransferState, settings: Settings) -> np.ndarray:
-    """The samples of the spectrogram optimised so far, at the content's level."""
-    y = settings.inversion(
-        state.variable, spec=settings.spec, length=prepared.n_samples, key=_keys(settings)[2]
+def needs_no_inversion(prepared: Prepared) -> bool:
+    """Whether what is optimised is sound already."""
+    shape = jax.eval_shape(
+        partial(descent.sound, objective=prepared.objective),
+        prepared.state.variable,
+        prepared.problem,
     )
+    return shape is not None
+
+
+def render(prepared: Prepared, state: TransferState, settings: Settings) -> np.ndarray:
+    """The samples of what is optimised so far, at the content's level."""
+    objective, problem = prepared.objective, prepared.problem
+    y = descent.sound(state.variable, problem, objective=objective)
+    if y is None:
+        y = settings.inversion(
+            descent.spectrogram(state.variable, problem, objective=objective),
+            content=prepared.content,
+            spec=settings.spec,
+            length=prepared.content.shape[0],
+            key=_keys(settings)[2],
+        )
     return np.asarray(y) * np.float32(np.sqrt(prepared.content_power))
 
 
@@ -198,7 +226,10 @@ def measure(
     scaled = jnp.asarray(y / np.sqrt(prepared.content_power), jnp.float32)
     audio_db = _log_mel(scaled, spec=settings.spec)
     losses = descent.evaluate(audio_db, prepared.problem, objective=prepared.objective)
-    optimised_db = jnp.maximum(state.variable, settings.spec.floor_db)
+    optimised_db = descent.spectrogram(
+        state.variable, prepared.problem, objective=prepared.objective
+    )
+    optimised_db = jnp.maximum(optimised_db, settings.spec.floor_db)
     difference = float(jnp.sqrt(jnp.mean((audio_db - optimised_db) ** 2)))
     return Figures(float(losses.style), difference), audio_db
 
@@ -225,7 +256,7 @@ class Result:
         generated_db, content_db, style_db: log-mel spectrograms, `frames mels`, dB.
         history: steps and the losses there.
         figures: measured on `y`.
-        state: the last state; its `variable` is `generated_db`.
+        state: the last state.
     """
 
     y: np.ndarray
@@ -293,7 +324,9 @@ def transfer(
     return Result(
         y=y,
         sr=sr,
-        generated_db=np.asarray(state.variable),
+        generated_db=np.asarray(
+            descent.spectrogram(state.variable, prepared.problem, objective=prepared.objective)
+        ),
         content_db=np.asarray(prepared.content_db),
         style_db=np.asarray(prepared.style_db),
         history=history,

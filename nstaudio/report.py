@@ -136,6 +136,10 @@ HOW_TO_READ = {
     "when the sound is what was optimised, larger when the inversion lost some",
     "consistency_db": "how far the mel spectrogram of generated.wav is from the optimised one: "
     "what the way back to sound lost; the smaller, the less noise it added",
+    "style_ratio": "style loss on the audio over the optimised one: 1 when what was optimised is "
+    "what you hear",
+    "added_noise_db": "energy between the partials that neither source has there, relative to the "
+    "whole: the lower the cleaner",
     "output_gain_db": "all three recordings were turned by this much so that none clips",
     "n_steps": "updates made",
     "steps_per_second": "speed of the optimisation alone",

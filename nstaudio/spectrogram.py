@@ -66,9 +66,9 @@ class MelSpec:
     """
 
     sr: int = 22050
-    n_fft: int = 2048
-    hop_length: int = 512
-    n_mels: int = 128
+    n_fft: int = 1024
+    hop_length: int = 256
+    n_mels: int = 144
     f_min_hz: float = 0.0
     f_max_hz: float | None = None
     mel_scale: MelScale = "slaney"
@@ -138,13 +138,11 @@ class MelSpec:
 
 
 def hann(n_fft: int) -> np.ndarray:
-    """The periodic Hann window, float32 `n_fft`."""
-    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)).astype(np.float32)
+    """The periodic Hann window, `n_fft` weights."""
+    return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
 
 
-def _frames(
-    y: Float[Array, " samples"], n_fft: int, hop_length: int
-) -> Float[Array, "frames n_fft"]:
+def frame(y: Float[Array, " samples"], n_fft: int, hop_length: int) -> Float[Array, "frames n_fft"]:
     """Overlapping frames, from shifted copies of blocks of one hop.
 
     A gather would do the same in a line, but its gradient is a scatter, ten times slower on a CPU.
@@ -156,8 +154,8 @@ def _frames(
     return jnp.concatenate([blocks[i : i + n_frames] for i in range(n_blocks)], axis=1)[:, :n_fft]
 
 
-def _overlap_add(frames: Float[Array, "frames n_fft"], hop_length: int) -> Float[Array, " samples"]:
-    """The transpose of `_frames`: every frame added back where it came from."""
+def overlap_add(frames: Float[Array, "frames n_fft"], hop_length: int) -> Float[Array, " samples"]:
+    """The transpose of `frame`: every frame added back where it came from."""
     n_frames, n_fft = frames.shape
     n_blocks = -(-n_fft // hop_length)
     frames = jnp.pad(frames, ((0, 0), (0, n_blocks * hop_length - n_fft)))
@@ -170,7 +168,7 @@ def stft(y: Float[Array, " samples"], spec: MelSpec) -> Complex[Array, "frames b
     """Short-time Fourier transform, the transpose of `librosa.stft(y, pad_mode="constant")`."""
     y = jnp.pad(y, spec.n_fft // 2)
     window = jnp.asarray(hann(spec.n_fft), y.dtype)
-    return jnp.fft.rfft(_frames(y, spec.n_fft, spec.hop_length) * window[None], axis=1)
+    return jnp.fft.rfft(frame(y, spec.n_fft, spec.hop_length) * window[None], axis=1)
 
 
 def window_power(n_frames: int, spec: MelSpec) -> np.ndarray:
@@ -199,7 +197,7 @@ def istft(
     if weight is None:
         weight = jnp.asarray(window_power(spectrum.shape[0], spec))
     window = jnp.asarray(hann(spec.n_fft), real_dtype)
-    y = _overlap_add(jnp.fft.irfft(spectrum, n=spec.n_fft, axis=1) * window[None], spec.hop_length)
+    y = overlap_add(jnp.fft.irfft(spectrum, n=spec.n_fft, axis=1) * window[None], spec.hop_length)
     y = jnp.where(weight > 1e-8, y / jnp.maximum(weight, 1e-8), y)[spec.n_fft // 2 :]
     return jnp.pad(y, (0, max(0, length - y.shape[0])))[:length]
 

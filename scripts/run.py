@@ -95,6 +95,13 @@ def run(cfg: DictConfig, folder: Path, overrides: list[str]) -> bool:
     except FileExistsError:
         raise InputError(f"{one_line(folder)} is being used by another run") from None
 
+    changed = [override.split("=")[0].split(".")[0] for override in overrides]
+    if "inversion" in changed and pipeline.needs_no_inversion(prepared):
+        log.warning(
+            "inversion is not used: what parametrization=%s optimises is sound already",
+            type(settings.transfer.parametrization).__name__,
+        )
+
     with StopRequest() as stop:
         done = _optimize(prepared, settings, content, style, folder, resuming, stop)
         interrupted = done.step < settings.transfer.n_steps
@@ -235,7 +242,7 @@ def _write(
     import jax
     import numpy as np
 
-    from nstaudio import audio, config, pipeline, records, report
+    from nstaudio import audio, config, metrics, pipeline, records, report
 
     transfer, sr = settings.transfer, settings.transfer.spec.sr
     y = pipeline.render(prepared, done.state, transfer)
@@ -271,6 +278,8 @@ def _write(
         "style_loss_by_layer": {k: float(v) for k, v in done.losses.style_layers.items()},
         "initial_style_loss": done.lines[0]["style"],
         **figures._asdict(),
+        "style_ratio": figures.style_loss_on_audio / max(float(done.losses.style), 1e-30),
+        "added_noise_db": metrics.added_noise_db(written.y, content.y, style.y),
         "output_gain_db": 20 * float(np.log10(gain)),
         "n_steps": done.step,
         "interrupted": done.step < transfer.n_steps,

@@ -7,6 +7,7 @@ from omegaconf import OmegaConf
 
 from nstaudio import config, pipeline
 from nstaudio.errors import InputError
+from nstaudio.parametrizations import Waveform
 from nstaudio.spectrogram import MelSpec
 
 from conftest import ROOT
@@ -33,6 +34,7 @@ def build(*overrides: str) -> config.RunSettings:
 
 def same(a: pipeline.Settings, b: pipeline.Settings) -> None:
     assert a.spec == b.spec
+    assert a.parametrization == b.parametrization
     assert a.encoder == b.encoder
     assert a.content_loss == b.content_loss
     assert a.style_loss == b.style_loss
@@ -87,7 +89,7 @@ def test_every_preset_composes_and_runs_a_few_steps(preset, content, style):
 
 def test_the_paper_preset_is_the_papers():
     settings = build("experiment=paper").transfer
-    assert settings.spec == MelSpec(mel_scale="paper")
+    assert settings.spec == MelSpec(n_fft=2048, hop_length=512, n_mels=128, mel_scale="paper")
     assert settings.n_steps == 20_000
     assert settings.optimizer.hyperparams["learning_rate"] == 0.01
     assert settings.init.func is pipeline.initial.content  # type: ignore[attr-defined]
@@ -100,6 +102,7 @@ def test_overrides_reach_their_objects():
         "encoder.features=[8,4,2]",
         "encoder.kernel_size=[3,5,7]",
         "optimizer=lbfgs",
+        "parametrization=waveform",
         "optimizer.memory_size=3",
         "init=noisy_content",
         "init.noise_db=2",
@@ -114,6 +117,7 @@ def test_overrides_reach_their_objects():
     transfer = settings.transfer
     assert transfer.spec.n_mels == 64
     assert transfer.encoder.receptive_field == 13
+    assert isinstance(transfer.parametrization, Waveform)
     assert transfer.init.keywords == {"noise_db": 2}  # type: ignore[attr-defined]
     assert transfer.inversion.keywords["n_iter"] == 5  # type: ignore[attr-defined]
     assert transfer.style_weights == {"conv3": 0.5}
@@ -201,7 +205,7 @@ def test_resuming_keeps_the_runs_settings_and_takes_more_steps():
     got = resumed(["alpha=5", "optimizer=sgd"], ["n_steps=999", "checkpoint.keep=9"])
     assert (got.alpha, got.n_steps, got.checkpoint.keep) == (5, 999, 9)
     assert got.optimizer._target_ == "optax.sgd"
-    assert resumed(["alpha=5"], []).n_steps == 300
+    assert resumed(["alpha=5"], []).n_steps == 200
 
 
 def test_repeating_the_runs_own_settings_is_no_change():

@@ -10,11 +10,12 @@ from nstaudio import descent
 from nstaudio.encoders import Conv1dEncoder
 from nstaudio.losses import Gram, SquaredError, Weights
 from nstaudio.optimizers import from_optax
+from nstaudio.parametrizations import FreeMel
 from nstaudio.spectrogram import MelSpec, unit
 
 SPEC = MelSpec(n_mels=16)
 ENCODER = Conv1dEncoder(features=(12, 8), kernel_size=3)
-OBJECTIVE = descent.Objective(SPEC, ENCODER, SquaredError("sum"), Gram())
+OBJECTIVE = descent.Objective(SPEC, FreeMel(), ENCODER, SquaredError("sum"), Gram())
 OPTIMIZERS = {
     "adam": partial(optax.adam, learning_rate=0.5),
     "sgd": partial(optax.sgd, learning_rate=1e6),
@@ -33,7 +34,9 @@ def problem(alpha=1e-4, beta=1.0, seed=0):
     even = {name: jnp.float32(0.5) for name in ENCODER.layer_names}
     weights = Weights(jnp.float32(alpha), jnp.float32(beta), even, even)
     key = jax.random.key(seed)
-    return descent.make_problem(key, clip(1), clip(2, 50), weights, objective=OBJECTIVE)
+    return descent.make_problem(
+        key, jnp.zeros(9), clip(1), clip(2, 50), weights, objective=OBJECTIVE
+    )
 
 
 def start(optimizer):

@@ -1,3 +1,5 @@
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import librosa
@@ -5,103 +7,183 @@ import numpy as np
 import pytest
 from librosa.feature.inverse import mel_to_stft
 
+from nstaudio import inversion
 from nstaudio.errors import InputError
-from nstaudio.inversion import griffin_lim, mel_to_power, phase_retrieval
+from nstaudio.metrics import spectral_convergence_db
 from nstaudio.spectrogram import MelSpec, log_mel, mel_power, stft, window_power
 
-SPEC = MelSpec()
+from conftest import SR, music
+
+LIBROSA = MelSpec(n_fft=2048, hop_length=512, n_mels=128)
+FINE = MelSpec()
+INVERSIONS = {
+    "nnls": partial(inversion.nnls_griffin_lim),
+    "kl": partial(inversion.kl_griffin_lim),
+    "kl from content": partial(inversion.kl_griffin_lim, start="content"),
+    "mel": partial(inversion.mel_griffin_lim),
+    "mel from content": partial(inversion.mel_griffin_lim, start="content"),
+    "mel refined": partial(inversion.mel_griffin_lim, n_refine=5),
+}
 
 
-def convergence_db(y: np.ndarray, magnitude: np.ndarray) -> float:
-    """Spectral convergence: how far |STFT(y)| is from the magnitude asked for."""
-    difference = np.abs(np.asarray(stft(jnp.asarray(y), SPEC))) - magnitude
-    return 20 * np.log10(np.linalg.norm(difference) / np.linalg.norm(magnitude))
+def invert(y, spec=FINE, make=inversion.mel_griffin_lim, **options):
+    y = jnp.asarray(y)
+    level_db = log_mel(y, spec)
+    out = make(level_db, content=y, spec=spec, length=y.size, key=jax.random.key(0), **options)
+    error = np.sqrt(np.mean((np.asarray(log_mel(out, spec)) - np.asarray(level_db)) ** 2))
+    return np.asarray(out), float(error)
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.99])
 @pytest.mark.parametrize("n_iter", [1, 6])
 def test_phase_retrieval_is_librosas(content, momentum, n_iter):
+    """Blocks and waveforms instead of whole spectra: the same iterates."""
     magnitude = np.abs(librosa.stft(content))
     expected = librosa.griffinlim(
         magnitude, n_iter=n_iter, momentum=momentum, init=None, length=content.size
     )
-    got = phase_retrieval(
+    # librosa starts from a spectrum of zero phase; its inverse is the start here, one step later
+    first = librosa.istft(magnitude.astype(np.complex64), length=content.size)
+    got = inversion.phase_retrieval(
         jnp.asarray(magnitude.T),
-        jnp.zeros(magnitude.T.shape),
-        jnp.asarray(window_power(magnitude.shape[1], SPEC)),
-        spec=SPEC,
+        inversion._pad(jnp.asarray(first), magnitude.shape[1], LIBROSA),
+        jnp.asarray(window_power(magnitude.shape[1], LIBROSA)),
+        spec=LIBROSA,
         length=content.size,
         n_iter=n_iter,
         momentum=momentum,
     )
     # Where a bin is all but empty its phase is rounding, and every iteration spreads that.
-    assert np.linalg.norm(got - expected) < 2e-3 * np.linalg.norm(expected)
+    assert np.linalg.norm(got - expected) < 5e-3 * np.linalg.norm(expected)
 
 
-def test_phase_retrieval_is_as_good_as_librosas(content):
-    magnitude = np.abs(librosa.stft(content))
-    theirs = librosa.griffinlim(magnitude, n_iter=32, init=None, length=content.size)
-    phase = jax.random.uniform(jax.random.key(0), magnitude.T.shape, maxval=2 * jnp.pi)
-    weight = jnp.asarray(window_power(magnitude.shape[1], SPEC))
-    ours = phase_retrieval(
-        jnp.asarray(magnitude.T), phase, weight, spec=SPEC, length=content.size, n_iter=32
-    )
-    assert convergence_db(ours, magnitude.T) < convergence_db(theirs, magnitude.T) + 1.0
+@pytest.mark.parametrize("block", [7, 16, 1000])
+def test_the_size_of_the_blocks_makes_no_difference(content, block, monkeypatch):
+    whole, _ = invert(content, start="content", n_iter=3)
+    monkeypatch.setattr(inversion, "BLOCK", block)
+    jax.clear_caches()
+    cut, _ = invert(content, start="content", n_iter=3)
+    jax.clear_caches()
+    np.testing.assert_allclose(cut, whole, atol=2e-4 * np.abs(whole).max())
 
 
-def test_mel_to_power_solves_librosas_problem(content):
-    mel = np.asarray(mel_power(jnp.asarray(content), SPEC))
-    filters = SPEC.filters
+def test_nnls_solves_librosas_problem(content):
+    mel = np.asarray(mel_power(jnp.asarray(content), LIBROSA))
 
     def residual(power: np.ndarray) -> float:
-        return float(np.linalg.norm(power @ filters - mel) / np.linalg.norm(mel))
+        return float(np.linalg.norm(power @ LIBROSA.filters - mel) / np.linalg.norm(mel))
 
-    theirs = mel_to_stft(mel.T, sr=SPEC.sr, n_fft=SPEC.n_fft, power=1.0).T
-    ours = np.asarray(mel_to_power(jnp.asarray(mel), SPEC))
-    assert ours.shape == (mel.shape[0], SPEC.n_bins)
+    theirs = mel_to_stft(mel.T, sr=SR, n_fft=2048, power=1.0).T
+    ours = np.asarray(inversion.nnls_power(jnp.asarray(mel), LIBROSA))
+    assert ours.shape == (mel.shape[0], LIBROSA.n_bins)
     assert ours.min() >= 0
     assert residual(ours) < 1e-3
     assert residual(ours) < residual(theirs) + 1e-4
 
 
-def test_round_trip_of_a_clip(content):
-    level_db = log_mel(jnp.asarray(content), SPEC)
-    y = griffin_lim(level_db, spec=SPEC, length=content.size, key=jax.random.key(0))
+def test_a_kl_step_by_hand():
+    spec = MelSpec(sr=8000, n_fft=64, hop_length=32, n_mels=6)
+    rng = np.random.default_rng(0)
+    power, mel = rng.uniform(0.1, 1, (3, 33)), rng.uniform(0.1, 1, (3, 6))
+    w = spec.filters.astype(np.float64)
+    expected = np.zeros_like(power)
+    for t in range(3):
+        for k in range(33):
+            up = sum(w[k, b] * mel[t, b] / (power[t] @ w[:, b]) for b in range(6))
+            expected[t, k] = power[t, k] * up / max(w[k].sum(), 1e-8)
+    got = inversion.kl_step(jnp.asarray(power, jnp.float32), jnp.asarray(mel, jnp.float32), spec)
+    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-9)
+
+
+def test_kl_updates_lower_the_divergence(content):
+    mel = np.asarray(mel_power(jnp.asarray(content), FINE), np.float64) + 1e-9
+
+    def divergence(n_iter: int) -> float:
+        power = inversion.kl_power(jnp.asarray(mel, jnp.float32), FINE, n_iter=n_iter)
+        assert power.min() >= 0
+        model = np.asarray(power, np.float64) @ FINE.filters + 1e-12
+        return float(np.sum(mel * np.log(mel / model) - mel + model))
+
+    values = [divergence(n) for n in (1, 3, 10, 40)]
+    assert values == sorted(values, reverse=True)
+    assert values[-1] < 0.05 * values[0]
+
+
+@pytest.mark.parametrize("name", INVERSIONS)
+def test_round_trip(content, name):
+    y, error = invert(content, make=INVERSIONS[name])
     assert y.shape == content.shape
-    back_db = np.asarray(log_mel(y, SPEC))
-    assert np.sqrt(np.mean((back_db - level_db) ** 2)) < 4.0
+    assert error < 3.0
+    assert spectral_convergence_db(y, content, n_fft=1024, hop_length=256) < -12
+
+
+def test_the_default_is_better_than_librosa(content):
     theirs = librosa.feature.inverse.mel_to_audio(
         librosa.feature.melspectrogram(y=content), length=content.size, n_iter=32
     )
-    theirs_db = np.asarray(log_mel(jnp.asarray(theirs), SPEC))
-    error, their_error = (np.mean((db - level_db) ** 2) ** 0.5 for db in (back_db, theirs_db))
-    assert error < their_error * 1.1
+    ours, _ = invert(content)
+    measure = partial(spectral_convergence_db, reference=content, n_fft=1024, hop_length=256)
+    assert measure(ours) < measure(theirs) - 4.0
 
 
-def test_any_hop_and_length(content):
-    spec = MelSpec(n_fft=1024, hop_length=300, n_mels=80)
-    for n in (1024, 5000, 5001):
-        level_db = log_mel(jnp.asarray(content[:n]), spec)
-        y = griffin_lim(level_db, spec=spec, length=n, key=jax.random.key(0), n_iter=4)
+def test_following_the_mel_beats_fixing_the_magnitudes(content):
+    _, fixed = invert(content, make=inversion.kl_griffin_lim, n_iter=64)
+    _, followed = invert(content, make=inversion.mel_griffin_lim, n_iter=64)
+    assert followed < fixed
+
+
+def test_refining_lowers_the_error_in_db(content):
+    _, before = invert(content, n_iter=16)
+    _, after = invert(content, n_iter=16, n_refine=15)
+    assert after < 0.9 * before
+
+
+@pytest.mark.parametrize("name", INVERSIONS)
+def test_any_hop_and_length(content, name):
+    spec = MelSpec(hop_length=300, n_mels=80)
+    for n in (1024, 5001):
+        y, _ = invert(content[:n], spec, INVERSIONS[name], n_iter=3)
         assert y.shape == (n,)
         assert np.isfinite(y).all()
 
 
-def test_silence_stays_silent():
-    level_db = jnp.full((20, SPEC.n_mels), SPEC.floor_db)
-    y = griffin_lim(level_db, spec=SPEC, length=19 * 512, key=jax.random.key(0), n_iter=4)
-    np.testing.assert_array_equal(y, 0.0)
+def test_many_blocks_have_no_seams():
+    """The error where blocks meet is that elsewhere."""
+    y = music(5, 12.0)
+    out, _ = invert(y)
+    error = np.abs(np.asarray(stft(jnp.asarray(out), FINE))) - np.abs(
+        np.asarray(stft(jnp.asarray(y), FINE))
+    )
+    per_frame = np.sqrt((error**2).mean(axis=1))
+    seams = list(range(inversion.BLOCK, len(per_frame) - 4, inversion.BLOCK))
+    assert len(seams) >= 3
+    at_seams = np.mean([per_frame[f - 2 : f + 3].mean() for f in seams])
+    assert at_seams < 1.5 * per_frame.mean()
+
+
+@pytest.mark.parametrize("name", ["nnls", "kl", "mel"])
+def test_silence_stays_silent(name):
+    level_db = jnp.full((20, FINE.n_mels), FINE.floor_db)
+    y = INVERSIONS[name](
+        level_db,
+        content=jnp.zeros(19 * 256),
+        spec=FINE,
+        length=19 * 256,
+        key=jax.random.key(0),
+        n_iter=4,
+    )
+    assert np.abs(y).max() < 1e-6
 
 
 @pytest.mark.parametrize(
-    ("values", "message"),
+    ("name", "values", "message"),
     [
-        ({"n_iter": 0}, "inversion.n_iter=0 must be at least 1"),
-        ({"n_iter_mel": -1}, "inversion.n_iter_mel=-1 must be at least 1"),
-        ({"momentum": 1.5}, "inversion.momentum=1.5 must be at most 1"),
+        ("mel", {"n_iter": 0}, "inversion.n_iter=0 must be at least 1"),
+        ("nnls", {"n_iter_mel": -1}, "inversion.n_iter_mel=-1 must be at least 1"),
+        ("kl", {"momentum": 1.5}, "inversion.momentum=1.5 must be at most 1"),
+        ("mel", {"n_refine": -1}, "inversion.n_refine=-1 must be at least 0"),
     ],
 )
-def test_bad_inversions(values, message):
-    level_db = jnp.full((20, SPEC.n_mels), -20.0)
+def test_bad_inversions(content, name, values, message):
     with pytest.raises(InputError, match=message):
-        griffin_lim(level_db, spec=SPEC, length=9728, key=jax.random.key(0), **values)
+        invert(content, make=INVERSIONS[name], **values)

@@ -10,6 +10,7 @@ from nstaudio import initial, pipeline
 from nstaudio.encoders import Conv1dEncoder
 from nstaudio.errors import InputError
 from nstaudio.optimizers import from_optax
+from nstaudio.parametrizations import ContentGain, FreeMel, SmoothMel, Waveform
 from nstaudio.pipeline import Settings
 from nstaudio.spectrogram import MelSpec, log_mel
 
@@ -72,8 +73,13 @@ def test_level_is_no_style(result, content, style):
 
 def test_content_alone_stays_the_content(content, style):
     got = nstaudio.transfer(content, style, SR, **SMALL, alpha=1.0, beta=0.0)
-    np.testing.assert_allclose(got.generated_db, got.content_db, atol=1e-3)
-    assert got.history[-1][1].total == pytest.approx(0, abs=1e-3)
+    # not exactly: Adam makes whole steps of the rounding errors, too
+    assert np.sqrt(np.mean((got.generated_db - got.content_db) ** 2)) < 0.2
+    assert got.history[-1][1].total == pytest.approx(0, abs=1e-5)
+    free = nstaudio.transfer(
+        content, style, SR, **SMALL, alpha=1.0, beta=0.0, parametrization=FreeMel()
+    )
+    np.testing.assert_array_equal(free.generated_db, free.content_db)
 
 
 def test_stereo_and_other_rates(content, style):
@@ -140,9 +146,9 @@ def test_bad_calls(content, style):
 
 
 def test_a_clip_shorter_than_the_receptive_field(content, style):
-    with pytest.raises(InputError, match=r"content is 0.09 s long \(4 frames\); .* 9 frames"):
+    with pytest.raises(InputError, match=r"content is 0.09 s long \(8 frames\); .* 9 frames"):
         nstaudio.transfer(content[:2000], style, SR, **SMALL)
-    needed = 8 * 512  # nine frames
+    needed = 8 * 256  # nine frames
     nstaudio.transfer(content[:needed], style[:needed], SR, **{**SMALL, "n_steps": 1})
 
 
@@ -152,7 +158,8 @@ def test_a_clip_too_quiet_to_hear(content, style):
 
 
 def test_a_loss_that_explodes_is_named(content, style):
-    settings = {**SMALL, "optimizer": from_optax(partial(optax.sgd, learning_rate=1e30))}
+    optimizer = from_optax(partial(optax.sgd, learning_rate=1e30))
+    settings = {**SMALL, "optimizer": optimizer, "parametrization": FreeMel()}
     with pytest.raises(InputError, match=r"the loss became (nan|inf) by step \d+; lower opt"):
         nstaudio.transfer(content, style, SR, **settings)
 
@@ -162,3 +169,30 @@ def test_analyse_puts_the_loudest_band_at_zero(content):
     assert float(level_db.max()) == pytest.approx(0.0, abs=1e-3)
     raw = log_mel(jnp.asarray(content), MelSpec(floor_db=-140.0))
     assert 10 * np.log10(power) == pytest.approx(float(raw.max()), abs=1e-3)
+
+
+@pytest.mark.parametrize("name", ["free", "smooth", "gain", "waveform"])
+@pytest.mark.parametrize("make", [partial(optax.adam, learning_rate=1.0), optax.lbfgs])
+def test_every_parametrization_with_any_optimizer(content, style, name, make):
+    parametrization = {
+        "free": FreeMel(),
+        "smooth": SmoothMel(),
+        "gain": ContentGain(),
+        "waveform": Waveform(),
+    }[name]
+    got = nstaudio.transfer(
+        content,
+        style,
+        SR,
+        **{**SMALL, "n_steps": 15},
+        parametrization=parametrization,
+        optimizer=from_optax(make),
+    )
+    first, last = got.history[0][1], got.history[-1][1]
+    assert last.total < 0.9 * first.total
+    assert got.y.shape == content.shape
+    if name in ("gain", "waveform"):
+        assert got.figures.consistency_db < 0.01
+        assert got.figures.style_loss_on_audio == pytest.approx(last.style, rel=1e-3)
+    else:
+        assert got.figures.consistency_db > 0.1

@@ -14,7 +14,7 @@ import soundfile
 from nstaudio import report
 from nstaudio.spectrogram import MelSpec
 
-SPEC = MelSpec()
+SPEC = MelSpec(n_fft=2048, hop_length=512, n_mels=128)
 LINES = [
     {"step": s, "total": 1 / (s + 1), "content": float(s), "style": 1.0 / (s + 1)}
     | {"style_conv1": 1.0 / (s + 1), "style_conv2": 2.0 / (s + 1), "seconds": s / 10}

@@ -25,8 +25,10 @@ from nstaudio.spectrogram import (
 
 from conftest import SR
 
+LIBROSA = MelSpec(n_fft=2048, hop_length=512, n_mels=128)
 SPECS = [
     MelSpec(),
+    LIBROSA,
     MelSpec(sr=16000, n_fft=1024, hop_length=256, n_mels=64, mel_scale="htk", mel_norm=None),
     MelSpec(sr=44100, n_fft=4096, hop_length=1000, n_mels=100, f_min_hz=50.0, f_max_hz=12000.0),
 ]
@@ -130,7 +132,7 @@ def test_log_mel_is_librosas_to_1e_5(spec, content):
 
 
 def test_float32_mel_is_librosas_to_1e_5(content):
-    spec = MelSpec()
+    spec = LIBROSA
     expected = librosa_mel(content, spec)
     got = np.asarray(mel_power(jnp.asarray(content), spec))
     np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6 * expected.max())
@@ -142,7 +144,7 @@ def test_any_length_has_librosas_frames(n_samples):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # librosa finds a signal below n_fft worth a warning
         expected = librosa.stft(y).T
-    got = stft(jnp.asarray(y), MelSpec())
+    got = stft(jnp.asarray(y), LIBROSA)
     assert got.shape == expected.shape == (1 + n_samples // 512, 1025)
     np.testing.assert_allclose(got, expected, atol=1e-5 * np.abs(expected).max())
 
@@ -163,7 +165,7 @@ def test_istft_inverts_stft(n_samples, hop, seed):
 
 
 def test_istft_is_librosas(content):
-    spec = MelSpec()
+    spec = LIBROSA
     spectrum = librosa.stft(content)
     # not the transform of any sound
     spectrum *= np.exp(1j * np.random.default_rng(0).uniform(0, 6, spectrum.shape))
@@ -195,7 +197,7 @@ def test_unit_runs_from_silence_to_the_loudest():
 
 
 def test_gradient_is_finite_at_digital_silence():
-    spec = MelSpec()
+    spec = LIBROSA
     loss = lambda y: jnp.sum((log_mel(y, spec) + 40.0) ** 2)  # noqa: E731
     assert np.isfinite(jax.grad(loss)(jnp.zeros(4096))).all()
     half = jnp.concatenate([jnp.zeros(6000), jnp.asarray(np.sin(np.arange(4000) / 9), jnp.float32)])
@@ -216,7 +218,7 @@ def test_gradient_is_that_of_finite_differences():
 
 
 def test_jit_and_dtype(content):
-    spec = MelSpec()
+    spec = LIBROSA
     got = jax.jit(log_mel, static_argnames="spec")(jnp.asarray(content), spec=spec)
     assert got.dtype == jnp.float32
     assert got.shape == (1 + content.size // 512, 128)
@@ -224,7 +226,7 @@ def test_jit_and_dtype(content):
 
 
 def test_seconds_and_frames():
-    spec = MelSpec()
+    spec = LIBROSA
     assert spec.n_frames(SR) == 44
     assert spec.seconds(SR) == 512.0
 
@@ -234,9 +236,9 @@ def test_seconds_and_frames():
     [
         ({"sr": 100}, "spectrogram.sr=100 must be at least 1000"),
         ({"n_fft": 2}, "spectrogram.n_fft=2 must be at least 16"),
-        ({"hop_length": 2000}, "spectrogram.hop_length=2000 must be at most 1024"),
+        ({"hop_length": 2000}, "spectrogram.hop_length=2000 must be at most 512"),
         ({"n_mels": 0}, "spectrogram.n_mels=0 must be at least 1"),
-        ({"n_mels": 1000}, "spectrogram.n_mels=1000 is too many for n_fft=2048"),
+        ({"n_mels": 500}, "spectrogram.n_mels=500 is too many for n_fft=1024"),
         ({"f_max_hz": 12000.0}, "spectrogram.f_max_hz=12000 must be at most 11025"),
         ({"f_min_hz": 500.0, "f_max_hz": 400.0}, "spectrogram.f_max_hz=400 must be above 500"),
         ({"mel_scale": "papr"}, r"spectrogram.mel_scale=papr is not one of.*mean paper\?"),

@@ -1,0 +1,151 @@
+"""Analyse clips, turn the spectrogram back into sound, and measure what was lost on the way.
+
+    python scripts/round_trip.py my.wav other.mp3
+    python scripts/round_trip.py --inversion nnls_griffin_lim --spectrogram librosa my.wav
+
+No style is transferred: this is the most that a run whose parametrization needs an inversion can
+sound like. The two perceptual scores need the extra `evaluation`:
+`uv run --extra evaluation python scripts/round_trip.py ...`
+"""
+
+import argparse
+import importlib.util
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from nstaudio.errors import InputError, one_line
+
+CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+COLUMNS = ("convergence_db", "mel_error_db", "zimtohrli", "visqol", "seconds_per_second")
+
+
+def zimtohrli(y: Any, reference: Any) -> float | None:
+    """Zimtohrli's mean opinion score, 1 to 5, of samples at 48 kHz; `None` without the package."""
+    if importlib.util.find_spec("zimtohrli") is None:
+        return None
+    from zimtohrli import mos_from_signals  # pyright: ignore[reportMissingImports]
+
+    return float(mos_from_signals(reference, y))
+
+
+def visqol(y: Any, reference: Any) -> float | None:
+    """ViSQOL's score in audio mode, 1 to 5, of samples at 48 kHz; `None` without the package."""
+    if importlib.util.find_spec("visqol") is None:
+        return None
+    import numpy as np
+    from visqol import VisqolApi  # pyright: ignore[reportMissingImports]
+
+    api = VisqolApi()
+    api.create(mode="audio")
+    result = api.measure_from_arrays(
+        np.asarray(reference, np.float64), np.asarray(y, np.float64), 48000
+    )
+    return float(result.moslqo)
+
+
+def measure(path: str, settings: Any, spec: Any, duration_s: float | None) -> dict[str, Any]:
+    """The figures of one clip."""
+    import jax
+    import jax.numpy as jnp
+    import numpy as np
+    import soxr
+
+    from nstaudio import audio, metrics
+    from nstaudio.spectrogram import log_mel, mel_power
+
+    clip = audio.load(path, sr=spec.sr, duration_s=duration_s)
+    # The analysis of a run: the loudest mel band is 0 dB.
+    scale = float(np.sqrt(mel_power(jnp.asarray(clip.y), spec).max()))
+    content = jnp.asarray(clip.y / scale)
+    level_db = log_mel(content, spec)
+
+    def invert() -> Any:
+        return jax.block_until_ready(
+            settings(
+                level_db,
+                content=content,
+                spec=spec,
+                length=content.shape[0],
+                key=jax.random.key(0),
+            )
+        )
+
+    invert()  # compile
+    started = time.perf_counter()
+    out = invert()
+    seconds = time.perf_counter() - started
+    error_db = float(jnp.sqrt(jnp.mean((log_mel(out, spec) - level_db) ** 2)))
+    y = np.asarray(out) * np.float32(scale)
+    peak = max(1.0, float(np.abs(y).max()), float(np.abs(clip.y).max()))
+    at_48k = [
+        soxr.resample(a / np.float32(peak), spec.sr, 48000, quality="VHQ") for a in (y, clip.y)
+    ]
+    return {
+        "clip": clip.name,
+        "convergence_db": metrics.spectral_convergence_db(
+            y, clip.y, n_fft=spec.n_fft, hop_length=spec.hop_length
+        ),
+        "mel_error_db": error_db,
+        "zimtohrli": zimtohrli(*at_48k),
+        "visqol": visqol(*at_48k),
+        "seconds_per_second": seconds / clip.duration_s,
+        "y": y,
+    }
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Print a table; 0, or 2 after one line that says what cannot be used."""
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
+    parser.add_argument("clips", nargs="*", help="audio files; default: the demo clips")
+    parser.add_argument("--inversion", default="mel_griffin_lim", help="a file of configs/")
+    parser.add_argument("--spectrogram", default="mel", help="a file of configs/")
+    parser.add_argument("--duration-s", type=float, help="seconds of each clip at most")
+    parser.add_argument("--save", type=Path, help="a folder for the results as wav")
+    args = parser.parse_args(argv)
+
+    from hydra import compose, initialize_config_dir
+    from hydra.errors import HydraException
+
+    from nstaudio import audio, config
+
+    config.register_resolvers()
+    groups = [f"inversion={args.inversion}", f"spectrogram={args.spectrogram}"]
+    try:
+        with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+            settings = config.build(compose("config", groups)).transfer
+        if args.save is not None:
+            args.save.mkdir(parents=True, exist_ok=True)
+        clips = args.clips or [str(file) for file in sorted(audio.CLIPS_DIR.glob("*.ogg"))]
+        print("clip".ljust(24) + "".join(column.rjust(20) for column in COLUMNS))
+        rows = []
+        for path in clips:
+            row = measure(path, settings.inversion, settings.spec, args.duration_s)
+            if args.save is not None:
+                name = f"{config.short_name(row['clip'])}.wav"
+                audio.save(args.save / name, row["y"], settings.spec.sr, subtype="FLOAT")
+            rows.append(row)
+            print_row(row)
+        if len(rows) > 1:
+            print_row({"clip": "mean", **{c: mean([row[c] for row in rows]) for c in COLUMNS}})
+    except (InputError, HydraException, OSError) as error:
+        print(f"error: {one_line(str(error).splitlines()[0])}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def mean(values: list[float | None]) -> float | None:
+    """The mean of what was measured."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def print_row(row: dict[str, Any]) -> None:
+    """One line of the table."""
+    cells = ["-" if row[c] is None else f"{row[c]:.3f}" for c in COLUMNS]
+    print(row["clip"][:23].ljust(24) + "".join(cell.rjust(20) for cell in cells), flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
