@@ -67,6 +67,7 @@ def run(cfg: DictConfig, folder: Path, overrides: list[str]) -> bool:
     started = time.perf_counter()
     # JAX, Orbax and matplotlib take seconds to import: --help needs none of them.
     from nstaudio import audio, config, pipeline
+    from nstaudio.checkpoint import Checkpoints, fingerprint
 
     record = folder / "config.yaml"
     resuming = cfg.resume is not None
@@ -90,10 +91,11 @@ def run(cfg: DictConfig, folder: Path, overrides: list[str]) -> bool:
         names=(f"content file {one_line(content.path)}", f"style file {one_line(style.path)}"),
     )
     # Everything has been checked; only now does the folder become a run's.
-    try:
-        config.save(cfg, record, replace=resuming)
-    except FileExistsError:
-        raise InputError(f"{one_line(folder)} is being used by another run") from None
+    if not resuming:
+        try:
+            config.save(cfg, record)
+        except FileExistsError:
+            raise InputError(f"{one_line(folder)} is being used by another run") from None
 
     changed = [override.split("=")[0].split(".")[0] for override in overrides]
     if "inversion" in changed and pipeline.needs_no_inversion(prepared):
@@ -103,7 +105,18 @@ def run(cfg: DictConfig, folder: Path, overrides: list[str]) -> bool:
         )
 
     with StopRequest() as stop:
-        done = _optimize(prepared, settings, content, style, folder, resuming, stop)
+        with Checkpoints(
+            folder / "checkpoints",
+            keep=settings.checkpoint.keep,
+            interval_s=settings.checkpoint.interval_s,
+            inputs=fingerprint(content.y, style.y),
+        ) as checkpoints:
+            start = prepared.state
+            if resuming:
+                start = _restore(checkpoints, start, settings.transfer.n_steps, folder)
+                config.save(cfg, record, replace=True)
+            title = f"{one_line(content.name)} as {one_line(style.name)}"
+            done = _optimize(start, prepared, settings, checkpoints, folder, title, stop)
         interrupted = done.step < settings.transfer.n_steps
         summary = _write(folder, settings, cfg, prepared, content, style, done, started)
     log.info(
@@ -145,67 +158,57 @@ class Optimized(NamedTuple):
 
 
 def _optimize(
+    start: Any,
     prepared: Any,
     settings: Any,
-    content: Any,
-    style: Any,
+    checkpoints: Any,
     folder: Path,
-    resuming: bool,
+    title: str,
     stop: StopRequest,
 ) -> Optimized:
     """The loop: progress, metrics and checkpoints live between its chunks."""
     from tqdm import tqdm
 
     from nstaudio import descent, pipeline, records
-    from nstaudio.checkpoint import Checkpoints, fingerprint
 
-    transfer, start = settings.transfer, prepared.state
-    with Checkpoints(
-        folder / "checkpoints",
-        keep=settings.checkpoint.keep,
-        interval_s=settings.checkpoint.interval_s,
-        inputs=fingerprint(content.y, style.y),
-    ) as checkpoints:
-        if resuming:
-            start = _restore(checkpoints, start, transfer.n_steps, folder)
-        first = int(start.step)
-        bar = tqdm(
-            total=transfer.n_steps,
-            initial=first,
-            desc=f"{one_line(content.name)} as {one_line(style.name)}",
-            unit="step",
-            mininterval=0.2 if sys.stderr.isatty() else 10.0,
-            dynamic_ncols=True,
-        )
-        with bar, records.Metrics(folder / "metrics.jsonl", last_step=first) as metrics:
-            earlier = metrics.seconds
-            state, losses, compiling, seconds = start, None, 0.0, 0.0
-            clock = time.perf_counter()
-            for state, losses in descent.run(
-                start,
-                prepared.problem,
-                objective=prepared.objective,
-                transformation=transfer.optimizer.transformation,
-                n_steps=transfer.n_steps,
-                chunk=settings.log_every,
-            ):
-                step = int(state.step)
-                seconds = time.perf_counter() - clock
-                if step == first:  # the first item comes after compiling, before any step
-                    compiling, seconds, clock = seconds, 0.0, time.perf_counter()
-                pipeline.check_finite(losses, step, transfer)
-                metrics.write(step, losses, earlier + seconds)
-                checkpoints.save_if_due(state)
-                bar.set_postfix(
-                    total=f"{float(losses.total):.3g}",
-                    content=f"{float(losses.content):.3g}",
-                    style=f"{float(losses.style):.3g}",
-                    refresh=False,
-                )
-                bar.update(step - bar.n)
-                if stop.requested:
-                    break
-            checkpoints.save(state)
+    transfer, first = settings.transfer, int(start.step)
+    bar = tqdm(
+        total=transfer.n_steps,
+        initial=first,
+        desc=title,
+        unit="step",
+        mininterval=0.2 if sys.stderr.isatty() else 10.0,
+        dynamic_ncols=True,
+    )
+    with bar, records.Metrics(folder / "metrics.jsonl", last_step=first) as metrics:
+        earlier = metrics.seconds
+        state, losses, compiling, seconds = start, None, 0.0, 0.0
+        clock = time.perf_counter()
+        for state, losses in descent.run(
+            start,
+            prepared.problem,
+            objective=prepared.objective,
+            transformation=transfer.optimizer.transformation,
+            n_steps=transfer.n_steps,
+            chunk=settings.log_every,
+        ):
+            step = int(state.step)
+            seconds = time.perf_counter() - clock
+            if step == first:  # the first item comes after compiling, before any step
+                compiling, seconds, clock = seconds, 0.0, time.perf_counter()
+            pipeline.check_finite(losses, step, transfer)
+            metrics.write(step, losses, earlier + seconds)
+            checkpoints.save_if_due(state)
+            bar.set_postfix(
+                total=f"{float(losses.total):.3g}",
+                content=f"{float(losses.content):.3g}",
+                style=f"{float(losses.style):.3g}",
+                refresh=False,
+            )
+            bar.update(step - bar.n)
+            if stop.requested:
+                break
+        checkpoints.save(state)
     speed = (int(state.step) - first) / seconds if seconds else None
     return Optimized(state, losses, metrics.lines, compiling, speed)
 

@@ -225,6 +225,9 @@ def test_resume_refuses_what_cannot_go_on(command, tmp_path, clips):
         code, err = command(*arguments, defaults=False)
         assert code == 2
         assert message in err
+    # what was refused has changed nothing
+    code, err = command("resume=outputs/d/r", defaults=False)
+    assert code == 0, err
     soundfile.write(song, 0.5 * soundfile.read(song)[0], SR)
     code, err = command("resume=outputs/d/r", defaults=False)
     assert code == 2
