@@ -51,7 +51,7 @@ class Settings:
     style_loss: StyleLoss = field(default_factory=Gram)
     optimizer: Optimizer = field(
         default_factory=lambda: from_optax(
-            partial(optax.adam, learning_rate=1.0, b1=0.9, b2=0.999, eps=1e-9)
+            partial(optax.adam, learning_rate=1.0, b1=0.9, b2=0.999, eps=1e-12)
         )
     )
     init: Callable[..., LogMel] = initial.content
