@@ -159,6 +159,11 @@ def _instantiate(name: str, node: Any) -> Any:
         raise InputError(f"{name}: {one_line(cause or error)}") from error
 
 
+def override_keys(overrides: list[str]) -> list[str]:
+    """The dotted keys that a command line in Hydra's form sets."""
+    return [override.lstrip("+~").split("=")[0].split("@")[0] for override in overrides]
+
+
 def resumed(cfg: DictConfig, saved: DictConfig, overrides: list[str]) -> DictConfig:
     """The saved config of a run with what this call changes, e.g. more steps.
 
@@ -171,7 +176,7 @@ def resumed(cfg: DictConfig, saved: DictConfig, overrides: list[str]) -> DictCon
         InputError: this call asks for another value of a setting that cannot change midway.
     """
     merged = saved.copy()
-    keys = [override.lstrip("+~").split("=")[0].split("@")[0] for override in overrides]
+    keys = override_keys(overrides)
     asked = [key for key in keys if key not in ("resume", "experiment")]
     if "experiment" in keys:
         asked += [key for key in (*_GROUPS, *_NUMBERS) if key not in CHANGEABLE]

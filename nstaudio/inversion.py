@@ -159,6 +159,27 @@ def _pad(y: Samples, n_frames: int, spec: MelSpec) -> Float[Array, " padded"]:
     return jnp.pad(y, (spec.n_fft // 2, max(0, n - y.shape[0] - spec.n_fft // 2)))[:n]
 
 
+def _accelerate(
+    step: Callable[[Array, Array], Array],
+    start: Float[Array, " padded"],
+    n_iter: int,
+    momentum: float | Float[Array, ""],
+) -> Float[Array, " padded"]:
+    """Iterate `step(present, ahead)`, `ahead` being the present waveform less some of the last."""
+    pull = momentum / (1.0 + momentum)
+
+    def update(_: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
+        y, previous = carry
+        return step(y, y - pull * previous), y
+
+    return jax.lax.fori_loop(0, n_iter, update, (start, jnp.zeros_like(start)))[0]
+
+
+def _with_random_phase(magnitude: Power, key: PRNGKeyArray, i: Array) -> Spectrum:
+    phase = jax.random.uniform(jax.random.fold_in(key, i), magnitude.shape, maxval=2 * jnp.pi)
+    return magnitude * jnp.exp(1j * phase)
+
+
 @partial(jax.jit, static_argnames=("spec", "n_iter", "length"))
 def phase_retrieval(
     magnitude: Float[Array, "frames bins"],
@@ -175,19 +196,16 @@ def phase_retrieval(
     The iteration of `librosa.griffinlim`, from the waveform `start` (as `_pad` lays it out).
     `weight` is `window_power(frames, spec)`.
     """
-    pull = momentum / (1.0 + momentum)
 
     def project(i: Array, wanted: Power, direction: Spectrum) -> Spectrum:
         del i
         return wanted * _unit(direction)
 
-    def update(_: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
-        y, previous = carry
-        new = _synthesise(project, (y - pull * previous,), magnitude, weight, spec, length)
-        return new, y
+    def step(y: Array, ahead: Array) -> Array:
+        del y
+        return _synthesise(project, (ahead,), magnitude, weight, spec, length)
 
-    y, _ = jax.lax.fori_loop(0, n_iter, update, (start, jnp.zeros_like(start)))
-    return _cut(y, spec, length)
+    return _cut(_accelerate(step, start, n_iter, momentum), spec, length)
 
 
 @partial(jax.jit, static_argnames=("spec", "n_iter", "length"))
@@ -207,20 +225,16 @@ def mel_phase_retrieval(
     phase is known, leaves flat bands. Here every iteration takes the present sound's own power and
     moves it by one `kl_step` towards the mel: the overlap of the frames decides the rest.
     """
-    pull = momentum / (1.0 + momentum)
 
     def project(i: Array, wanted: BlockMel, now: Spectrum, direction: Spectrum) -> Spectrum:
         del i
         power = now.real**2 + now.imag**2 + 1e-12  # a bin at 0 could never rise again
         return jnp.sqrt(kl_step(power, wanted, spec)) * _unit(direction)
 
-    def update(_: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
-        y, previous = carry
-        new = _synthesise(project, (y, y - pull * previous), mel, weight, spec, length)
-        return new, y
+    def step(y: Array, ahead: Array) -> Array:
+        return _synthesise(project, (y, ahead), mel, weight, spec, length)
 
-    y, _ = jax.lax.fori_loop(0, n_iter, update, (start, jnp.zeros_like(start)))
-    return _cut(y, spec, length)
+    return _cut(_accelerate(step, start, n_iter, momentum), spec, length)
 
 
 @partial(jax.jit, static_argnames=("spec", "length"))
@@ -235,8 +249,7 @@ def _start_from_magnitude(
     """Random phase."""
 
     def project(i: Array, wanted: Power) -> Spectrum:
-        phase = jax.random.uniform(jax.random.fold_in(key, i), wanted.shape, maxval=2 * jnp.pi)
-        return wanted * jnp.exp(1j * phase)
+        return _with_random_phase(wanted, key, i)
 
     return _synthesise(project, (), magnitude, weight, spec, length)
 
@@ -254,9 +267,7 @@ def _start_from_mel(
     """Random phase, and powers from KL updates, made block by block."""
 
     def project(i: Array, wanted: BlockMel) -> Spectrum:
-        magnitude = jnp.sqrt(kl_power(wanted, spec, n_iter=n_iter))
-        phase = jax.random.uniform(jax.random.fold_in(key, i), magnitude.shape, maxval=2 * jnp.pi)
-        return magnitude * jnp.exp(1j * phase)
+        return _with_random_phase(jnp.sqrt(kl_power(wanted, spec, n_iter=n_iter)), key, i)
 
     return _synthesise(project, (), mel, weight, spec, length)
 

@@ -10,6 +10,8 @@ import numpy as np
 import scipy.ndimage
 from jaxtyping import Float
 
+from nstaudio.spectrogram import hann
+
 Samples = Float[np.ndarray, " samples"]
 Other = Float[np.ndarray, " other_samples"]  # clips need not be equally long
 Third = Float[np.ndarray, " third_samples"]
@@ -21,7 +23,7 @@ LOWEST_DB = -100.0
 def _power(y: Samples, n_fft: int, hop_length: int) -> Float[np.ndarray, "frames bins"]:
     y = np.pad(np.asarray(y, np.float32), n_fft // 2)
     frames = np.lib.stride_tricks.sliding_window_view(y, n_fft)[::hop_length]
-    window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)).astype(np.float32)
+    window = hann(n_fft).astype(np.float32)
     # A few hundred frames at a time: a long clip's whole transform would not fit.
     parts = [
         np.abs(np.fft.rfft(frames[i : i + 256] * window, axis=1)).astype(np.float32) ** 2

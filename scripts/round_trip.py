@@ -45,7 +45,7 @@ def visqol(y: Any, reference: Any) -> float | None:
     return float(result.moslqo)
 
 
-def measure(path: str, settings: Any, spec: Any, duration_s: float | None) -> dict[str, Any]:
+def measure(path: str, inversion: Any, spec: Any, duration_s: float | None) -> dict[str, Any]:
     """The figures of one clip."""
     import jax
     import jax.numpy as jnp
@@ -63,7 +63,7 @@ def measure(path: str, settings: Any, spec: Any, duration_s: float | None) -> di
 
     def invert() -> Any:
         return jax.block_until_ready(
-            settings(
+            inversion(
                 level_db,
                 content=content,
                 spec=spec,

@@ -67,7 +67,6 @@ def run(cfg: DictConfig, folder: Path, overrides: list[str]) -> bool:
     started = time.perf_counter()
     # JAX, Orbax and matplotlib take seconds to import: --help needs none of them.
     from nstaudio import audio, config, pipeline
-    from nstaudio.checkpoint import Checkpoints, fingerprint
 
     record = folder / "config.yaml"
     resuming = cfg.resume is not None
@@ -90,6 +89,8 @@ def run(cfg: DictConfig, folder: Path, overrides: list[str]) -> bool:
         settings.transfer,
         names=(f"content file {one_line(content.path)}", f"style file {one_line(style.path)}"),
     )
+    from nstaudio.checkpoint import Checkpoints, fingerprint
+
     # Everything has been checked; only now does the folder become a run's.
     if not resuming:
         try:
@@ -97,7 +98,7 @@ def run(cfg: DictConfig, folder: Path, overrides: list[str]) -> bool:
         except FileExistsError:
             raise InputError(f"{one_line(folder)} is being used by another run") from None
 
-    changed = [override.split("=")[0].split(".")[0] for override in overrides]
+    changed = {key.split(".")[0] for key in config.override_keys(overrides)}
     if "inversion" in changed and pipeline.needs_no_inversion(prepared):
         log.warning(
             "inversion is not used: what parametrization=%s optimises is sound already",
