@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, Int
 from nstaudio import losses
 from nstaudio.encoders import Encoder
 from nstaudio.losses import ContentLoss, Losses, StyleLoss, Targets, Weights
-from nstaudio.parametrizations import Parametrization
+from nstaudio.parametrizations import Clip, Parametrization
 from nstaudio.spectrogram import MelSpec, unit
 
 LogMel = Float[Array, "frames mels"]
@@ -97,21 +97,20 @@ def sound(
 @partial(jax.jit, static_argnames=("objective",))
 def make_problem(
     key: jax.Array,
-    content: Float[Array, " samples"],
-    content_db: LogMel,
-    style_db: Float[Array, "style_frames mels"],
+    content: Clip,
+    style: Clip,
     weights: Weights,
     *,
     objective: Objective,
 ) -> Problem:
     """Draw the encoder's weights and compute the targets of the two clips."""
-    variables = objective.encoder.init(key, unit(content_db, objective.spec))
+    variables = objective.encoder.init(key, unit(content.level_db, objective.spec))
     targets = losses.make_targets(
-        objective.activations(variables, content_db),
-        objective.activations(variables, style_db),
+        objective.activations(variables, content.level_db),
+        objective.activations(variables, style.level_db),
         objective.style_loss,
     )
-    constants = objective.parametrization.constants(content, content_db, style_db, objective.spec)
+    constants = objective.parametrization.constants(content, style, objective.spec)
     return Problem(variables, targets, weights, constants)
 
 

@@ -21,7 +21,8 @@ LOWEST_DB = -100.0
 
 
 def _power(y: Samples, n_fft: int, hop_length: int) -> Float[np.ndarray, "frames bins"]:
-    y = np.pad(np.asarray(y, np.float32), n_fft // 2)
+    # Frames that hang over an end of the clip would show its abrupt start and stop as noise.
+    y = np.pad(np.asarray(y, np.float32), (0, max(0, n_fft - len(y))))
     frames = np.lib.stride_tricks.sliding_window_view(y, n_fft)[::hop_length]
     window = hann(n_fft).astype(np.float32)
     # A few hundred frames at a time: a long clip's whole transform would not fit.
@@ -32,37 +33,70 @@ def _power(y: Samples, n_fft: int, hop_length: int) -> Float[np.ndarray, "frames
     return np.concatenate(parts)
 
 
-class _Floor(NamedTuple):
-    energy: Float[np.ndarray, "frames bands"]
-    noise: Float[np.ndarray, "frames bands"]
-
-
 _BAND_BINS = 32
 # In Gaussian noise the powers of a band's bins are exponentially distributed, and the mean of the
 # lowest quarter is (1 - (1 + q) e^-q) / 0.25 of the mean of all, with q = -ln 0.75.
 _QUARTER_OF_NOISE = 0.1369
 
 
-def _floor(y: Samples) -> _Floor:
-    """Energy of each frame's bands, and how much of it the valleys between partials explain.
+class Noise(NamedTuple):
+    """Three measures of the noise of a result, see the functions of these names."""
 
-    If a band were noise, its quietest quarter of bins would tell the noise's level; between the
-    partials of a note they are far below.
-    """
-    power = _power(y, 4096, 1024)
+    added_noise_db: float
+    added_floor_db: float
+    added_residual_db: float
+
+
+def noise(y: Samples, content: Other, style: Third) -> Noise:
+    """All measures of noise."""
+    return Noise(
+        added_noise_db(y, content, style),
+        added_floor_db(y, content, style),
+        added_residual_db(y, content, style),
+    )
+
+
+def _bands(y: Samples) -> Float[np.ndarray, "frames bands bins"]:
+    power = _power(_unit_power(y), 4096, 1024)
     n_bands = power.shape[1] // _BAND_BINS
-    bands = power[:, : n_bands * _BAND_BINS].reshape(len(power), n_bands, _BAND_BINS)
+    return power[:, : n_bands * _BAND_BINS].reshape(len(power), n_bands, _BAND_BINS)
+
+
+def _floor(bands: Float[np.ndarray, "frames bands bins"]) -> Float[np.ndarray, "frames bands"]:
+    """The power of a bin if each band were noise, told by its quietest quarter of bins.
+
+    Between the partials of a note these are far below the mean.
+    """
     lowest = np.partition(bands, _BAND_BINS // 4, axis=2)[..., : _BAND_BINS // 4].mean(axis=2)
-    energy = bands.mean(axis=2)
-    return _Floor(energy, np.minimum(lowest / _QUARTER_OF_NOISE, energy))
+    return np.minimum(lowest / _QUARTER_OF_NOISE, bands.mean(axis=2))
+
+
+def _allowed(
+    content: Float[np.ndarray, "frames bands bins"],
+    style: Float[np.ndarray, "style_frames bands bins"],
+) -> Float[np.ndarray, "frames bands"]:
+    """As noisy as the content is about that time, or as the style is on average."""
+    at_the_time = scipy.ndimage.maximum_filter1d(_floor(content), 3, axis=0)
+    return np.maximum(at_the_time, _floor(style).mean(axis=0)[None])
+
+
+def _excess_db(
+    found: Float[np.ndarray, "frames bands"],
+    allowed: Float[np.ndarray, "frames bands"],
+    made: Float[np.ndarray, "frames bands bins"],
+) -> float:
+    excess = np.maximum(found - allowed, 0.0).sum(dtype=np.float64)
+    return _db(excess / (made.mean(axis=2).sum(dtype=np.float64) + 1e-300))
 
 
 def added_noise_db(y: Samples, content: Other, style: Third) -> float:
-    """Energy in the valleys of `y`'s spectrum that neither source has there, dB of `y`'s energy.
+    """Energy in the valleys of the content's spectrum that neither source has, dB of `y`'s energy.
 
-    All three are brought to equal power. In each band, `y` may be as noisy as the content is at
-    that time or as the style is on average; the energy above the larger of the two is added up.
-    White noise that is added to a clean sound reads as its level.
+    All three are brought to equal power. Where the content's spectrum has valleys, no partial of
+    its notes is due: what `y` has there is noise as far as it exceeds the noise of the content at
+    that time and that of the style on average. It hears hiss, the tinkling of scattered short
+    tones, and notes that the content does not play. White noise added to a clean sound reads as
+    its level or a little less.
 
     Args:
         y: the result, aligned with the content; all at one rate.
@@ -71,12 +105,28 @@ def added_noise_db(y: Samples, content: Other, style: Third) -> float:
     Returns:
         At least -100, at most 0.
     """
-    made, was, sounds = (_floor(_unit_power(a)) for a in (y, content, style))
-    n = min(len(made.energy), len(was.energy))
-    at_the_time = scipy.ndimage.maximum_filter1d(was.noise[:n], 3, axis=0)
-    allowed = np.maximum(at_the_time, sounds.noise.mean(axis=0)[None])
-    excess = np.maximum(made.noise[:n] - allowed, 0.0).sum(dtype=np.float64)
-    return _db(excess / (made.energy[:n].sum(dtype=np.float64) + 1e-300))
+    made, was, sounds = (_bands(a) for a in (y, content, style))
+    n = min(len(made), len(was))
+    made, was = made[:n], was[:n]
+    # A partial that begins or ends within the frame beside must not count as a valley.
+    valleys = np.argpartition(scipy.ndimage.maximum_filter1d(was, 3, axis=0), _BAND_BINS // 4)
+    found = np.take_along_axis(made, valleys[..., : _BAND_BINS // 4], axis=2).mean(axis=2)
+    return _excess_db(np.minimum(found, made.mean(axis=2)), _allowed(was, sounds), made)
+
+
+def added_floor_db(y: Samples, content: Other, style: Third) -> float:
+    """Energy in the valleys of `y`'s own spectrum that neither source has, dB of `y`'s energy.
+
+    As `added_noise_db`, but by the quietest bins of `y` itself. It hears hiss and what fills a
+    spectrum evenly, but neither wrong notes nor scattered tones.
+
+    Returns:
+        At least -100, at most 0.
+    """
+    made, was, sounds = (_bands(a) for a in (y, content, style))
+    n = min(len(made), len(was))
+    made, was = made[:n], was[:n]
+    return _excess_db(_floor(made), _allowed(was, sounds), made)
 
 
 def _unit_power(y: Samples) -> Samples:

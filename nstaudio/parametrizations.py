@@ -6,7 +6,7 @@ are the arrays it needs besides the variable; they are traced.
 
 import functools
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -18,19 +18,21 @@ from nstaudio.spectrogram import MelSpec, istft, log_mel, stft, window_power
 
 Samples = Float[Array, " samples"]
 LogMel = Float[Array, "frames mels"]
+_Power = Float[Array, "frames bins"]
+
+
+class Clip(NamedTuple):
+    """A clip, scaled so that its loudest mel band is 0 dB, and its log-mel spectrogram."""
+
+    y: Samples
+    level_db: LogMel
 
 
 @runtime_checkable
 class Parametrization(Protocol):
     """The way from the variable, one array, to a log-mel spectrogram in dB and to samples."""
 
-    def constants(
-        self,
-        content: Samples,
-        content_db: LogMel,
-        style_db: Float[Array, "style_frames mels"],
-        spec: MelSpec,
-    ) -> Any:
+    def constants(self, content: Clip, style: Clip, spec: MelSpec) -> Any:
         """Arrays computed once from the two clips; any pytree."""
         ...
 
@@ -51,15 +53,9 @@ class Parametrization(Protocol):
 class FreeMel:
     """Every pixel of the log-mel spectrogram for itself, dB: the source paper's."""
 
-    def constants(
-        self,
-        content: Samples,
-        content_db: LogMel,
-        style_db: Float[Array, "style_frames mels"],
-        spec: MelSpec,
-    ) -> tuple[()]:
+    def constants(self, content: Clip, style: Clip, spec: MelSpec) -> tuple[()]:
         """Nothing."""
-        del content, content_db, style_db, spec
+        del content, style, spec
         return ()
 
     def init(self, level_db: LogMel, constants: tuple[()], spec: MelSpec) -> LogMel:
@@ -78,10 +74,10 @@ class FreeMel:
 
 
 def gaussian_blur(
-    x: LogMel, *, sigma_frames: float, sigma_mels: float
+    x: LogMel, *, sigma_frames: float, sigma_bands: float
 ) -> Float[Array, "frames mels"]:
     """Gaussian smoothing along both axes, the edges repeated; a sigma of 0 leaves an axis alone."""
-    for axis, sigma in ((0, sigma_frames), (1, sigma_mels)):
+    for axis, sigma in ((0, sigma_frames), (1, sigma_bands)):
         radius = int(3 * sigma + 0.5)
         if radius:
             offsets = np.arange(-radius, radius + 1)
@@ -125,17 +121,11 @@ class SmoothMel:
     def __post_init__(self) -> None:
         _check_sigmas(self.sigma_s, self.sigma_mels)
 
-    def constants(
-        self,
-        content: Samples,
-        content_db: LogMel,
-        style_db: Float[Array, "style_frames mels"],
-        spec: MelSpec,
-    ) -> _Box:
+    def constants(self, content: Clip, style: Clip, spec: MelSpec) -> _Box:
         """The content, and the lowest and highest level of each band in either clip."""
-        del content, spec
-        both = jnp.concatenate([content_db, style_db])
-        return _Box(content_db, jnp.min(both, axis=0), jnp.max(both, axis=0))
+        del spec
+        both = jnp.concatenate([content.level_db, style.level_db])
+        return _Box(content.level_db, jnp.min(both, axis=0), jnp.max(both, axis=0))
 
     def init(self, level_db: LogMel, constants: _Box, spec: MelSpec) -> LogMel:
         """The change from the content, dB."""
@@ -161,12 +151,14 @@ def _check_sigmas(sigma_s: float, sigma_mels: float) -> None:
 
 def _smooth(change: LogMel, sigma_s: float, sigma_mels: float, spec: MelSpec) -> LogMel:
     sigma_frames = sigma_s * spec.sr / spec.hop_length
-    return gaussian_blur(change, sigma_frames=sigma_frames, sigma_mels=sigma_mels)
+    return gaussian_blur(change, sigma_frames=sigma_frames, sigma_bands=sigma_mels)
 
 
 class _Transform(NamedTuple):
     content: Complex[Array, "frames bins"]
     content_db: LogMel
+    boost: Float[Array, "frames bins"]
+    """Share of a boost, in dB, that reaches each bin, 0 to 1."""
     weight: Float[Array, " padded"]
     silence: Samples
     """Zeros as long as the content: it carries the length."""
@@ -177,37 +169,63 @@ class ContentGain:
     """A gain on the content's own complex STFT, smooth in time and frequency.
 
     The variable is the gain in dB for each mel band and frame. The sound is the filtered content:
-    its phases and the fine structure between its partials stay, so there is nothing to invert and
-    no noise to add, and the spectrogram in the loss is that of this very sound. What the content
-    does not have at all, no gain can bring.
+    its phases and the fine structure between its partials stay, so there is nothing to invert, and
+    the spectrogram in the loss is that of this very sound. What the content does not have at all,
+    no gain can bring.
+
+    A cut takes a band as a whole. A boost lifts what sounds there, the partials and strokes that
+    stand out from what is around them, and leaves the rest behind: where the style is loud and
+    the content holds hiss and reverberation, a plain filter would make loud hiss. The noisier the
+    style is at a frequency, the more of a boost the content's noise gets too, since there noise is
+    what is wanted.
 
     Attributes:
-        sigma_s, sigma_mels: smoothing of the gain, as in `SmoothMel`.
+        sigma_s: standard deviation of the gain's smoothing in time, s.
+        sigma_mels: the same across bands.
         limit_db: the largest gain either way.
+        boost_from_db, boost_to_db: how far a bin must stand out, see `prominence_db`, to get any
+            of a boost and to get all of it.
+        noise_boost: the least share of a boost that any bin gets, 0 to 1; 1 is a plain filter.
 
     Raises:
-        InputError: a negative number.
+        InputError: a number outside its limits.
     """
 
-    sigma_s: float = 0.023
-    sigma_mels: float = 1.0
+    sigma_s: float = 0.05
+    sigma_mels: float = 0.5
     limit_db: float = 40.0
+    boost_from_db: float = 2.0
+    boost_to_db: float = 9.0
+    noise_boost: float = 0.0
 
     def __post_init__(self) -> None:
         _check_sigmas(self.sigma_s, self.sigma_mels)
         number("parametrization.limit_db", self.limit_db, above=0, at_most=200)
+        number("parametrization.boost_from_db", self.boost_from_db)
+        number("parametrization.boost_to_db", self.boost_to_db, above=self.boost_from_db)
+        number("parametrization.noise_boost", self.noise_boost, at_least=0, at_most=1)
 
-    def constants(
-        self,
-        content: Samples,
-        content_db: LogMel,
-        style_db: Float[Array, "style_frames mels"],
-        spec: MelSpec,
-    ) -> _Transform:
-        """The content's transform."""
-        del style_db
-        weight = jnp.asarray(window_power(content_db.shape[0], spec))
-        return _Transform(stft(content, spec), content_db, weight, jnp.zeros_like(content))
+    def constants(self, content: Clip, style: Clip, spec: MelSpec) -> _Transform:
+        """The content's transform, and where in it boosts apply."""
+        transform = stft(content.y, spec)
+        style_power = _power(stft(style.y, spec))
+        noise = 1.0 - _share(style_power, self._stands_out(style_power, spec), spec)
+        least = jnp.maximum(self.noise_boost, noise)
+        stands_out = self._stands_out(_power(transform), spec)
+        weight = jnp.asarray(window_power(content.level_db.shape[0], spec))
+        return _Transform(
+            transform,
+            content.level_db,
+            stands_out + (1.0 - stands_out) * least[None],
+            weight,
+            jnp.zeros_like(content.y),
+        )
+
+    def _stands_out(self, power: _Power, spec: MelSpec) -> _Power:
+        over = (prominence_db(power, spec) - self.boost_from_db) / (
+            self.boost_to_db - self.boost_from_db
+        )
+        return jnp.clip(over, 0.0, 1.0)
 
     def init(self, level_db: LogMel, constants: _Transform, spec: MelSpec) -> LogMel:
         """The gain from the content, dB."""
@@ -222,9 +240,52 @@ class ContentGain:
         """The filtered content."""
         gain_db = _smooth(variable, self.sigma_s, self.sigma_mels, spec)
         gain_db = self.limit_db * jnp.tanh(gain_db / self.limit_db)
-        gain = 10.0 ** (gain_db @ jnp.asarray(_bands_to_bins(spec)) / 20.0)
+        gain_db = gain_db @ jnp.asarray(_bands_to_bins(spec))
+        gain_db = jnp.minimum(gain_db, 0.0) + jnp.maximum(gain_db, 0.0) * constants.boost
+        gain = 10.0 ** (gain_db / 20.0)
         length = constants.silence.shape[0]
         return istft(constants.content * gain, spec, length=length, weight=constants.weight)
+
+
+# What counts as around a bin, and how long a partial must last to stand out: standard deviations.
+_AROUND_S = 0.15
+_AROUND_HZ = 215.0
+_LASTING_S = 0.035
+
+
+def prominence_db(power: _Power, spec: MelSpec) -> _Power:
+    """How far each bin of a power spectrogram stands out from what is around it, dB.
+
+    The power, averaged over a moment so that a chance peak of noise does not count, over the
+    geometric mean of its surroundings: about 2.5 dB in steady noise (the mean of exponentially
+    distributed powers over their geometric mean), more on partials and strokes, negative between.
+    Powers more than 80 dB below the largest count as that.
+    """
+    power = power + 1e-8 * jnp.max(power)
+    frames_per_s, bins_per_hz = spec.sr / spec.hop_length, spec.n_fft / spec.sr
+    lasting = gaussian_blur(power, sigma_frames=_LASTING_S * frames_per_s, sigma_bands=0.0)
+    around = gaussian_blur(
+        jnp.log10(power),
+        sigma_frames=_AROUND_S * frames_per_s,
+        sigma_bands=_AROUND_HZ * bins_per_hz,
+    )
+    return 10.0 * (jnp.log10(lasting) - around)
+
+
+def _power(transform: Complex[Array, "frames bins"]) -> _Power:
+    return jnp.real(transform) ** 2 + jnp.imag(transform) ** 2
+
+
+def _share(power: _Power, part: _Power, spec: MelSpec) -> Float[Array, " bins"]:
+    """Share of each frequency's energy that `part` takes, the neighbourhood included."""
+    sigma_bands = _AROUND_HZ / 2 * spec.n_fft / spec.sr
+
+    def energy(x: _Power) -> Float[Array, "1 bins"]:
+        return gaussian_blur(
+            jnp.sum(x, axis=0, keepdims=True), sigma_frames=0.0, sigma_bands=sigma_bands
+        )
+
+    return (energy(power * part) / (energy(power) + 1e-30))[0]
 
 
 def _bands_to_bins(spec: MelSpec) -> Float[np.ndarray, "mels bins"]:
@@ -247,25 +308,20 @@ class Waveform:
         InputError: a scale that is not above 0.
     """
 
-    scale: float = 1e-4
+    scale: float = 3e-5
+
+    _FILTER: ClassVar = ContentGain(sigma_s=0.0, sigma_mels=0.0, noise_boost=1.0)
 
     def __post_init__(self) -> None:
         number("parametrization.scale", self.scale, above=0)
 
-    def constants(
-        self,
-        content: Samples,
-        content_db: LogMel,
-        style_db: Float[Array, "style_frames mels"],
-        spec: MelSpec,
-    ) -> _Transform:
+    def constants(self, content: Clip, style: Clip, spec: MelSpec) -> _Transform:
         """The content's transform, from which the first samples are made."""
-        return ContentGain().constants(content, content_db, style_db, spec)
+        return self._FILTER.constants(content, style, spec)
 
     def init(self, level_db: LogMel, constants: _Transform, spec: MelSpec) -> Samples:
         """The content, filtered towards `level_db`."""
-        gain = ContentGain(sigma_s=0.0, sigma_mels=0.0)
-        return gain.samples(level_db - constants.content_db, constants, spec) / self.scale
+        return self._FILTER.samples(level_db - constants.content_db, constants, spec) / self.scale
 
     def log_mel(self, variable: Samples, constants: _Transform, spec: MelSpec) -> LogMel:
         """The spectrogram of the samples."""

@@ -17,7 +17,7 @@ from nstaudio.encoders import Conv1dEncoder, Encoder
 from nstaudio.errors import InputError, choice, integer, number
 from nstaudio.losses import ContentLoss, Gram, Losses, SquaredError, StyleLoss, Weights
 from nstaudio.optimizers import Optimizer, from_optax
-from nstaudio.parametrizations import ContentGain, Parametrization
+from nstaudio.parametrizations import Clip, ContentGain, Parametrization
 from nstaudio.spectrogram import MelSpec, log_mel, mel_power
 
 LogMel = Float[Array, "frames mels"]
@@ -51,12 +51,12 @@ class Settings:
     style_loss: StyleLoss = field(default_factory=Gram)
     optimizer: Optimizer = field(
         default_factory=lambda: from_optax(
-            partial(optax.adam, learning_rate=1.0, b1=0.9, b2=0.999, eps=1e-12)
+            partial(optax.adam, learning_rate=3.0, b1=0.9, b2=0.999, eps=1e-12)
         )
     )
     init: Callable[..., LogMel] = initial.content
     inversion: Callable[..., Float[Array, " samples"]] = inversion.mel_griffin_lim
-    alpha: float = 0.02
+    alpha: float = 0.005
     beta: float = 1.0
     content_weights: Mapping[str, float] = field(default_factory=dict)
     style_weights: Mapping[str, float] = field(default_factory=dict)
@@ -103,15 +103,13 @@ class Prepared(NamedTuple):
     """Two analysed clips and a transfer that is ready to run.
 
     Attributes:
-        content: samples at the analysis rate, scaled so that their loudest mel band is 0 dB.
-        content_db, style_db: log-mel spectrograms; 0 dB is each clip's own loudest mel band, so
-            that a recording's level is no part of its style.
+        content, style: samples at the analysis rate and log-mel spectrograms; 0 dB is each clip's
+            own loudest mel band, so that a recording's level is no part of its style.
         content_power, style_power: the mel power that 0 dB stands for.
     """
 
-    content: Float[Array, " samples"]
-    content_db: LogMel
-    style_db: Float[Array, "style_frames mels"]
+    content: Clip
+    style: Clip
     content_power: float
     style_power: float
     state: TransferState
@@ -128,8 +126,8 @@ class Figures(NamedTuple):
     """Root mean square difference of the audio's log-mel and the optimised one, dB."""
 
 
-def analyse(y: np.ndarray, settings: Settings, *, name: str) -> tuple[LogMel, float]:
-    """Log-mel spectrogram of mono samples at the analysis rate, and the mel power of its 0 dB.
+def analyse(y: np.ndarray, settings: Settings, *, name: str) -> tuple[Clip, float]:
+    """Mono samples at the analysis rate as a clip, and the mel power of its 0 dB.
 
     Raises:
         InputError: silence, or too short for the encoder.
@@ -145,7 +143,8 @@ def analyse(y: np.ndarray, settings: Settings, *, name: str) -> tuple[LogMel, fl
     if power < SILENCE_POWER:
         level = 10 * np.log10(max(power, 1e-30))
         raise InputError(f"{name} is silent: its loudest mel band is at {level:.0f} dB, below -120")
-    return _log_mel(jnp.asarray(y / np.sqrt(power), jnp.float32), spec=spec), power
+    scaled = jnp.asarray(y / np.sqrt(power), jnp.float32)
+    return Clip(scaled, _log_mel(scaled, spec=spec)), power
 
 
 def prepare(
@@ -164,8 +163,8 @@ def prepare(
     Raises:
         InputError: a clip is silent or too short for the encoder.
     """
-    content_db, content_power = analyse(content, settings, name=names[0])
-    style_db, style_power = analyse(style, settings, name=names[1])
+    content_clip, content_power = analyse(content, settings, name=names[0])
+    style_clip, style_power = analyse(style, settings, name=names[1])
     encoder_key, init_key, _ = _keys(settings)
     objective = Objective(
         settings.spec,
@@ -174,14 +173,13 @@ def prepare(
         settings.content_loss,
         settings.style_loss,
     )
-    y = jnp.asarray(content / np.sqrt(content_power), jnp.float32)
     problem = descent.make_problem(
-        encoder_key, y, content_db, style_db, settings.weights, objective=objective
+        encoder_key, content_clip, style_clip, settings.weights, objective=objective
     )
-    first_db = settings.init(content_db, key=init_key, spec=settings.spec)
+    first_db = settings.init(content_clip.level_db, key=init_key, spec=settings.spec)
     variable = _init_variable(first_db, problem.constants, objective=objective)
     state = TransferState(variable, settings.optimizer.init(variable), jnp.int32(0))
-    return Prepared(y, content_db, style_db, content_power, style_power, state, problem, objective)
+    return Prepared(content_clip, style_clip, content_power, style_power, state, problem, objective)
 
 
 @partial(jax.jit, static_argnames=("objective",))
@@ -211,9 +209,9 @@ def render(prepared: Prepared, state: TransferState, settings: Settings) -> np.n
     if y is None:
         y = settings.inversion(
             descent.spectrogram(state.variable, problem, objective=objective),
-            content=prepared.content,
+            content=prepared.content.y,
             spec=settings.spec,
-            length=prepared.content.shape[0],
+            length=prepared.content.y.shape[0],
             key=_keys(settings)[2],
         )
     return np.asarray(y) * np.float32(np.sqrt(prepared.content_power))
@@ -327,8 +325,8 @@ def transfer(
         generated_db=np.asarray(
             descent.spectrogram(state.variable, prepared.problem, objective=prepared.objective)
         ),
-        content_db=np.asarray(prepared.content_db),
-        style_db=np.asarray(prepared.style_db),
+        content_db=np.asarray(prepared.content.level_db),
+        style_db=np.asarray(prepared.style.level_db),
         history=history,
         figures=figures,
         state=state,

@@ -138,8 +138,11 @@ HOW_TO_READ = {
     "what the way back to sound lost; the smaller, the less noise it added",
     "style_ratio": "style loss on the audio over the optimised one: 1 when what was optimised is "
     "what you hear",
-    "added_noise_db": "energy between the partials that neither source has there, relative to the "
-    "whole: the lower the cleaner",
+    "added_noise_db": "energy where the content's spectrum has valleys and neither source has such "
+    "noise, relative to the whole: the lower the cleaner",
+    "added_floor_db": "the same between the partials of generated.wav itself: hiss alone",
+    "added_residual_db": "how much more of generated.wav is neither tone nor stroke than of the "
+    "noisier source: negative when it is less",
     "output_gain_db": "all three recordings were turned by this much so that none clips",
     "n_steps": "updates made",
     "steps_per_second": "speed of the optimisation alone",

@@ -264,7 +264,7 @@ def _write(
     written = audio.load(folder / "generated.wav", sr=sr, role="generated")
     figures, audio_db = pipeline.measure(written.y / gain, prepared, done.state, transfer)
     titles = (f"content: {content.name}", f"style: {style.name}", "generated")
-    levels = (prepared.content_db, prepared.style_db, audio_db)
+    levels = (prepared.content.level_db, prepared.style.level_db, audio_db)
     panels = [
         report.Panel(title, samples, np.asarray(level))
         for title, samples, level in zip(titles, played, levels, strict=True)
@@ -283,7 +283,7 @@ def _write(
         "initial_style_loss": done.lines[0]["style"],
         **figures._asdict(),
         "style_ratio": figures.style_loss_on_audio / max(float(done.losses.style), 1e-30),
-        "added_noise_db": metrics.added_noise_db(written.y, content.y, style.y),
+        **metrics.noise(written.y, content.y, style.y)._asdict(),
         "output_gain_db": 20 * float(np.log10(gain)),
         "n_steps": done.step,
         "interrupted": done.step < transfer.n_steps,

@@ -10,7 +10,7 @@ from nstaudio import descent
 from nstaudio.encoders import Conv1dEncoder
 from nstaudio.losses import Gram, SquaredError, Weights
 from nstaudio.optimizers import from_optax
-from nstaudio.parametrizations import FreeMel
+from nstaudio.parametrizations import Clip, FreeMel
 from nstaudio.spectrogram import MelSpec, unit
 
 SPEC = MelSpec(n_mels=16)
@@ -34,9 +34,8 @@ def problem(alpha=1e-4, beta=1.0, seed=0):
     even = {name: jnp.float32(0.5) for name in ENCODER.layer_names}
     weights = Weights(jnp.float32(alpha), jnp.float32(beta), even, even)
     key = jax.random.key(seed)
-    return descent.make_problem(
-        key, jnp.zeros(9), clip(1), clip(2, 50), weights, objective=OBJECTIVE
-    )
+    content, style = Clip(jnp.zeros(9), clip(1)), Clip(jnp.zeros(9), clip(2, 50))
+    return descent.make_problem(key, content, style, weights, objective=OBJECTIVE)
 
 
 def start(optimizer):

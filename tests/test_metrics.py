@@ -16,26 +16,60 @@ def noise(y: np.ndarray, level_db: float, seed: int = 0) -> np.ndarray:
     return (n * np.sqrt(np.mean(y**2) / np.mean(n**2)) * 10 ** (level_db / 20)).astype(np.float32)
 
 
+BOTH = pytest.mark.parametrize("measure", [metrics.added_noise_db, metrics.added_floor_db])
+
+
+@BOTH
 @pytest.mark.parametrize("level_db", [-40.0, -30.0, -20.0, -10.0])
-def test_added_noise_reads_the_level_of_added_white_noise(level_db):
+def test_they_read_the_level_of_added_white_noise(measure, level_db):
     y = tones()
-    got = metrics.added_noise_db(y + noise(y, level_db), y, y)
-    assert got == pytest.approx(level_db, abs=2.0)
+    assert measure(y + noise(y, level_db), y, y) == pytest.approx(level_db, abs=2.0)
 
 
-def test_a_source_adds_nothing_to_itself():
+@BOTH
+def test_a_source_adds_nothing_to_itself(measure):
     y = music(1, 4.0)
-    assert metrics.added_noise_db(y, y, y) == metrics.LOWEST_DB
-    assert metrics.added_noise_db(0.1 * y, y, 7 * y) < -50, "levels do not matter"
+    assert measure(y, y, y) == metrics.LOWEST_DB
+    assert measure(0.1 * y, y, 7 * y) < -50, "levels do not matter"
 
 
-def test_noise_that_a_source_has_is_not_added():
+@BOTH
+def test_noise_that_a_source_has_is_not_added(measure):
     y = tones()
     noisy = y + noise(y, -10.0, 1)
     result = y + noise(y, -10.0, 2)
-    alone = metrics.added_noise_db(result, y, y)
-    assert metrics.added_noise_db(result, noisy, y) < alone - 6
-    assert metrics.added_noise_db(result, y, noisy) < alone - 6
+    alone = measure(result, y, y)
+    assert measure(result, noisy, y) < alone - 6
+    assert measure(result, y, noisy) < alone - 6
+
+
+def test_only_one_of_them_hears_scattered_tones():
+    """Short tones at random between the partials: what a free spectrogram makes of a valley."""
+    y = tones()
+    rng = np.random.default_rng(0)
+    tinkling = np.zeros_like(y)
+    t = np.arange(2048) / SR
+    for start in rng.integers(0, y.size - 2048, 300):
+        f = rng.uniform(1000, 9000)
+        tinkling[start : start + 2048] += (np.hanning(2048) * np.sin(2 * np.pi * f * t)).astype(
+            np.float32
+        )
+    tinkling *= np.sqrt(np.mean(y**2) / np.mean(tinkling**2)) * 10 ** (-10 / 20)
+    heard = metrics.noise(y + tinkling, y, y)
+    assert heard.added_noise_db == pytest.approx(-10, abs=3.0)
+    assert heard.added_floor_db < heard.added_noise_db - 3
+    assert heard.added_residual_db > 5
+
+
+def test_a_filter_of_the_content_adds_no_noise():
+    y = tones()
+    filtered = np.convolve(y, [1.0, 0.9, 0.5, -0.2], "same").astype(np.float32)
+    assert metrics.added_noise_db(filtered, y, y) < -60
+
+
+def test_a_clip_shorter_than_a_frame_is_measured():
+    y = tones(0.1)
+    assert metrics.noise(y, y, y) == (metrics.LOWEST_DB, metrics.LOWEST_DB, 0.0)
 
 
 def test_residual_of_tones_clicks_and_noise():
@@ -59,5 +93,5 @@ def test_spectral_convergence_by_definition():
 
 def test_silence_is_a_number():
     silence = np.zeros(SR, np.float32)
-    assert metrics.added_noise_db(silence, silence, silence) == metrics.LOWEST_DB
+    assert metrics.noise(silence, silence, silence)[:2] == (metrics.LOWEST_DB,) * 2
     assert metrics.residual_db(silence) == metrics.LOWEST_DB

@@ -41,7 +41,7 @@ FIGURES = {
     "style_loss_on_audio",
     "consistency_db",
     "style_ratio",
-    "added_noise_db",
+    *("added_noise_db", "added_floor_db", "added_residual_db"),
     "versions",
 }
 
