@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from nstaudio.errors import number
+from nstaudio import samples
 from nstaudio.spectrogram import MelSpec, istft, mel_power, power_to_db, stft
 
 Samples = Float[np.ndarray, " samples"]
@@ -30,18 +30,13 @@ def match(content: Samples, style: Other, sr: int, *, n_bands: int = 40) -> Samp
         InputError: a clip is silent, or the bands are too narrow.
     """
     spec = MelSpec(sr=sr, n_fft=2048, hop_length=256, n_mels=n_bands)
-    y, reference = (_unit_power(a, name) for a, name in ((content, "content"), (style, "style")))
+    y = jnp.asarray(samples.unit_power(content, name="content"))
+    reference = jnp.asarray(samples.unit_power(style, name="style"))
     gain_db = _balance_db(reference, spec=spec) - _balance_db(y, spec=spec)
     bins_hz = np.fft.rfftfreq(spec.n_fft, 1 / sr)
     gain_db = np.interp(bins_hz, spec.edges_hz[1:-1], np.asarray(gain_db))
     filtered = _filter(y, jnp.asarray(10 ** (gain_db / 20), jnp.float32), spec=spec)
-    return np.asarray(_unit_power(np.asarray(filtered), "result"))
-
-
-def _unit_power(y: np.ndarray, name: str) -> Float[Array, " samples"]:
-    power = float(np.mean(np.square(y, dtype=np.float64))) if y.size else 0.0
-    number(f"power of {name}", power, above=0)
-    return jnp.asarray(y / np.sqrt(power), jnp.float32)
+    return samples.unit_power(np.asarray(filtered), name="the filtered content")
 
 
 @partial(jax.jit, static_argnames=("spec",))

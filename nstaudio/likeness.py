@@ -16,8 +16,7 @@ import scipy.fft
 import soxr
 from jaxtyping import Array, Bool, Float
 
-from nstaudio import multipitch
-from nstaudio.errors import InputError
+from nstaudio import multipitch, samples
 from nstaudio.spectrogram import MelSpec, mel_power, power_to_db
 
 Samples = Float[np.ndarray, " samples"]
@@ -56,10 +55,7 @@ def analyse(y: Samples, sr: int) -> Features:
         InputError: silence, or no samples at all.
     """
     y = soxr.resample(np.asarray(y, np.float32), sr, SR, quality="VHQ")
-    power = float(np.mean(np.square(y, dtype=np.float64))) if y.size else 0.0
-    if not 0 < power < np.inf:
-        raise InputError(f"a sound of {y.size} samples and power {power:g} cannot be compared")
-    y = y / np.float32(np.sqrt(power))
+    y = samples.unit_power(y, name="a sound to compare")
     cepstrum = scipy.fft.dct(_level_db(y, spec=_MFCC), axis=1, norm="ortho")
     low = soxr.resample(y, SR, multipitch.SR, quality="VHQ")
     return Features(

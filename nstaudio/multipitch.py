@@ -86,8 +86,8 @@ def salience(y: Samples) -> Float[np.ndarray, "frames bins"]:
     # A mistuned harmonic counts by the squared cosine of its distance, up to a semitone.
     distance = np.arange(-_BINS_PER_SEMITONE, _BINS_PER_SEMITONE + 1) / _BINS_PER_SEMITONE
     kernel = np.cos(np.pi / 2 * distance) ** 2
-    spread = scipy.ndimage.convolve1d(total.reshape(n_frames, -1), kernel, mode="constant")
-    return spread.astype(np.float32)
+    total = total.reshape(n_frames, -1).astype(np.float32)
+    return scipy.ndimage.convolve1d(total, kernel, mode="constant")
 
 
 def pitches(y: Samples) -> Bool[np.ndarray, "frames pitches"]:

@@ -211,6 +211,8 @@ def main(argv: list[str] | None = None) -> int:
     except (InputError, OSError) as error:
         print(f"error: {one_line(error)}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:  # what was measured is saved
+        return 130
     if not rows:
         return 2
     print("\n" + "\n".join(table(rows).splitlines()[:N_SUMMARY]))

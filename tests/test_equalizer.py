@@ -36,5 +36,5 @@ def test_a_clip_through_its_own_balance_is_itself():
 
 def test_silence_is_refused():
     y = music(1, 1.0, SR)
-    with pytest.raises(InputError, match="power of style=0"):
+    with pytest.raises(InputError, match="style has 16000 samples of power 0"):
         equalizer.match(y, np.zeros_like(y), SR)

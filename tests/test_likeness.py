@@ -66,5 +66,5 @@ def test_an_equaliser_changes_timbre_more_than_pitch():
 
 @pytest.mark.parametrize("bad", [np.zeros(SR, np.float32), np.zeros(0, np.float32)])
 def test_silence_is_refused(bad):
-    with pytest.raises(InputError, match=f"a sound of {bad.size} samples and power 0"):
+    with pytest.raises(InputError, match=f"a sound to compare has {bad.size} samples of power 0"):
         likeness.analyse(bad, SR)
