@@ -82,7 +82,7 @@ def lsd_db(a: Features, b: Features) -> float:
 def timbre_distance(a: Features, b: Features) -> float:
     """One minus the cosine of the angle between the mean timbres: 0 to 2."""
     norms = float(np.linalg.norm(a.timbre) * np.linalg.norm(b.timbre))
-    return float(1 - a.timbre @ b.timbre / max(norms, 1e-12))
+    return float(np.clip(1 - a.timbre @ b.timbre / max(norms, 1e-12), 0, 2))
 
 
 def pitch_distance(a: Features, b: Features) -> float:
