@@ -8,6 +8,21 @@ from nstaudio.errors import InputError, integer
 MAX_CHANNELS = 64
 
 
+def unit_power(y: np.ndarray, *, name: str) -> np.ndarray:
+    """Mono samples scaled to a mean square of 1, float32.
+
+    Args:
+        name: what to call them in an error.
+
+    Raises:
+        InputError: silence, no samples at all, or one that is not a finite number.
+    """
+    power = float(np.mean(np.square(y, dtype=np.float64))) if y.size else 0.0
+    if not 0 < power < np.inf:
+        raise InputError(f"{name} has {y.size} samples of power {power:g}; it must sound")
+    return np.asarray(y / np.sqrt(power), np.float32)
+
+
 def prepare(y: np.ndarray, sr: int, *, target_sr: int, name: str) -> np.ndarray:
     """Mono float32 samples at `target_sr`: the channels' mean, resampled (soxr, very high quality).
 

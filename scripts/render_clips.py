@@ -14,16 +14,14 @@ what "the style of a recording" means. Run twice with the same programs, it give
 
 import argparse
 import io
-import shutil
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import soundfile as sf
 import soxr
+
+from soundfont import Note, RenderError, play, read
 
 CLIPS = Path(__file__).resolve().parents[1] / "nstaudio" / "clips"
 
@@ -65,22 +63,13 @@ JITTER_S, JITTER_VELOCITY = 0.004, 1.5  # standard deviations; no hand is exact
 SEED = 846
 LEAD_IN, OVERLAP, RING = 0.020, 0.035, 1.6  # seconds: before the first note, legato, at the end
 CLASSICAL_FADES = 0.010, 0.8
-FLUIDSYNTH = (  # a light reverb (10 dB below the piano), and floats, which cannot clip
-    "audio.file.format=float",
-    "synth.default-soundfont=",  # or it would stand in, unasked, for a soundfont that is none
-    "synth.sample-rate=44100",
-    "synth.gain=0.6",
-    "synth.chorus.active=0",
+REVERB = (  # light: 10 dB below the piano
     "synth.reverb.active=1",
     "synth.reverb.room-size=0.6",
     "synth.reverb.damp=0.4",
     "synth.reverb.width=0.8",
     "synth.reverb.level=0.6",
 )
-
-
-class ClipError(Exception):
-    """Something outside this script is missing or unfit; the message is one line."""
 
 
 def pitch(name: str) -> int:
@@ -92,15 +81,6 @@ def drawn(points: tuple[tuple[float, float], ...], place: np.ndarray) -> np.ndar
     """The values at `place` of the line through `points`, in bars."""
     bars, values = np.transpose(points)
     return np.interp(place, bars, values)
-
-
-class Note(NamedTuple):
-    """A key of the piano going down and up again."""
-
-    onset: float  # seconds
-    release: float  # seconds
-    key: int  # MIDI number
-    velocity: int  # 1 to 127
 
 
 def performance() -> list[Note]:
@@ -133,54 +113,10 @@ def performance() -> list[Note]:
     return notes
 
 
-def midi(notes: list[Note]) -> bytes:
-    """`notes` as a Standard MIDI File with one track, for a grand piano.
-
-    500 ticks to a quarter note at the default tempo of 120 a minute: a tick is a millisecond, and
-    the tempo lives in the onsets.
-    """
-
-    def variable_length(n: int) -> bytes:
-        """MIDI's number format: 7 bits a byte, a set high bit on all but the last."""
-        head = [0x80 | (n >> shift & 0x7F) for shift in (21, 14, 7) if n >> shift]
-        return bytes([*head, n & 0x7F])
-
-    # Program 0 is the grand piano; controller 91 is how much of it goes to the reverb. The middle
-    # number puts a release before an onset of the same tick, or a repeated note would be cut off.
-    events = [(0, 0, bytes([0xC0, 0])), (0, 0, bytes([0xB0, 91, 127]))]
-    for note in notes:
-        events.append((round(1000 * note.onset), 2, bytes([0x90, note.key, note.velocity])))
-        events.append((round(1000 * note.release), 1, bytes([0x80, note.key, 64])))
-    events.sort()
-    events.append((events[-1][0] + 500, 3, bytes([0xFF, 0x2F, 0])))
-
-    track, now = b"", 0
-    for tick, _, message in events:
-        track += variable_length(tick - now) + message
-        now = tick
-    header = b"MThd" + b"".join(n.to_bytes(size) for n, size in ((6, 4), (0, 2), (1, 2), (500, 2)))
-    return header + b"MTrk" + len(track).to_bytes(4) + track
-
-
 def classical(soundfont: Path) -> tuple[np.ndarray, int]:
     """The prelude played by `fluidsynth`, cut and faded: samples `time channels` and their rate."""
-    program = shutil.which("fluidsynth")
-    if program is None:
-        raise ClipError("the program fluidsynth is not installed")
     notes = performance()
-    with tempfile.TemporaryDirectory() as folder:
-        score, sound = Path(folder) / "prelude.mid", Path(folder) / "prelude.wav"
-        score.write_bytes(midi(notes))
-        command = [program, "-n", "-i", "-q", "-T", "wav", "-F", str(sound)]
-        command += [part for setting in FLUIDSYNTH for part in ("-o", setting)]
-        command += [str(soundfont.resolve()), str(score)]
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace")
-        said = " ".join(done.stderr.split()) or "no message"
-        if done.returncode or not sound.exists():
-            raise ClipError(f"fluidsynth failed (exit {done.returncode}): {said}")
-        y, sr = read(sound)
-    if np.abs(y).max() < 1e-4:  # not zero: the reverb adds its own faint noise
-        raise ClipError(f"fluidsynth rendered silence with {soundfont}: {said}")
+    y, sr = play(notes, soundfont, settings=REVERB)
     return trimmed(y, sr, 0.0, notes[-1].onset + RING, CLASSICAL_FADES), sr
 
 
@@ -188,16 +124,8 @@ def jazz(source: Path) -> tuple[np.ndarray, int]:
     """The excerpt of "Vibe Ace", cut and faded: samples `time channels` and their rate."""
     y, sr = read(source)
     if len(y) < JAZZ_END * sr:
-        raise ClipError(f"{source} lasts {len(y) / sr:.1f} s; the excerpt ends at {JAZZ_END} s")
+        raise RenderError(f"{source} lasts {len(y) / sr:.1f} s; the excerpt ends at {JAZZ_END} s")
     return trimmed(y, sr, JAZZ_START, JAZZ_END, JAZZ_FADES), sr
-
-
-def read(path: Path) -> tuple[np.ndarray, int]:
-    """The samples `time channels` of a sound file and their rate."""
-    try:
-        return sf.read(path, always_2d=True)
-    except sf.LibsndfileError as error:
-        raise ClipError(f"{path} cannot be read as sound: {error.error_string}") from None
 
 
 def trimmed(
@@ -275,7 +203,7 @@ def save(path: Path, y: np.ndarray, sr: int, tags: dict[str, str]) -> None:
         f"channels, {level:.2f} LUFS, {peak:.2f} dBTP"
     )
     if abs(level - LOUDNESS) > 0.5 or peak > MAX_TRUE_PEAK or len(data) > MAX_BYTES:
-        raise ClipError(
+        raise RenderError(
             f"{report}: outside {LOUDNESS} LUFS, {MAX_TRUE_PEAK} dBTP, {MAX_BYTES} bytes"
         )
     path.write_bytes(data)
@@ -306,9 +234,9 @@ def main(argv: list[str] | None = None) -> int:
     try:
         for path in (args.vibe_ace, args.soundfont):
             if not path.is_file():
-                raise ClipError(f"{path} is not a file")
+                raise RenderError(f"{path} is not a file")
         if not args.out.is_dir():
-            raise ClipError(f"{args.out} is not a folder")
+            raise RenderError(f"{args.out} is not a folder")
         excerpt, prelude = jazz(args.vibe_ace), classical(args.soundfont)
         save(
             args.out / "jazz.ogg",
@@ -330,7 +258,7 @@ def main(argv: list[str] | None = None) -> int:
                 "comment": "Rendered with the soundfont MuseScore_General; see LICENSES.md",
             },
         )
-    except (ClipError, OSError) as error:
+    except (RenderError, OSError) as error:
         print(f"render_clips: {error}", file=sys.stderr)
         return 2
     return 0

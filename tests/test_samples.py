@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nstaudio.errors import InputError
-from nstaudio.samples import prepare
+from nstaudio.samples import prepare, unit_power
 
 TONE = np.sin(2 * np.pi * 440 * np.arange(8000) / 8000).astype(np.float32)
 
@@ -73,3 +73,10 @@ def test_anything_is_refused_or_usable(n, channels, sr, level_db, seed):
     assert mono.ndim == 1
     assert np.isfinite(mono).all()
     assert abs(mono.size - n * 22050 / sr) <= 1
+
+
+def test_unit_power():
+    np.testing.assert_allclose(np.mean(unit_power(0.3 * TONE, name="x") ** 2), 1, rtol=1e-5)
+    for bad in (np.zeros(4, np.float32), np.zeros(0, np.float32), np.full(3, np.nan, np.float32)):
+        with pytest.raises(InputError, match=f"x has {bad.size} samples of power"):
+            unit_power(bad, name="x")

@@ -1,0 +1,59 @@
+"""Transcription: which notes a recording holds.
+
+`transcribe` gives them; `basic_pitch` is the trained network behind it, `pyin` what listens to one
+voice without one, `creation` makes notes of a network's activations.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import soxr
+from jaxtyping import Float
+
+from nstaudio.errors import choice
+from nstaudio.notes import basic_pitch, creation, pyin
+
+
+class Note(NamedTuple):
+    """One note of a recording."""
+
+    onset_s: float
+    offset_s: float
+    midi: int
+    """MIDI number: 69 is A4, 440 Hz."""
+    strength: float
+    """How sure it is, 0 to 1."""
+
+
+Transcriber = Callable[[Float[np.ndarray, " samples"]], list[creation.Event]]
+
+
+def _polyphonic(y: Float[np.ndarray, " samples"]) -> list[creation.Event]:
+    found = basic_pitch.activations(y)
+    return creation.events(np.asarray(found.note), np.asarray(found.onset))
+
+
+METHODS: dict[str, Transcriber] = {"basic_pitch": _polyphonic, "pyin": pyin.events}
+
+
+def transcribe(
+    y: Float[np.ndarray, " samples"], sr: int, *, method: str = "basic_pitch"
+) -> list[Note]:
+    """The notes of a recording in the order of their onsets; none where nothing has a pitch.
+
+    Args:
+        y: mono samples; their level does not matter.
+        sr: their rate, Hz.
+        method: `basic_pitch` hears any number of notes at once, with a trained network; `pyin` one
+            at a time, without one.
+
+    Raises:
+        InputError: there is no such method.
+    """
+    choice("method", method, METHODS)
+    y = soxr.resample(np.asarray(y, np.float32), sr, basic_pitch.SR, quality="VHQ")
+    y = y / np.float32(max(np.abs(y).max(initial=0.0), 1e-9))
+    lowest, s = basic_pitch.LOWEST_MIDI, basic_pitch.HOP_LENGTH / basic_pitch.SR
+    found = METHODS[method](y)
+    return [Note(e.start * s, e.stop * s, lowest + e.bin, e.strength) for e in found]

@@ -1,0 +1,224 @@
+"""Measure a method on a folder of clips whose result is known, beside three simple ones.
+
+    python scripts/evaluate.py FOLDER
+    python scripts/evaluate.py FOLDER experiment=quick
+    python scripts/evaluate.py FOLDER alpha=0.1 n_steps=100 --out outputs/less_style --audio
+
+The folder holds `NAME.content.flac`, `NAME.style.flac` and `NAME.target.flac` (or wav, ogg, ...):
+the target is the content's notes played by the style's instrument, and `scripts/render_triplets.py`
+makes such folders. Without targets the figures that need none are left: the distance of timbre to
+the style and of pitch to the content. Settings are those of `scripts/run.py`.
+
+The rows `content` and `style` are the two clips themselves as if they were results, `eq` is the
+content with the style's long-term balance of bands. A method should beat all three.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from nstaudio.errors import InputError, integer, one_line
+
+CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+OUTPUTS = Path("outputs")
+ROLES = ("content", "style", "target")
+COLUMNS = ("lsd_db", "timbre", "pitch", "timbre_to_style", "pitch_to_content", "seconds")
+NOT_HERE = ("content", "style", "resume", "checkpoint", "log_every", "reference_loss", "hydra")
+
+N_SUMMARY = 10  # lines of the table before its items: a header, means and medians of four methods
+
+Figures = dict[str, float | None]
+
+
+def find(folder: Path) -> dict[str, dict[str, Path]]:
+    """The folder's items by name, each with the files of its roles.
+
+    Raises:
+        InputError: there is no such folder, or no item in it.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{one_line(folder)} is not a folder")
+    items: dict[str, dict[str, Path]] = {}
+    for file in sorted(folder.iterdir()):
+        name, _, role = file.stem.rpartition(".")
+        if name and role in ROLES and not file.name.startswith("."):
+            items.setdefault(name, {})[role] = file
+    if not items:
+        raise InputError(f"{one_line(folder)} holds no file such as NAME.content.flac")
+    return items
+
+
+def build(overrides: list[str]) -> Any:
+    """The settings of the transfer.
+
+    Raises:
+        InputError: an override that has no meaning here, or one that `config.build` refuses.
+    """
+    from hydra import compose, initialize_config_dir
+
+    from nstaudio import config
+
+    for key in config.override_keys(overrides):
+        if key.split(".")[0] in NOT_HERE:
+            raise InputError(f"{one_line(key)}= has no meaning here: the folder names the clips")
+    config.register_resolvers()
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        return config.build(compose("config", overrides)).transfer
+
+
+def sounds(files: dict[str, Path], settings: Any, method: str) -> Iterator[tuple[str, Any, float]]:
+    """Every method's name, its samples at the rate of the comparison, and the seconds it took.
+
+    Raises:
+        InputError: a clip cannot be used.
+    """
+    import soxr
+
+    from nstaudio import audio, equalizer, likeness, pipeline
+
+    for role in ("content", "style"):
+        if role not in files:
+            raise InputError(f"there is no {role} file")
+
+    def load(sr: int) -> list[Any]:
+        return [audio.load(files[role], sr=sr, role=role).y for role in ("content", "style")]
+
+    content, style = load(likeness.SR)
+    yield "content", content, 0.0
+    yield "style", style, 0.0
+    started = time.perf_counter()
+    y = equalizer.match(content, style, likeness.SR)
+    yield "eq", y, time.perf_counter() - started
+    content, style = load(settings.spec.sr)
+    started = time.perf_counter()
+    result = pipeline.transfer(content, style, settings.spec.sr, settings)
+    seconds = time.perf_counter() - started
+    yield method, soxr.resample(result.y, result.sr, likeness.SR, quality="VHQ"), seconds
+
+
+def measure(files: dict[str, Path], settings: Any, method: str, save: Any) -> dict[str, Figures]:
+    """Every method's figures on one item; `save(method, y)` is called with its sound."""
+    from nstaudio import audio, likeness
+
+    target = None
+    if "target" in files:
+        y = audio.load(files["target"], sr=likeness.SR, role="target").y
+        target = likeness.analyse(y, likeness.SR)
+    features, figures = {}, {}
+    for name, y, seconds in sounds(files, settings, method):
+        save(name, y)
+        features[name] = likeness.analyse(y, likeness.SR)
+        figures[name] = {"seconds": seconds}
+    for name, of in features.items():
+        truth = likeness.compare(of, target) if target is not None else (None,) * 3
+        figures[name] = {
+            **dict(zip(COLUMNS[:3], truth, strict=True)),
+            "timbre_to_style": likeness.timbre_distance(of, features["style"]),
+            "pitch_to_content": likeness.pitch_distance(of, features["content"]),
+            **figures[name],
+        }
+    return figures
+
+
+def table(rows: dict[str, dict[str, Figures]]) -> str:
+    """Mean and median of every method over the items, in Markdown, then every item."""
+
+    def line(cells: list[str]) -> str:
+        return "| " + " | ".join(cells) + " |"
+
+    def values(figures: Figures) -> list[str]:
+        found = (figures[column] for column in COLUMNS)
+        return ["-" if value is None else f"{value:.3f}" for value in found]
+
+    def over_items(method: str, statistic: Any) -> Figures:
+        return {
+            c: over([figures[method][c] for figures in rows.values()], statistic) for c in COLUMNS
+        }
+
+    methods = list(next(iter(rows.values())))
+    lines = [line(["method", f"of {len(rows)}", *COLUMNS]), line(["---"] * (2 + len(COLUMNS)))]
+    for name, statistic in (("mean", statistics.fmean), ("median", statistics.median)):
+        lines += [line([m, name, *values(over_items(m, statistic))]) for m in methods]
+    for item, figures in rows.items():
+        lines += [line([method, item, *values(figures[method])]) for method in methods]
+    return "\n".join(lines) + "\n"
+
+
+def over(column: list[float | None], statistic: Any) -> float | None:
+    """The statistic of what was measured."""
+    known = [value for value in column if value is not None]
+    return statistic(known) if known else None
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Print and save the table; 0, 1 where an item failed, 2 where nothing could be measured."""
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
+    parser.add_argument("folder", type=Path, help="NAME.content.*, NAME.style.*, NAME.target.*")
+    parser.add_argument("overrides", nargs="*", help="settings as for run.py: experiment=quick")
+    parser.add_argument("--out", type=Path, help="where the table goes; default: in outputs/")
+    parser.add_argument("--limit", type=int, help="measure the first items only")
+    parser.add_argument("--audio", action="store_true", help="keep every method's sound as wav")
+    args = parser.parse_intermixed_args(argv)
+
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    from nstaudio import audio, config, likeness, records
+
+    from run import explain
+
+    rows: dict[str, dict[str, Figures]] = {}
+    failed = 0
+    try:
+        if args.limit is not None:
+            integer("--limit", args.limit, at_least=1)
+        items = list(find(args.folder).items())[: args.limit]
+        settings = build(args.overrides)
+        method = ",".join(args.overrides) or "default"
+        out = args.out or OUTPUTS / config.short_name(f"evaluation_{args.folder.name}_{method}")
+        out.mkdir(parents=True, exist_ok=True)
+        print("item".ljust(24) + "".join(column.rjust(18) for column in COLUMNS))
+        for name, files in items:
+
+            def save(method: str, y: Any, name: str = name) -> None:
+                if args.audio:
+                    file = f"{config.short_name(name)}.{config.short_name(method)}.wav"
+                    audio.save(out / file, y, likeness.SR, subtype="FLOAT")
+
+            try:
+                rows[name] = measure(files, settings, method, save)
+            except Exception as error:  # one bad item must not cost the others
+                failed += 1
+                print(f"error: item {one_line(name)}: {one_line(error)}", file=sys.stderr)
+                continue
+            cells = (rows[name][method][column] for column in COLUMNS)
+            print(
+                name[:23].ljust(24)
+                + "".join("-".rjust(18) if c is None else f"{c:18.3f}" for c in cells),
+                flush=True,
+            )
+            records.write_whole(out / "table.md", table(rows))
+            record = {"overrides": args.overrides, "items": rows, "versions": records.versions()}
+            records.write_whole(out / "figures.json", json.dumps(record, indent=1))
+    except (HydraException, OmegaConfBaseException) as error:
+        print(f"error: {explain(error)}", file=sys.stderr)
+        return 2
+    except (InputError, OSError) as error:
+        print(f"error: {one_line(error)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:  # what was measured is saved
+        return 130
+    if not rows:
+        return 2
+    print("\n" + "\n".join(table(rows).splitlines()[:N_SUMMARY]))
+    print(f"\n{len(rows)} of {len(items)} items; each of them in {out / 'table.md'}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,197 @@
+"""Make clips whose style transfer is known: content, style, and the target a method should reach.
+
+    uv run --with music21 python scripts/render_triplets.py --soundfont GM.sf2 --out FOLDER
+
+Two parts of two public-domain scores are drawn, and two instruments. The content is the first part
+on the first instrument, the style the second part on the second, and the target is the first part
+on the second instrument: the construction of Cífka et al. (ICASSP 2021). The folder is what
+`scripts/evaluate.py` takes; `meta.json` there says what each triplet is made of.
+
+The scores are those that come with the package music21. It needs the `fluidsynth` program and any
+General MIDI soundfont. The same seed, soundfont and programs give the same samples.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import soundfile as sf
+import soxr
+
+from nstaudio.errors import InputError, integer
+
+from soundfont import Note, RenderError, play
+
+SR = 16000
+SECONDS = 8.0
+PEAK = 0.7
+FADE_S = 0.01
+VELOCITY = 80
+LEAST_NOTES, LEAST_SOUNDING = 8, 0.7  # of an excerpt: notes, and the share of it that they fill
+BEATS_PER_MINUTE = 70, 130
+DRY = ("synth.reverb.active=0",)  # the room would be the same in all three clips
+
+# Composers whose works nobody owns, as music21 spells them.
+COMPOSERS = ("bach", "haydn", "monteverdi", "mozart", "palestrina")
+SCORES = (".mxl", ".xml", ".krn")  # the rest are analyses in words
+# General MIDI programs of all families that play pitches: no drums, no effects.
+PROGRAMS = (
+    0, 4, 6, 11, 12, 13, 16, 19, 21, 22, 24, 26, 29, 32, 40, 42, 45, 46, 48, 52, 56, 57, 60, 61,
+    64, 65, 68, 70, 71, 73, 75, 79, 80, 81, 104, 105, 107, 108,
+)  # fmt: skip
+
+
+class Excerpt(NamedTuple):
+    """Eight seconds of one part of a score."""
+
+    piece: str
+    part: int
+    notes: list[Note]
+
+
+def cut(notes: list[tuple[float, float, int]], start: float, beat_s: float) -> list[Note]:
+    """The notes that begin in the excerpt, in seconds from its start.
+
+    Args:
+        notes: onset and length in beats and MIDI number.
+        start: of the excerpt, in beats.
+        beat_s: seconds in a beat.
+    """
+    timed = [((onset - start) * beat_s, length * beat_s, key) for onset, length, key in notes]
+    return [
+        Note(onset, min(onset + length, SECONDS), key, VELOCITY)
+        for onset, length, key in timed
+        if 0 <= onset < SECONDS - 0.1 and length > 0
+    ]
+
+
+def is_music(notes: list[Note]) -> bool:
+    """Whether an excerpt has enough notes and few rests."""
+    ends = np.linspace(0, SECONDS, 801)
+    sounding = np.zeros(len(ends), bool)
+    for note in notes:
+        sounding |= (ends >= note.onset) & (ends < note.release)
+    return len(notes) >= LEAST_NOTES and bool(sounding.mean() >= LEAST_SOUNDING)
+
+
+def parts(piece: str) -> list[list[tuple[float, float, int]]]:
+    """Every part of a score: onset and length in beats and MIDI number of its notes."""
+    from music21 import corpus  # pyright: ignore[reportMissingImports]
+
+    found = []
+    for part in corpus.parse(piece).parts:
+        played: list[Any] = list(part.stripTies().flatten().notes)
+        found.append(
+            [
+                (float(note.offset), float(note.quarterLength), pitch.midi)
+                for note in played
+                if not note.duration.isGrace
+                for pitch in getattr(note, "pitches", ())
+            ]
+        )
+    return found
+
+
+def draw(pieces: list[list[str]], rng: np.random.Generator) -> Excerpt:
+    """An excerpt of a part of a piece of a composer, all by chance.
+
+    Raises:
+        RenderError: in none of many tries was there one.
+    """
+    for _ in range(50):
+        works = pieces[rng.integers(len(pieces))]
+        piece = works[rng.integers(len(works))]
+        candidates = [(i, notes) for i, notes in enumerate(parts(piece)) if notes]
+        # Reading a score takes seconds, looking at an excerpt none.
+        for _ in range(20 if candidates else 0):
+            number, notes = candidates[rng.integers(len(candidates))]
+            beat_s = 60 / rng.uniform(*BEATS_PER_MINUTE)
+            start = notes[rng.integers(len(notes))][0]
+            excerpt = cut(notes, start, beat_s)
+            if is_music(excerpt):
+                return Excerpt(piece, number, excerpt)
+    raise RenderError("no score has a part with enough notes")
+
+
+def render(notes: list[Note], soundfont: Path, program: int) -> np.ndarray:
+    """Mono samples at 16 kHz, `SECONDS` long, faded at their end."""
+    y, sr = play(notes, soundfont, program=program, settings=DRY)
+    y = soxr.resample(y.mean(axis=1), sr, SR, quality="VHQ")
+    n, fade = round(SECONDS * SR), round(FADE_S * SR)
+    y = np.pad(y, (0, max(0, n - len(y))))[:n]
+    y[-fade:] *= np.linspace(1, 0, fade)
+    return PEAK * y / np.abs(y).max()
+
+
+def corpus_pieces() -> list[list[str]]:
+    """Names of the scores to draw from, each composer's in order.
+
+    Raises:
+        RenderError: music21 is not installed.
+    """
+    try:
+        from music21 import corpus  # pyright: ignore[reportMissingImports]
+    except ImportError:
+        raise RenderError("music21 is not installed: uv run --with music21 python ...") from None
+
+    def name(path: Path, composer: str) -> str:
+        folders = path.parts[path.parts.index(composer) : -1]
+        return "/".join((*folders, path.stem))
+
+    return [
+        sorted({name(path, composer) for path in works if path.suffix in SCORES})
+        for composer in COMPOSERS
+        for works in [[Path(path) for path in corpus.getComposer(composer)]]
+    ]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Write the triplets; 0, or 2 after one line that says what is missing or unfit."""
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
+    parser.add_argument("--soundfont", type=Path, required=True, metavar="SF2")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument("--n", type=int, default=30, help="triplets to make")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args(argv)
+    try:
+        integer("--n", args.n, at_least=1)
+        integer("--seed", args.seed, at_least=0)
+        if not args.soundfont.is_file():
+            raise RenderError(f"{args.soundfont} is not a file")
+        args.out.mkdir(parents=True, exist_ok=True)
+        if any(args.out.iterdir()):
+            raise RenderError(f"{args.out} is not empty")
+        pieces, rng = corpus_pieces(), np.random.default_rng(args.seed)
+        meta = []
+        for item in range(args.n):
+            content, style = draw(pieces, rng), draw(pieces, rng)
+            programs = [int(p) for p in rng.choice(PROGRAMS, 2, replace=False)]
+            for role, notes, program in (
+                ("content", content.notes, programs[0]),
+                ("style", style.notes, programs[1]),
+                ("target", content.notes, programs[1]),
+            ):
+                y = render(notes, args.soundfont, program)
+                sf.write(args.out / f"{item:03d}.{role}.flac", y, SR, subtype="PCM_16")
+            meta.append(
+                {
+                    "id": item,
+                    "content": content[:2],
+                    "style": style[:2],
+                    "content_program": programs[0],
+                    "style_program": programs[1],
+                }
+            )
+            print(f"{item:03d} {content.piece} as {style.piece}", flush=True)
+        (args.out / "meta.json").write_text(json.dumps(meta, indent=1))
+    except (RenderError, InputError, OSError) as error:
+        print(f"render_triplets: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

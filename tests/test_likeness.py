@@ -1,0 +1,70 @@
+import librosa
+import numpy as np
+import pytest
+
+from nstaudio import likeness
+from nstaudio.errors import InputError
+
+from conftest import music
+
+SR = 16000
+A, B = music(1, 3.0, SR), 0.3 * music(2, 3.5, SR)
+
+
+def by_librosa(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
+    """The paper's first two measures with librosa's defaults."""
+    mels, timbres = [], []
+    for y in (a, b):
+        y = y / np.sqrt(np.mean(y.astype(np.float64) ** 2))
+        mels.append(librosa.power_to_db(librosa.feature.melspectrogram(y=y, sr=SR)))
+        timbres.append(librosa.feature.mfcc(y=y, sr=SR, n_mfcc=13, hop_length=500)[1:].mean(axis=1))
+    n = min(m.shape[1] for m in mels)
+    lsd = np.sqrt(np.mean((mels[0][:, :n] - mels[1][:, :n]) ** 2, axis=1)).mean()
+    cosine = timbres[0] @ timbres[1] / np.linalg.norm(timbres[0]) / np.linalg.norm(timbres[1])
+    return lsd, 1 - cosine
+
+
+def features(*pitches: set[int]) -> likeness.Features:
+    sounds = np.zeros((len(pitches), 73), bool)
+    for t, pitch in enumerate(pitches):
+        sounds[t, list(pitch)] = True
+    return likeness.Features(np.zeros((1, 128)), np.zeros(12), sounds)
+
+
+def test_spectrum_and_timbre_as_librosa_has_them():
+    got = likeness.compare(likeness.analyse(A, SR), likeness.analyse(B, SR))
+    lsd, timbre = by_librosa(A, B)
+    assert got.lsd_db == pytest.approx(lsd, rel=1e-3)
+    assert got.timbre == pytest.approx(timbre, abs=1e-4)
+    assert 0.5 < got.pitch <= 1, "other notes"
+
+
+def test_pitch_by_hand():
+    a = features({1, 2}, {3}, set(), {5}, {6})
+    b = features({2}, {3}, set(), set())
+    # 1/2, 1, 1 (both silent), 0; the fifth moment is only in one of them
+    assert likeness.pitch_distance(a, b) == pytest.approx(1 - 2.5 / 4)
+
+
+def test_a_sound_is_like_itself_at_any_level_and_rate():
+    a = likeness.analyse(A, SR)
+    assert likeness.compare(a, a) == pytest.approx((0, 0, 0), abs=1e-6)
+    softer = likeness.compare(a, likeness.analyse(0.01 * A, SR))
+    assert softer == pytest.approx((0, 0, 0), abs=1e-3)
+    up = librosa.resample(A, orig_sr=SR, target_sr=44100, res_type="soxr_vhq")
+    assert likeness.compare(a, likeness.analyse(up, 44100)).timbre < 0.01
+    assert likeness.compare(a, likeness.analyse(up, 44100)).pitch < 0.02
+
+
+def test_an_equaliser_changes_timbre_more_than_pitch():
+    duller = np.convolve(A, np.ones(4) / 4, mode="same").astype(np.float32)
+    got = likeness.compare(likeness.analyse(A, SR), likeness.analyse(duller, SR))
+    assert got.lsd_db > 3
+    assert got.timbre > 0.01
+    assert got.pitch < 0.2
+
+
+@pytest.mark.parametrize("bad", [np.zeros(SR, np.float32), np.zeros(0, np.float32)])
+def test_silence_is_refused(bad):
+    with pytest.raises(InputError, match=f"a sound to compare has {bad.size} samples of power 0"):
+        likeness.analyse(bad, SR)
