@@ -1,9 +1,12 @@
-"""Spectrograms to named activations.
+"""Spectrograms to what the losses compare.
 
-An encoder is a Flax Linen module. Linen rather than NNX: a Linen module is a frozen dataclass, so
-it is hashable and can be a static argument of `jax.jit`, and `apply(variables, x)` is a pure
-function of explicit arrays. Every encoder is called on `frames mels` in units of 0 (silence) to
-1, returns `{layer name: frames channels}` in order of depth, and says how many frames it needs.
+Every encoder sees `frames mels` in units of 0 (silence) to 1, says how many frames it needs, makes
+the targets of two clips and tells how far a third is from them, layer by layer.
+
+Most encoders have activations: they are Flax Linen modules that return `{layer name: frames
+channels}` in order of depth, and `ActivationEncoder` does the rest. Linen rather than NNX: a Linen
+module is a frozen dataclass, so it is hashable and can be a static argument of `jax.jit`, and
+`apply(variables, x)` is a pure function of explicit arrays.
 """
 
 from collections.abc import Sequence
@@ -12,14 +15,19 @@ from typing import Any, Protocol, runtime_checkable
 import flax.linen as nn
 from jaxtyping import Array, Float
 
+from nstaudio import losses
 from nstaudio.errors import choice, integer
+from nstaudio.losses import ContentLoss, Distances, StyleLoss, Targets
+
+Clip = Float[Array, "frames mels"]
+StyleClip = Float[Array, "style_frames mels"]
 
 ACTIVATIONS = ("relu", "elu", "gelu", "leaky_relu", "selu", "sigmoid", "silu", "softplus", "tanh")
 
 
 @runtime_checkable
 class Encoder(Protocol):
-    """What the rest of the code asks of an encoder; every Linen module has `init` and `apply`.
+    """What the rest of the code asks of an encoder.
 
     It must be hashable by value, since it is a static argument of compiled functions.
     """
@@ -39,13 +47,67 @@ class Encoder(Protocol):
         """`init(key, x)` draws the weights."""
         ...
 
-    @property
-    def apply(self) -> Any:
-        """`apply(variables, x)` gives the activations by layer."""
+    def targets(
+        self,
+        variables: Any,
+        content: Clip,
+        style: StyleClip,
+        *,
+        content_loss: ContentLoss,
+        style_loss: StyleLoss,
+    ) -> Targets:
+        """What `distances` compares with, from the two clips."""
+        ...
+
+    def distances(
+        self,
+        variables: Any,
+        x: Clip,
+        targets: Targets,
+        *,
+        content_loss: ContentLoss,
+        style_loss: StyleLoss,
+    ) -> Distances:
+        """How far `x` is from the targets, differentiable in `x`."""
         ...
 
 
-class Conv1dEncoder(nn.Module):
+class ActivationEncoder(nn.Module):
+    """The base of encoders with activations: a subclass's `__call__` returns them by layer."""
+
+    @nn.nowrap
+    def targets(
+        self,
+        variables: Any,
+        content: Clip,
+        style: StyleClip,
+        *,
+        content_loss: ContentLoss,
+        style_loss: StyleLoss,
+    ) -> Targets:
+        """The content's activations and the statistics of the style's."""
+        del content_loss
+        activations: Any = self.apply(variables, content), self.apply(variables, style)
+        return losses.make_targets(activations[0], activations[1], style_loss)
+
+    @nn.nowrap
+    def distances(
+        self,
+        variables: Any,
+        x: Clip,
+        targets: Targets,
+        *,
+        content_loss: ContentLoss,
+        style_loss: StyleLoss,
+    ) -> Distances:
+        """How far the activations of `x` are from the targets."""
+        activations: Any = self.apply(variables, x)
+        return losses.compare(
+            activations, targets, content_loss=content_loss, style_loss=style_loss
+        )
+
+
+class Conv1dEncoder(ActivationEncoder):
     """A stack of random 1-D convolutions along time, mel bands as input channels.
 
     The source paper's network has two such layers. The weights are not trained: drawn once from

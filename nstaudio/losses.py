@@ -20,17 +20,17 @@ Activations = Mapping[str, Float[Array, "_ _"]]
 
 @runtime_checkable
 class StyleLoss(Protocol):
-    """A statistic of one layer's activations and a distance between two of them.
+    """What is kept of the style in one layer, and the distance of activations from it.
 
     Implementations are frozen dataclasses (they are static arguments of compiled functions).
     """
 
     def statistic(self, activations: Float[Array, "positions channels"]) -> Any:
-        """What is kept of a layer: any pytree of arrays."""
+        """What is kept of the style clip's layer: any pytree of arrays."""
         ...
 
-    def distance(self, statistic: Any, target: Any) -> Scalar:
-        """How far `statistic` is from `target`, at least 0."""
+    def distance(self, activations: Float[Array, "positions channels"], target: Any) -> Scalar:
+        """How far `activations` are from the `statistic` that is their target, at least 0."""
         ...
 
 
@@ -50,11 +50,12 @@ class Gram:
 
     def distance(
         self,
-        statistic: Float[Array, "channels channels"],
+        activations: Float[Array, "positions channels"],
         target: Float[Array, "channels channels"],
     ) -> Scalar:
         """E_l."""
-        return jnp.sum((statistic - target) ** 2) / (4 * statistic.shape[0] ** 2)
+        difference = self.statistic(activations) - target
+        return jnp.sum(difference**2) / (4 * activations.shape[1] ** 2)
 
 
 @runtime_checkable
@@ -98,10 +99,20 @@ class SquaredError:
 
 
 class Targets(NamedTuple):
-    """What the generated clip is compared with, per layer; computed once, constant after."""
+    """What the generated clip is compared with; computed once, constant after.
 
-    content: dict[str, Float[Array, "_ _"]]
-    style: dict[str, Any]
+    Any two pytrees: only the encoder that made them reads them.
+    """
+
+    content: Any
+    style: Any
+
+
+class Distances(NamedTuple):
+    """How far a clip is from its targets, by layer, before any weight."""
+
+    content: dict[str, Scalar]
+    style: dict[str, Scalar]
 
 
 class Weights(NamedTuple):
@@ -131,23 +142,34 @@ def make_targets(content: Activations, style: Activations, style_loss: StyleLoss
     )
 
 
-def evaluate(
+def compare(
     activations: Activations,
     targets: Targets,
-    weights: Weights,
     *,
     content_loss: ContentLoss,
     style_loss: StyleLoss,
-) -> Losses:
+) -> Distances:
+    """L_c,l and E_l of the activations."""
+    return Distances(
+        content={
+            name: content_loss.distance(activations[name], target)
+            for name, target in targets.content.items()
+        },
+        style={
+            name: style_loss.distance(activations[name], target)
+            for name, target in targets.style.items()
+        },
+    )
+
+
+def weigh(distances: Distances, weights: Weights) -> Losses:
     """alpha * sum_l v_l L_c,l + beta * sum_l w_l E_l, and its terms."""
-    content_layers = {
-        name: content_loss.distance(activations[name], target)
-        for name, target in targets.content.items()
-    }
-    style_layers = {
-        name: style_loss.distance(style_loss.statistic(activations[name]), target)
-        for name, target in targets.style.items()
-    }
-    content = jnp.stack([weights.content[name] * d for name, d in content_layers.items()]).sum()
-    style = jnp.stack([weights.style[name] * d for name, d in style_layers.items()]).sum()
-    return Losses(weights.alpha * content + weights.beta * style, content, style, style_layers)
+    content, style = (
+        jnp.stack([by_layer[name] * d for name, d in terms.items()]).sum()
+        for by_layer, terms in (
+            (weights.content, distances.content),
+            (weights.style, distances.style),
+        )
+    )
+    total = weights.alpha * content + weights.beta * style
+    return Losses(total, content, style, distances.style)
