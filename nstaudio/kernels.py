@@ -94,8 +94,7 @@ def arc_cosine(
     """K from K0 and the energies."""
     roots = _root(p)[:, None], _root(q)[None]
     heard = [jnp.where(root > 0, root, 1) for root in roots]
-    # One division, last in the derivative of k0: the compiler keeps its result and does not
-    # compute what leads to it once for each of the diagonals that use it.
+    # Silence is looked after on the vectors: on the matrix it would cost a pass.
     c = k0 / (heard[0] * heard[1])
     return roots[0] * roots[1] * (1 - deficit(1 - c))
 
@@ -118,11 +117,22 @@ def _window_mean(x: Float[Array, " frames"], size: int) -> Float[Array, " positi
     return sum((x[d : d + n] for d in range(1, size)), x[:n]) / size
 
 
-def _diagonal_mean(
-    k: Float[Array, "rows columns"], size: int
-) -> Float[Array, "fewer_rows fewer_columns"]:
+@partial(jax.custom_vjp, nondiff_argnums=(1,))
+def _diagonal_mean(k: Array, size: int) -> Array:
+    """`rows columns` to `size - 1` fewer of both: the mean of `size` entries down each diagonal."""
     n, m = (length - size + 1 for length in k.shape)
     return sum((k[d : d + n, d : d + m] for d in range(1, size)), k[:n, :m]) / size
+
+
+def _diagonal_mean_backward(size: int, _: None, cotangent: Array) -> tuple[Array]:
+    # The same mean of the cotangent with a border of zeros. It is written into an array: what is
+    # only padded, the compiler would compute anew for each of the terms.
+    wider = jnp.zeros([length + 2 * (size - 1) for length in cotangent.shape], cotangent.dtype)
+    wider = jax.lax.dynamic_update_slice(wider, cotangent, (size - 1, size - 1))
+    return (_diagonal_mean(wider, size),)
+
+
+_diagonal_mean.defvjp(lambda k, size: (_diagonal_mean(k, size), None), _diagonal_mean_backward)
 
 
 def energies(x: Clip, sizes: Sizes) -> list[Float[Array, " _"]]:
