@@ -67,7 +67,14 @@ def ulyanov(args: argparse.Namespace) -> None:
     ]
     peer = peers.Ulyanov(*in_units, filters=args.filters, width=args.width, alpha=args.alpha)
     many = 20
-    functions = [peer.evaluate, *ours[0].step_s(1), *ours[1].step_s(many)]
+    functions = [
+        peer.evaluate,
+        *(
+            partial(one.steps, n)
+            for one, most in zip(ours, (1, many), strict=True)
+            for n in (0, most)
+        ),
+    ]
     torch_s, none_b, one_b, none_c, many_c = in_turns(args.rounds, *functions)
     steps = [torch_s, one_b - none_b, (many_c - none_c) / many]
 
@@ -157,11 +164,11 @@ def profile(
             ("PyTorch's", 1e3 * steps[0], 1e3 * bound, steps[0] / bound),
         ],
     )
-    widths(args, x)
 
 
-def widths(args: argparse.Namespace, x: jax.Array) -> None:
+def widths(args: argparse.Namespace) -> None:
     """One layer and its gradient, as a convolution and as a product of patches."""
+    x = unit(log_magnitudes("jazz", args.seconds), SPEC)
     rows = []
     for channels, filters, size in (
         (128, 64, 5),
@@ -283,10 +290,13 @@ def table(header: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
         print("| " + " | ".join(row) + " |", flush=True)
 
 
+PARTS = {"ulyanov": ulyanov, "widths": widths, "paper": paper}
+
+
 def main() -> None:
     """Everything, or the parts asked for."""
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
-    parser.add_argument("--parts", nargs="+", default=["ulyanov", "paper"])
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--seconds", type=float, default=10.0, help="of each clip")
     parser.add_argument("--filters", type=int, default=4096)
     parser.add_argument("--width", type=int, default=11, help="frames of a filter")
@@ -302,7 +312,7 @@ def main() -> None:
         f"{peers.torch.get_num_threads()} threads"
     )
     for part in args.parts:
-        {"ulyanov": ulyanov, "paper": paper}[part](args)
+        PARTS[part](args)
 
 
 if __name__ == "__main__":

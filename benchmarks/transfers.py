@@ -64,10 +64,6 @@ class Transfer:
         """`n` steps from the start."""
         return self.advance(self.start, self.problem, jnp.int32(n))
 
-    def step_s(self, n: int) -> list[Callable[[], Any]]:
-        """What to time, for `per_step`."""
-        return [lambda: self.steps(0), lambda: self.steps(n)]
-
     def seconds_to(
         self, target: float, judge: Callable[[Any], Any], *, chunk: int, most: int
     ) -> Any:

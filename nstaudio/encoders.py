@@ -114,6 +114,14 @@ class ActivationEncoder(nn.Module):
         )
 
 
+def _layer_names(depth: int) -> tuple[str, ...]:
+    return tuple(f"conv{i + 1}" for i in range(depth))
+
+
+def _receptive_field(kernel_sizes: Sequence[int]) -> int:
+    return 1 + sum(size - 1 for size in kernel_sizes)
+
+
 class Conv1dEncoder(ActivationEncoder):
     """A stack of random 1-D convolutions along time, mel bands as input channels.
 
@@ -163,12 +171,12 @@ class Conv1dEncoder(ActivationEncoder):
     @property
     def layer_names(self) -> tuple[str, ...]:
         """`conv1`, `conv2`, ... in order of depth."""
-        return tuple(f"conv{i + 1}" for i in range(len(self.features)))
+        return _layer_names(len(self.features))
 
     @property
     def receptive_field(self) -> int:
         """Frames that one activation of the last layer sees: the shortest usable input."""
-        return 1 + sum(size - 1 for size in self._kernel_sizes(len(self.features)))
+        return _receptive_field(self._kernel_sizes(len(self.features)))
 
     @nn.compact
     def __call__(self, x: Float[Array, "frames mels"]) -> dict[str, Float[Array, "_ _"]]:
@@ -251,12 +259,12 @@ class InfiniteEncoder:
     @property
     def layer_names(self) -> tuple[str, ...]:
         """`conv1`, `conv2`, ... in order of depth."""
-        return tuple(f"conv{i + 1}" for i in range(len(self._sizes)))
+        return _layer_names(len(self._sizes))
 
     @property
     def receptive_field(self) -> int:
         """Frames that one position of the last layer sees: the shortest usable input."""
-        return 1 + sum(size - 1 for size in self._sizes)
+        return _receptive_field(self._sizes)
 
     def init(self, key: jax.Array, x: Clip) -> dict[str, Any]:
         """Nothing to draw."""
