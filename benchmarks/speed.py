@@ -83,7 +83,7 @@ def ulyanov(args: argparse.Namespace) -> None:
     torch_to = time.perf_counter() - started
     target = float(judge(jnp.asarray((1 - found) * SPEC.floor_db)))
     reached = [
-        ours[0].seconds_to(target, judge, chunk=2, most=2 * args.evaluations),
+        ours[0].seconds_to(target, judge, chunk=2, most=5 * args.evaluations),
         ours[1].seconds_to(target, judge, chunk=2, most=20 * args.evaluations),
     ]
     print(
