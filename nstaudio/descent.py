@@ -50,10 +50,6 @@ class Objective:
     content_loss: ContentLoss
     style_loss: StyleLoss
 
-    def activations(self, variables: Any, level_db: LogMel) -> losses.Activations:
-        """The encoder's activations for a spectrogram in dB."""
-        return self.encoder.apply(variables, unit(level_db, self.spec))
-
     def log_mel(self, variable: Array, problem: Problem) -> LogMel:
         """The spectrogram of the variable, dB."""
         return self.parametrization.log_mel(variable, problem.constants, self.spec)
@@ -64,14 +60,14 @@ class Objective:
 
     def losses(self, level_db: LogMel, problem: Problem) -> Losses:
         """The losses of a spectrogram in dB."""
-        activations = self.activations(problem.variables, level_db)
-        return losses.evaluate(
-            activations,
+        distances = self.encoder.distances(
+            problem.variables,
+            unit(level_db, self.spec),
             problem.targets,
-            problem.weights,
             content_loss=self.content_loss,
             style_loss=self.style_loss,
         )
+        return losses.weigh(distances, problem.weights)
 
 
 @partial(jax.jit, static_argnames=("objective",))
@@ -104,11 +100,10 @@ def make_problem(
     objective: Objective,
 ) -> Problem:
     """Draw the encoder's weights and compute the targets of the two clips."""
-    variables = objective.encoder.init(key, unit(content.level_db, objective.spec))
-    targets = losses.make_targets(
-        objective.activations(variables, content.level_db),
-        objective.activations(variables, style.level_db),
-        objective.style_loss,
+    clips = [unit(clip.level_db, objective.spec) for clip in (content, style)]
+    variables = objective.encoder.init(key, clips[0])
+    targets = objective.encoder.targets(
+        variables, *clips, content_loss=objective.content_loss, style_loss=objective.style_loss
     )
     constants = objective.parametrization.constants(content, style, objective.spec)
     return Problem(variables, targets, weights, constants)

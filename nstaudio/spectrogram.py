@@ -7,7 +7,7 @@ is centred on its sample, the signal is padded with zeros, the window is a perio
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, get_args
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,7 @@ from jaxtyping import Array, Complex, Float
 
 from nstaudio.errors import InputError, choice, integer, number
 
-MelScale = Literal["paper", "htk", "slaney"]
+MelScale = Literal["paper", "htk", "slaney", "linear"]
 
 # Slaney's Auditory Toolbox (1998): linear below 1 kHz, logarithmic above.
 _SLANEY_HZ_PER_MEL = 200.0 / 3
@@ -29,8 +29,10 @@ _LOG_CORNER_HZ = {"paper": 500.0, "htk": 700.0}
 
 
 def hz_to_mel(hz: float | np.ndarray, *, mel_scale: MelScale = "slaney") -> np.ndarray:
-    """Frequencies in Hz as mels on the given scale."""
+    """Frequencies in Hz as mels on the given scale; on `linear` a mel is a Hz."""
     hz = np.asarray(hz, np.float64)
+    if mel_scale == "linear":
+        return hz
     if mel_scale in _LOG_CORNER_HZ:
         return np.asarray(2595.0 * np.log10(1.0 + hz / _LOG_CORNER_HZ[mel_scale]))
     log_part = np.log(np.maximum(hz, _SLANEY_BREAK_HZ) / _SLANEY_BREAK_HZ) / _SLANEY_LOG_STEP
@@ -40,6 +42,8 @@ def hz_to_mel(hz: float | np.ndarray, *, mel_scale: MelScale = "slaney") -> np.n
 def mel_to_hz(mel: float | np.ndarray, *, mel_scale: MelScale = "slaney") -> np.ndarray:
     """The inverse of `hz_to_mel`."""
     mel = np.asarray(mel, np.float64)
+    if mel_scale == "linear":
+        return mel
     if mel_scale in _LOG_CORNER_HZ:
         return np.asarray(_LOG_CORNER_HZ[mel_scale] * (10.0 ** (mel / 2595.0) - 1.0))
     factor = np.exp(_SLANEY_LOG_STEP * np.maximum(mel - _SLANEY_BREAK_MEL, 0.0))
@@ -56,7 +60,9 @@ class MelSpec:
         hop_length: samples between frames.
         n_mels: number of mel bands.
         f_min_hz, f_max_hz: lowest and highest frequency of the bands; `None` is half of `sr`.
-        mel_scale: `slaney` (librosa's default), `htk`, or `paper`: m = 2595 log10(1 + f/500).
+        mel_scale: `slaney` (librosa's default), `htk`, `paper`: m = 2595 log10(1 + f/500), or
+            `linear`: bands of equal width in Hz. n_fft / 2 - 1 of those over the whole range, with
+            `mel_norm` `None`, are the FFT bins themselves, 0 Hz and sr / 2 left out.
         mel_norm: `slaney` gives every band unit area, `None` unit peak.
         floor_db: the level below which everything counts as silence, relative to the clip's
             loudest mel band (0 dB); this far down the spectrogram is cut.
@@ -82,7 +88,7 @@ class MelSpec:
         integer("spectrogram.n_mels", self.n_mels, at_least=1, at_most=self.n_fft // 2)
         number("spectrogram.f_min_hz", self.f_min_hz, at_least=0, at_most=self.sr / 2)
         number("spectrogram.f_max_hz", self.top_hz, above=self.f_min_hz, at_most=self.sr / 2)
-        choice("spectrogram.mel_scale", self.mel_scale, ("paper", "htk", "slaney"))
+        choice("spectrogram.mel_scale", self.mel_scale, get_args(MelScale))
         choice("spectrogram.mel_norm", self.mel_norm, ("slaney", None))
         number("spectrogram.floor_db", self.floor_db, at_least=-140, at_most=-20)
         empty = np.flatnonzero(self.filters.max(axis=0) <= 0)

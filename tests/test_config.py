@@ -6,6 +6,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 from nstaudio import config, pipeline
+from nstaudio.encoders import InfiniteEncoder
 from nstaudio.errors import InputError
 from nstaudio.parametrizations import Waveform
 from nstaudio.spectrogram import MelSpec
@@ -57,6 +58,10 @@ def test_the_defaults_of_yaml_and_of_python_are_the_same():
     for given in (built.transfer.init, built.transfer.inversion):
         for name, value in given.keywords.items():  # type: ignore[attr-defined]
             assert inspect.signature(given.func).parameters[name].default == value  # type: ignore[attr-defined]
+
+
+def test_the_infinite_encoders_defaults_are_the_same():
+    assert build("encoder=infinite").transfer.encoder == InfiniteEncoder()
 
 
 @pytest.mark.parametrize("group", [g for g in GROUPS if g != "experiment"])

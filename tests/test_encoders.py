@@ -3,8 +3,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nstaudio.encoders import ACTIVATIONS, Conv1dEncoder
+from nstaudio import encoders
+from nstaudio.encoders import ACTIVATIONS, Conv1dEncoder, Encoder, InfiniteEncoder
 from nstaudio.errors import InputError
+from nstaudio.losses import Gram, SquaredError
 
 
 def by_hand(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
@@ -87,3 +89,133 @@ def test_equal_encoders_are_equal_static_arguments():
 def test_bad_encoders(values, message):
     with pytest.raises(InputError, match=message):
         Conv1dEncoder(**values)
+
+
+@pytest.mark.parametrize("size", [1, 4])
+def test_patches_are_the_convolution(monkeypatch, size):
+    """Either way of a wide layer, value and gradient."""
+    x = jnp.asarray(np.random.default_rng(0).uniform(0, 1, (20, 6)), jnp.float32)
+    encoder = Conv1dEncoder(features=(300, 40), kernel_size=size)
+    variables = encoder.init(jax.random.key(0), x)
+
+    def total(x):
+        return sum(jnp.sum(a**2) for a in encoder.apply(variables, x).values())  # type: ignore[union-attr]
+
+    found = []
+    for threshold in (1, 10**9):
+        monkeypatch.setattr(encoders, "PATCHES_FROM", threshold)
+        found.append((encoder.apply(variables, x)["conv1"], *jax.value_and_grad(total)(x)))
+    for patches, convolution in zip(*found, strict=True):
+        np.testing.assert_allclose(patches, convolution, rtol=1e-4, atol=1e-5)
+    expected = by_hand(np.asarray(x), np.asarray(variables["params"]["conv1"]["kernel"], float))
+    np.testing.assert_allclose(found[0][0], expected, rtol=1e-4, atol=1e-5)
+
+
+LOSSES = {"content_loss": SquaredError(), "style_loss": Gram()}
+
+
+def losses_and_gradient(encoder: Encoder, key, content, style, x):
+    """Mean over layers of style and content, each with its gradient."""
+    variables = encoder.init(key, content)
+    targets = encoder.targets(variables, content, style, **LOSSES)
+
+    def terms(x):
+        found = encoder.distances(variables, x, targets, **LOSSES)
+        return {k: jnp.stack(list(v.values())) for k, v in found._asdict().items()}
+
+    return jax.jit(lambda x: (terms(x), jax.jacrev(terms)(x)))(x)
+
+
+def test_finite_encoders_converge_to_the_infinite_one():
+    """Losses and gradients after one layer and after two; the error falls like 1 / sqrt(N)."""
+    depth = 2
+    rng = np.random.default_rng(0)
+    bands = np.linspace(0.9, 0.1, 48)
+    content, style, x = (
+        jnp.asarray(np.clip(tilt + 0.4 * rng.standard_normal((14, 48)), 0, 1), jnp.float32)
+        for tilt in (bands, bands[::-1], 0.5)
+    )
+    sizes, widths, n_draws = (5, 3), (64, 256, 1024), 24
+    limit = losses_and_gradient(InfiniteEncoder(sizes), jax.random.key(0), content, style, x)
+    errors = []
+    for width in widths:
+        encoder = Conv1dEncoder(features=(width,) * depth, kernel_size=sizes)
+        draw = jax.jit(lambda key, e=encoder: losses_and_gradient(e, key, content, style, x))
+        draws = [draw(jax.random.key(seed)) for seed in range(n_draws)]
+
+        def error(*values):
+            """Of single draws (root mean square) and of their mean, by layer."""
+            *found, expected = (np.asarray(v, float).reshape(depth, -1) for v in values)
+            differences = np.stack(found) - expected
+            single = np.sqrt(np.mean(np.sum(differences**2, axis=-1), axis=0))
+            mean = np.linalg.norm(differences.mean(axis=0), axis=-1)
+            return np.stack([single, mean]) / np.linalg.norm(expected, axis=-1)
+
+        errors.append(jax.tree.map(error, *draws, limit))
+    for by_width in zip(*map(jax.tree.leaves, errors), strict=True):
+        for layer in range(depth):
+            single = [e[0, layer] for e in by_width]
+            slope = np.polyfit(np.log(widths), np.log(single), 1)[0]
+            assert -0.7 < slope < -0.3, single
+            assert by_width[-1][1, layer] < 0.6 * single[-1], "and it is this limit"
+
+
+def test_the_infinite_encoder_is_an_encoder_like_others():
+    infinite, finite = InfiniteEncoder((3, 5)), Conv1dEncoder((4, 4), (3, 5))
+    assert infinite.layer_names == finite.layer_names
+    assert infinite.receptive_field == finite.receptive_field == 7
+    assert InfiniteEncoder([3, 5]) == infinite  # type: ignore[arg-type]
+    assert hash(InfiniteEncoder([3, 5])) == hash(infinite)  # type: ignore[arg-type]
+    assert InfiniteEncoder(3) == InfiniteEncoder((3,)) != infinite
+    assert isinstance(infinite, Encoder)
+    assert isinstance(finite, Encoder)
+
+
+@pytest.mark.parametrize(
+    ("kernel_size", "message"),
+    [
+        ((), "length of encoder.kernel_size=0 must be at least 1"),
+        ((3, 0), "encoder.kernel_size=0 must be at least 1"),
+        (2.5, "encoder.kernel_size must be a whole number, not 2.5"),
+    ],
+)
+def test_bad_infinite_encoders(kernel_size, message):
+    with pytest.raises(InputError, match=message):
+        InfiniteEncoder(kernel_size)
+
+
+class OfActivations:
+    """A style loss that needs the activations themselves."""
+
+    def __repr__(self) -> str:
+        return "OfActivations()"
+
+    def statistic(self, activations):
+        return activations.max(axis=0)
+
+    def distance(self, activations, target):
+        return jnp.sum(jnp.abs(activations.max(axis=0) - target))
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"content_loss": SquaredError("sum")}, r"content_loss=SquaredError\(reduction='sum'\)"),
+        ({"style_loss": OfActivations()}, r"style_loss=OfActivations\(\)"),
+    ],
+)
+def test_losses_without_a_kernel_form_are_refused(changed, named):
+    x = jnp.ones((9, 4))
+    message = rf"^{named} has no kernel form.*encoder=InfiniteEncoder\(kernel_size=\(3,\)\)"
+    with pytest.raises(InputError, match=message) as error:
+        InfiniteEncoder((3,)).targets({}, x, x, **{**LOSSES, **changed})
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_the_style_clips_own_part_is_computed_once():
+    """The distance of a clip from itself is 0, to rounding, and it pulls nowhere."""
+    x = jnp.asarray(np.random.default_rng(0).uniform(0, 1, (30, 8)), jnp.float32)
+    terms, gradients = losses_and_gradient(InfiniteEncoder((3, 3)), jax.random.key(0), x, x, x)
+    for name in ("content", "style"):
+        np.testing.assert_allclose(terms[name], 0, atol=1e-7)
+        np.testing.assert_allclose(gradients[name], 0, atol=1e-7)

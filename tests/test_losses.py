@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from nstaudio.errors import InputError
-from nstaudio.losses import Gram, SquaredError, Targets, Weights, make_targets
-from nstaudio.losses import evaluate as evaluate_with
+from nstaudio.losses import Gram, SquaredError, Targets, Weights, compare, make_targets, weigh
 
 
 @pytest.fixture
@@ -18,9 +17,10 @@ def activations():
 
 
 def evaluate(activations, targets, weights, style_loss):
-    return evaluate_with(
-        activations, targets, weights, content_loss=SquaredError("sum"), style_loss=style_loss
+    distances = compare(
+        activations, targets, content_loss=SquaredError("sum"), style_loss=style_loss
     )
+    return weigh(distances, weights)
 
 
 @pytest.mark.parametrize(("reduction", "expected"), [("sum", 0.5 * 5), ("mean", 0.5 * 5 / 2)])
@@ -52,7 +52,7 @@ def test_style_loss_is_the_papers(activations):
             expected += (x - a) ** 2
     expected /= 4 * n**2 * m**2
     gram = Gram()
-    got = gram.distance(gram.statistic(jnp.asarray(f)), gram.statistic(jnp.asarray(s)))
+    got = gram.distance(jnp.asarray(f), gram.statistic(jnp.asarray(s)))
     assert got == pytest.approx(expected, rel=1e-5)
 
 
@@ -60,7 +60,7 @@ def test_style_does_not_depend_on_the_clips_length(activations):
     s = jnp.asarray(activations["style"]["conv1"])
     gram = Gram()
     twice = jnp.concatenate([s, s])
-    assert gram.distance(gram.statistic(s), gram.statistic(twice)) == pytest.approx(0, abs=1e-10)
+    assert gram.distance(s, gram.statistic(twice)) == pytest.approx(0, abs=1e-10)
 
 
 def as_jax(layers):
@@ -133,3 +133,40 @@ def test_gradient_is_that_of_finite_differences(activations):
                 moved[sign] = reference({**activations, "generated": shifted}, 0.25, 3.0, v, w)[0]
             expected = (moved[1] - moved[-1]) / (2 * step)
             assert gradient[layer][position] == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize(("positions", "style_positions"), [(9, 8), (40, 8), (9, 40), (40, 40)])
+def test_every_form_of_the_gram_distance_is_the_same(positions, style_positions):
+    """Fewer positions than channels or more, on either side: value and gradient by the formula."""
+    rng, channels = np.random.default_rng(3), 16
+    f, s = (rng.uniform(0, 1, (n, channels)) for n in (positions, style_positions))
+    gram = Gram()
+
+    def distance(f):
+        return gram.distance(f, gram.statistic(jnp.asarray(s, jnp.float32)))
+
+    difference = f.T @ f / positions - s.T @ s / style_positions
+    value, gradient = jax.value_and_grad(distance)(jnp.asarray(f, jnp.float32))
+    assert value == pytest.approx((difference**2).sum() / (4 * channels**2), rel=1e-4)
+    expected = f @ difference / (channels**2 * positions)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-3, atol=1e-7)
+
+
+@pytest.mark.parametrize(("positions", "largest"), [(6, 100 * 6), (99, 100 * 99)])
+def test_the_smaller_matrix_is_the_one_computed(positions, largest):
+    """With 100 channels: frames by frames, or activations and a Gram matrix."""
+    f = jnp.ones((positions, 100))
+    statistic = Gram().statistic(f)
+    jaxpr = jax.make_jaxpr(lambda f: Gram().distance(f, statistic))(f)
+    sizes = [v.aval.size for eqn in jaxpr.eqns for v in eqn.outvars]  # type: ignore[attr-defined]
+    assert max(sizes) <= largest
+    assert isinstance(Gram().statistic(jnp.ones((100, 100))), jax.Array)
+
+
+def test_a_distance_is_not_negative_by_rounding():
+    f = jnp.asarray(np.random.default_rng(0).uniform(0, 1, (20, 400)), jnp.float32)
+    for seed in range(5):
+        near = f + 1e-6 * jax.random.normal(jax.random.key(seed), f.shape)
+        value, gradient = jax.value_and_grad(Gram().distance)(near, Gram().statistic(f))
+        assert 0 <= value < 1e-6
+        assert np.abs(gradient).max() > 0

@@ -6,9 +6,10 @@ import optax
 import pytest
 
 import nstaudio
-from nstaudio import initial, pipeline
-from nstaudio.encoders import Conv1dEncoder
+from nstaudio import descent, initial, pipeline
+from nstaudio.encoders import Conv1dEncoder, InfiniteEncoder
 from nstaudio.errors import InputError
+from nstaudio.losses import SquaredError
 from nstaudio.optimizers import from_optax
 from nstaudio.parametrizations import ContentGain, FreeMel, SmoothMel, Waveform
 from nstaudio.pipeline import Settings
@@ -171,9 +172,19 @@ def test_analyse_puts_the_loudest_band_at_zero(content):
     assert 10 * np.log10(power) == pytest.approx(float(raw.max()), abs=1e-3)
 
 
-@pytest.mark.parametrize("name", ["free", "smooth", "gain", "waveform"])
-@pytest.mark.parametrize("make", [partial(optax.adam, learning_rate=1.0), optax.lbfgs])
-def test_every_parametrization_with_any_optimizer(content, style, name, make):
+NAMES = ("free", "smooth", "gain", "waveform")
+ADAM = partial(optax.adam, learning_rate=1.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "encoder"),
+    [
+        *((name, make, SMALL["encoder"]) for name in NAMES for make in (ADAM, optax.lbfgs)),
+        *((name, ADAM, InfiniteEncoder((3,))) for name in ("free", "smooth", "waveform")),
+        ("gain", optax.lbfgs, InfiniteEncoder((3,))),
+    ],
+)
+def test_every_parametrization_with_any_optimizer(content, style, name, make, encoder):
     parametrization = {
         "free": FreeMel(),
         "smooth": SmoothMel(),
@@ -184,7 +195,7 @@ def test_every_parametrization_with_any_optimizer(content, style, name, make):
         content,
         style,
         SR,
-        **{**SMALL, "n_steps": 15},
+        **{**SMALL, "n_steps": 15, "encoder": encoder},
         parametrization=parametrization,
         optimizer=from_optax(make),
     )
@@ -196,3 +207,28 @@ def test_every_parametrization_with_any_optimizer(content, style, name, make):
         assert got.figures.style_loss_on_audio == pytest.approx(last.style, rel=1e-3)
     else:
         assert got.figures.consistency_db > 0.1
+
+
+def test_a_sweep_over_sixteen_weights_compiles_once(content, style):
+    def losses(alpha, beta):
+        return nstaudio.transfer(
+            content, style, SR, **{**SMALL, "n_steps": 2, "alpha": alpha, "beta": beta}
+        ).history[-1][1]
+
+    losses(1.0, 1.0)
+    compiled = [descent.advance, descent.make_problem, descent.evaluate]
+    before = [function._cache_size() for function in compiled]  # type: ignore[attr-defined]
+    totals = {
+        float(losses(alpha, beta).total) for alpha in (0, 0.1, 0.3, 1) for beta in (0.5, 1, 2, 4)
+    }
+    assert len(totals) == 16
+    assert [function._cache_size() for function in compiled] == before  # type: ignore[attr-defined]
+
+
+def test_a_loss_without_a_kernel_form_is_refused(content, style):
+    with pytest.raises(
+        InputError, match="content_loss=.*sum.* has no kernel form, and encoder=Inf"
+    ):
+        nstaudio.transfer(
+            content, style, SR, encoder=InfiniteEncoder(), content_loss=SquaredError("sum")
+        )

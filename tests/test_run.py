@@ -346,6 +346,27 @@ def test_other_parametrizations_and_inversions(command, tmp_path, parametrizatio
         assert figures["consistency_db"] > 0.5
 
 
+def test_the_infinite_encoder_on_linear_bands_resumes_bit_for_bit(command, tmp_path, clips):
+    settings = ["encoder=infinite", "encoder.kernel_size=[3,3]", "spectrogram=linear"]
+    settings += ["spectrogram.n_fft=256", "spectrogram.hop_length=128", "spectrogram.n_mels=127"]
+    settings += ["parametrization=smooth_mel", "inversion.n_iter=4", "log_every=3"]
+    settings += [f"content.path='{clips['content']}'", f"style.path='{clips['style']}'"]
+    for folder, n_steps in (("whole", 6), ("cut", 3)):
+        code, err = command(
+            *(*settings, f"n_steps={n_steps}", f"hydra.run.dir={folder}"), defaults=False
+        )
+        assert code == 0, err
+    code, err = command("resume=cut", "n_steps=6", defaults=False)
+    assert code == 0, err
+    figures = summary(tmp_path / "whole")
+    assert figures["total_loss"] == summary(tmp_path / "cut")["total_loss"]
+    assert (tmp_path / "whole/generated.wav").read_bytes() == (
+        tmp_path / "cut/generated.wav"
+    ).read_bytes()
+    assert set(figures["style_loss_by_layer"]) == {"conv1", "conv2"}
+    assert figures["style_loss"] < figures["initial_style_loss"]
+
+
 def test_alpha_and_beta_both_zero(command, tmp_path):
     code, err = command("alpha=0", "beta=0")
     assert_refused(code, err, "alpha=0 and beta=0: nothing to optimise", tmp_path)

@@ -79,7 +79,7 @@ def test_mel_scales_are_librosas(htk):
     np.testing.assert_allclose(hz_to_mel(hz, mel_scale=scale), librosa.hz_to_mel(hz, htk=htk))
 
 
-@given(st.floats(0, 24000), st.sampled_from(["paper", "htk", "slaney"]))
+@given(st.floats(0, 24000), st.sampled_from(["paper", "htk", "slaney", "linear"]))
 def test_mel_scales_invert(hz, scale):
     assert mel_to_hz(hz_to_mel(hz, mel_scale=scale), mel_scale=scale) == pytest.approx(
         hz, rel=1e-9, abs=1e-9
@@ -107,6 +107,14 @@ def test_paper_filters_by_definition():
             elif mid < f < high:
                 expected = (high - f) / (high - mid)
             assert spec.filters[k, band] == pytest.approx(expected, abs=1e-6)
+
+
+def test_linear_bands_are_the_bins(content):
+    spec = MelSpec(n_fft=512, n_mels=255, mel_scale="linear", mel_norm=None)
+    np.testing.assert_allclose(spec.filters, np.eye(257)[:, 1:-1], atol=1e-6)
+    power = np.abs(librosa.stft(content, n_fft=512, hop_length=256)).T ** 2
+    got = mel_power(jnp.asarray(content), spec)
+    np.testing.assert_allclose(got, power[:, 1:-1], rtol=1e-3, atol=1e-5 * power.max())
 
 
 @pytest.mark.parametrize("spec", SPECS)
