@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 try:
-    import torch
+    import torch  # pyright: ignore[reportMissingImports]
 except ImportError as error:
     raise SystemExit(
         "PyTorch is needed: uv pip install torch==2.13.0 --torch-backend cpu"

@@ -250,8 +250,8 @@ def paper(args: argparse.Namespace) -> None:
 
     def in_torch() -> None:
         peer = peers.Paper(
-            np.asarray(prepared.content_db),
-            np.asarray(prepared.style_db),
+            np.asarray(prepared.content.level_db),
+            np.asarray(prepared.style.level_db),
             [np.asarray(layers[name]["kernel"]) for name in transfer.layer_names],
             floor_db=transfer.spec.floor_db,
             alpha=transfer.alpha,
@@ -268,7 +268,8 @@ def paper(args: argparse.Namespace) -> None:
     turns = [[clock(f) for f in (bare, whole, in_torch)] for _ in range(rounds)]
     bare_s, whole_s, torch_s = (statistics.median(c) for c in zip(*turns, strict=True))
     share = statistics.median(1 - b / w for b, w, _ in turns)
-    print(f"\n(d) preset paper, {args.paper_steps} steps, {prepared.content_db.shape[0]} frames\n")
+    frames = len(prepared.content.level_db)
+    print(f"\n(d) preset paper, {args.paper_steps} steps, {frames} frames\n")
     table(
         ("", "seconds", "ms a step", "times PyTorch", "total loss"),
         [

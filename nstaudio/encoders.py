@@ -22,8 +22,8 @@ from nstaudio import kernels, losses
 from nstaudio.errors import choice, integer
 from nstaudio.losses import ContentLoss, Distances, StyleLoss, Targets, kernel_form
 
-Clip = Float[Array, "frames mels"]
-StyleClip = Float[Array, "style_frames mels"]
+Spectrogram = Float[Array, "frames mels"]
+StyleSpectrogram = Float[Array, "style_frames mels"]
 
 ACTIVATIONS = ("relu", "elu", "gelu", "leaky_relu", "selu", "sigmoid", "silu", "softplus", "tanh")
 
@@ -57,8 +57,8 @@ class Encoder(Protocol):
     def targets(
         self,
         variables: Any,
-        content: Clip,
-        style: StyleClip,
+        content: Spectrogram,
+        style: StyleSpectrogram,
         *,
         content_loss: ContentLoss,
         style_loss: StyleLoss,
@@ -69,7 +69,7 @@ class Encoder(Protocol):
     def distances(
         self,
         variables: Any,
-        x: Clip,
+        x: Spectrogram,
         targets: Targets,
         *,
         content_loss: ContentLoss,
@@ -86,8 +86,8 @@ class ActivationEncoder(nn.Module):
     def targets(
         self,
         variables: Any,
-        content: Clip,
-        style: StyleClip,
+        content: Spectrogram,
+        style: StyleSpectrogram,
         *,
         content_loss: ContentLoss,
         style_loss: StyleLoss,
@@ -101,7 +101,7 @@ class ActivationEncoder(nn.Module):
     def distances(
         self,
         variables: Any,
-        x: Clip,
+        x: Spectrogram,
         targets: Targets,
         *,
         content_loss: ContentLoss,
@@ -266,7 +266,7 @@ class InfiniteEncoder:
         """Frames that one position of the last layer sees: the shortest usable input."""
         return _receptive_field(self._sizes)
 
-    def init(self, key: jax.Array, x: Clip) -> dict[str, Any]:
+    def init(self, key: jax.Array, x: Spectrogram) -> dict[str, Any]:
         """Nothing to draw."""
         del key, x
         return {}
@@ -274,8 +274,8 @@ class InfiniteEncoder:
     def targets(
         self,
         variables: Any,
-        content: Clip,
-        style: StyleClip,
+        content: Spectrogram,
+        style: StyleSpectrogram,
         *,
         content_loss: ContentLoss,
         style_loss: StyleLoss,
@@ -293,7 +293,7 @@ class InfiniteEncoder:
     def distances(
         self,
         variables: Any,
-        x: Clip,
+        x: Spectrogram,
         targets: Targets,
         *,
         content_loss: ContentLoss,

@@ -2,8 +2,9 @@
 
 The three measures of Cífka, Ozerov, Simsekli & Richard, "Self-supervised VQ-VAE for one-shot music
 style transfer" (ICASSP 2021), for results whose truth is known: the content's notes as the style's
-instrument would play them. Where it is not known, timbre against the style and pitch against the
-content say as much as can be said. All are distances: lower is better, 0 is the same sound.
+instrument would play them. Where it is not known, timbre and texture against the style and pitch
+against the content say as much as can be said. All are distances: lower is better, 0 is the same
+sound.
 """
 
 from functools import partial
@@ -17,9 +18,13 @@ import soxr
 from jaxtyping import Array, Bool, Float
 
 from nstaudio import multipitch, samples
-from nstaudio.spectrogram import MelSpec, mel_power, power_to_db
+from nstaudio.encoders import Conv1dEncoder
+from nstaudio.losses import Gram, SquaredError
+from nstaudio.spectrogram import MelSpec, mel_power, power_to_db, unit
 
 Samples = Float[np.ndarray, " samples"]
+Other = Float[np.ndarray, " other_samples"]  # clips need not be equally long
+Third = Float[np.ndarray, " third_samples"]
 
 SR = 16000
 """The rate at which sounds are compared, Hz."""
@@ -27,6 +32,11 @@ SR = 16000
 _LSD = MelSpec(sr=SR, n_fft=2048, hop_length=512, n_mels=128)
 _MFCC = MelSpec(sr=SR, n_fft=2048, hop_length=500, n_mels=128)
 _RANGE_DB = 80.0
+
+# A network that no transfer optimises for: other widths, another rate, other weights.
+_WITNESS = Conv1dEncoder((512,), 11)
+_WITNESS_SPEC = MelSpec(sr=SR, floor_db=-_RANGE_DB)
+_WITNESS_SAMPLES = _WITNESS.receptive_field * _WITNESS_SPEC.hop_length
 
 
 class Features(NamedTuple):
@@ -94,6 +104,43 @@ def pitch_distance(a: Features, b: Features) -> float:
     common = (a.pitches[:n] & b.pitches[:n]).sum(axis=1)
     either = (a.pitches[:n] | b.pitches[:n]).sum(axis=1)
     return float(1 - np.where(either > 0, common / np.maximum(either, 1), 1.0).mean())
+
+
+def unseen_style_share(y: Samples, content: Other, style: Third, sr: int) -> float:
+    """Style loss of `y` over that of the content, under an encoder that took no part.
+
+    Gram matrices of 512 random filters of 11 frames over 144 mel bands at 16 kHz, the same ones in
+    every comparison. What only fits the filters it was optimised for stays near 1; 0 is the
+    style's texture.
+
+    Args:
+        y, content, style: mono samples at the rate `sr`, Hz; their levels do not matter. What is
+            shorter than a filter is repeated.
+    """
+    unseen = []
+    for sound in (y, content, style):
+        sound = soxr.resample(np.asarray(sound, np.float32), sr, SR, quality="VHQ")
+        sound = np.resize(sound, max(len(sound), _WITNESS_SAMPLES))
+        sound = sound / max(float(np.abs(sound).max()), 1e-12)
+        level_db = _mel_db(jnp.asarray(sound), spec=_WITNESS_SPEC)
+        unseen.append(unit(level_db - level_db.max(), _WITNESS_SPEC))
+    of_y, of_content = _witness(*unseen)
+    return float(of_y / jnp.maximum(of_content, 1e-30))
+
+
+@jax.jit
+def _witness(
+    y: Float[Array, "frames mels"],
+    content: Float[Array, "content_frames mels"],
+    style: Float[Array, "style_frames mels"],
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    losses = {"content_loss": SquaredError(), "style_loss": Gram()}
+    variables = _WITNESS.init(jax.random.key(0x5EED), style)
+    found = []
+    for clip in (y, content):
+        targets = _WITNESS.targets(variables, clip, style, **losses)
+        found.append(_WITNESS.distances(variables, clip, targets, **losses).style["conv1"])
+    return found[0], found[1]
 
 
 @partial(jax.jit, static_argnames=("spec",))

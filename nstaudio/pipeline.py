@@ -122,6 +122,8 @@ class Figures(NamedTuple):
 
     style_loss_on_audio: float
     """The style loss of the audio, analysed again; next to the optimised `style_loss`."""
+    style_share: float
+    """The same, of the content clip's: 0 is the style's statistics, 1 the content's distance."""
     consistency_db: float
     """Root mean square difference of the audio's log-mel and the optimised one, dB."""
 
@@ -223,13 +225,16 @@ def measure(
     """Analyse rendered samples again; the figures and the audio's own log-mel spectrogram."""
     scaled = jnp.asarray(y / np.sqrt(prepared.content_power), jnp.float32)
     audio_db = _log_mel(scaled, spec=settings.spec)
-    losses = descent.evaluate(audio_db, prepared.problem, objective=prepared.objective)
+    style, of_content = (
+        float(descent.evaluate(db, prepared.problem, objective=prepared.objective).style)
+        for db in (audio_db, prepared.content.level_db)
+    )
     optimised_db = descent.spectrogram(
         state.variable, prepared.problem, objective=prepared.objective
     )
     optimised_db = jnp.maximum(optimised_db, settings.spec.floor_db)
     difference = float(jnp.sqrt(jnp.mean((audio_db - optimised_db) ** 2)))
-    return Figures(float(losses.style), difference), audio_db
+    return Figures(style, style / max(of_content, 1e-30), difference), audio_db
 
 
 def check_finite(losses: Losses, step: int, settings: Settings) -> None:

@@ -134,6 +134,10 @@ HOW_TO_READ = {
     "initial_style_loss": "the same before the first step: how far apart the two clips were",
     "style_loss_on_audio": "the style loss of generated.wav analysed again: close to style_loss "
     "when the sound is what was optimised, larger when the inversion lost some",
+    "style_share": "style loss on the audio over the content clip's own: 0.05 when nineteen "
+    "twentieths of it are gone",
+    "unseen_style_share": "the same under an encoder that took no part: near style_share when "
+    "more was met than the filters",
     "consistency_db": "how far the mel spectrogram of generated.wav is from the optimised one: "
     "what the way back to sound lost; the smaller, the less noise it added",
     "style_ratio": "style loss on the audio over the optimised one: 1 when what was optimised is "

@@ -7,7 +7,8 @@
 The folder holds `NAME.content.flac`, `NAME.style.flac` and `NAME.target.flac` (or wav, ogg, ...):
 the target is the content's notes played by the style's instrument, and `scripts/render_triplets.py`
 makes such folders. Without targets the figures that need none are left: the distance of timbre to
-the style and of pitch to the content. Settings are those of `scripts/run.py`.
+the style and of pitch to the content, the style loss under an encoder that took no part, and the
+noise added. Settings are those of `scripts/run.py`.
 
 The rows `content` and `style` are the two clips themselves as if they were results, `eq` is the
 content with the style's long-term balance of bands. A method should beat all three.
@@ -27,7 +28,12 @@ from nstaudio.errors import InputError, integer, one_line
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 OUTPUTS = Path("outputs")
 ROLES = ("content", "style", "target")
-COLUMNS = ("lsd_db", "timbre", "pitch", "timbre_to_style", "pitch_to_content", "seconds")
+TRUTH = ("lsd_db", "timbre", "pitch")
+COLUMNS = (
+    *TRUTH,
+    *("timbre_to_style", "pitch_to_content", "unseen_style_share", "added_noise_db", "seconds"),
+)
+WIDTH = 20  # of a column on the terminal
 NOT_HERE = ("content", "style", "resume", "checkpoint", "log_every", "reference_loss", "hydra")
 
 N_SUMMARY = 10  # lines of the table before its items: a header, means and medians of four methods
@@ -103,23 +109,28 @@ def sounds(files: dict[str, Path], settings: Any, method: str) -> Iterator[tuple
 
 def measure(files: dict[str, Path], settings: Any, method: str, save: Any) -> dict[str, Figures]:
     """Every method's figures on one item; `save(method, y)` is called with its sound."""
-    from nstaudio import audio, likeness
+    from nstaudio import audio, likeness, metrics
 
     target = None
     if "target" in files:
         y = audio.load(files["target"], sr=likeness.SR, role="target").y
         target = likeness.analyse(y, likeness.SR)
-    features, figures = {}, {}
+    heard, features, figures = {}, {}, {}
     for name, y, seconds in sounds(files, settings, method):
         save(name, y)
+        heard[name] = y
         features[name] = likeness.analyse(y, likeness.SR)
         figures[name] = {"seconds": seconds}
+    content, style = heard["content"], heard["style"]
     for name, of in features.items():
-        truth = likeness.compare(of, target) if target is not None else (None,) * 3
+        y = heard[name]
+        truth = likeness.compare(of, target) if target is not None else (None,) * len(TRUTH)
         figures[name] = {
-            **dict(zip(COLUMNS[:3], truth, strict=True)),
+            **dict(zip(TRUTH, truth, strict=True)),
             "timbre_to_style": likeness.timbre_distance(of, features["style"]),
             "pitch_to_content": likeness.pitch_distance(of, features["content"]),
+            "unseen_style_share": likeness.unseen_style_share(y, content, style, likeness.SR),
+            "added_noise_db": metrics.added_noise_db(y, content, style),
             **figures[name],
         }
     return figures
@@ -182,7 +193,7 @@ def main(argv: list[str] | None = None) -> int:
         method = ",".join(args.overrides) or "default"
         out = args.out or OUTPUTS / config.short_name(f"evaluation_{args.folder.name}_{method}")
         out.mkdir(parents=True, exist_ok=True)
-        print("item".ljust(24) + "".join(column.rjust(18) for column in COLUMNS))
+        print("item".ljust(24) + "".join(column.rjust(WIDTH) for column in COLUMNS))
         for name, files in items:
 
             def save(method: str, y: Any, name: str = name) -> None:
@@ -199,7 +210,7 @@ def main(argv: list[str] | None = None) -> int:
             cells = (rows[name][method][column] for column in COLUMNS)
             print(
                 name[:23].ljust(24)
-                + "".join("-".rjust(18) if c is None else f"{c:18.3f}" for c in cells),
+                + "".join("-".rjust(WIDTH) if c is None else f"{c:{WIDTH}.3f}" for c in cells),
                 flush=True,
             )
             records.write_whole(out / "table.md", table(rows))

@@ -246,7 +246,7 @@ def _write(
     import jax
     import numpy as np
 
-    from nstaudio import audio, config, metrics, pipeline, records, report
+    from nstaudio import audio, config, likeness, metrics, pipeline, records, report
 
     transfer, sr = settings.transfer, settings.transfer.spec.sr
     y = pipeline.render(prepared, done.state, transfer)
@@ -283,6 +283,7 @@ def _write(
         "initial_style_loss": done.lines[0]["style"],
         **figures._asdict(),
         "style_ratio": figures.style_loss_on_audio / max(float(done.losses.style), 1e-30),
+        "unseen_style_share": likeness.unseen_style_share(written.y, content.y, style.y, sr),
         **metrics.noise(written.y, content.y, style.y)._asdict(),
         "output_gain_db": 20 * float(np.log10(gain)),
         "n_steps": done.step,

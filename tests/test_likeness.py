@@ -68,3 +68,18 @@ def test_an_equaliser_changes_timbre_more_than_pitch():
 def test_silence_is_refused(bad):
     with pytest.raises(InputError, match=f"a sound to compare has {bad.size} samples of power 0"):
         likeness.analyse(bad, SR)
+
+
+def test_unseen_style_is_one_for_the_content_and_none_for_the_style():
+    assert likeness.unseen_style_share(A, A, B, SR) == pytest.approx(1, abs=1e-5)
+    assert likeness.unseen_style_share(B, A, B, SR) == pytest.approx(0, abs=1e-5)
+    between = likeness.unseen_style_share(A + 3 * B[: A.size], A, B, SR)
+    assert 0.01 < between < 0.9
+    louder = likeness.unseen_style_share(9 * A + 27 * B[: A.size], 0.1 * A, B, SR)
+    assert louder == pytest.approx(between, rel=1e-2), "levels do not matter"
+
+
+def test_unseen_style_of_very_short_and_of_silent_sounds_is_a_number():
+    short = likeness.unseen_style_share(A[:500], A[:400], B[:300], SR)
+    assert np.isfinite(short)
+    assert np.isfinite(likeness.unseen_style_share(np.zeros(SR), A, B, SR))

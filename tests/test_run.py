@@ -41,6 +41,7 @@ FIGURES = {
     "style_loss_on_audio",
     "consistency_db",
     "style_ratio",
+    *("style_share", "unseen_style_share"),
     *("added_noise_db", "added_floor_db", "added_residual_db"),
     "versions",
 }
@@ -95,6 +96,9 @@ def test_a_run_writes_everything(command, tmp_path, clips):
     assert figures["style_loss"] < figures["initial_style_loss"]
     assert figures["consistency_db"] < 0.1, "the default optimises sound"
     assert figures["style_ratio"] == pytest.approx(1.0, abs=0.01)
+    share = figures["style_loss_on_audio"] / figures["initial_style_loss"]
+    assert figures["style_share"] == pytest.approx(share, rel=1e-3), "it starts at the content"
+    assert 0 < figures["unseen_style_share"] < 1
     assert -100 <= figures["added_noise_db"] < 0
     assert figures["versions"]["jax"]
 
