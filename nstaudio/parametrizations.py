@@ -124,8 +124,7 @@ class SmoothMel:
     def constants(self, content: Clip, style: Clip, spec: MelSpec) -> _Box:
         """The content, and the lowest and highest level of each band in either clip."""
         del spec
-        both = jnp.concatenate([content.level_db, style.level_db])
-        return _Box(content.level_db, jnp.min(both, axis=0), jnp.max(both, axis=0))
+        return _Box(content.level_db, *_range_db(content, style))
 
     def init(self, level_db: LogMel, constants: _Box, spec: MelSpec) -> LogMel:
         """The change from the content, dB."""
@@ -144,6 +143,12 @@ class SmoothMel:
         del variable, constants, spec
 
 
+def _range_db(content: Clip, style: Clip) -> tuple[Float[Array, " mels"], Float[Array, " mels"]]:
+    """The lowest and the highest level of each band in either clip."""
+    both = jnp.concatenate([content.level_db, style.level_db])
+    return jnp.min(both, axis=0), jnp.max(both, axis=0)
+
+
 def _check_sigmas(sigma_s: float, sigma_mels: float) -> None:
     number("parametrization.sigma_s", sigma_s, at_least=0, at_most=10)
     number("parametrization.sigma_mels", sigma_mels, at_least=0, at_most=100)
@@ -157,6 +162,8 @@ def _smooth(change: LogMel, sigma_s: float, sigma_mels: float, spec: MelSpec) ->
 class _Transform(NamedTuple):
     content: Complex[Array, "frames bins"]
     content_db: LogMel
+    lowest_db: Float[Array, " mels"]
+    highest_db: Float[Array, " mels"]
     boost: Float[Array, "frames bins"]
     """Share of a boost, in dB, that reaches each bin, 0 to 1."""
     weight: Float[Array, " padded"]
@@ -173,16 +180,17 @@ class ContentGain:
     the spectrogram in the loss is that of this very sound. What the content does not have at all,
     no gain can bring.
 
+    No band leaves the levels that one of the clips has there: statistics are averages, and a burst
+    louder than either clip would be the cheapest way to meet them.
+
     A cut takes a band as a whole. A boost lifts what sounds there, the partials and strokes that
-    stand out from what is around them, and leaves the rest behind: where the style is loud and
+    stand out from what is around them, and the rest by a share only: where the style is loud and
     the content holds hiss and reverberation, a plain filter would make loud hiss. The noisier the
-    style is at a frequency, the more of a boost the content's noise gets too, since there noise is
-    what is wanted.
+    style is at a frequency, the larger that share, since there noise is what is wanted.
 
     Attributes:
         sigma_s: standard deviation of the gain's smoothing in time, s.
         sigma_mels: the same across bands.
-        limit_db: the largest gain either way.
         boost_from_db, boost_to_db: how far a bin must stand out, see `prominence_db`, to get any
             of a boost and to get all of it.
         noise_boost: the least share of a boost that any bin gets, 0 to 1; 1 is a plain filter.
@@ -193,14 +201,12 @@ class ContentGain:
 
     sigma_s: float = 0.05
     sigma_mels: float = 0.5
-    limit_db: float = 40.0
     boost_from_db: float = 2.0
     boost_to_db: float = 9.0
-    noise_boost: float = 0.0
+    noise_boost: float = 0.4
 
     def __post_init__(self) -> None:
         _check_sigmas(self.sigma_s, self.sigma_mels)
-        number("parametrization.limit_db", self.limit_db, above=0, at_most=200)
         number("parametrization.boost_from_db", self.boost_from_db)
         number("parametrization.boost_to_db", self.boost_to_db, above=self.boost_from_db)
         number("parametrization.noise_boost", self.noise_boost, at_least=0, at_most=1)
@@ -216,6 +222,7 @@ class ContentGain:
         return _Transform(
             transform,
             content.level_db,
+            *_range_db(content, style),
             stands_out + (1.0 - stands_out) * least[None],
             weight,
             jnp.zeros_like(content.y),
@@ -239,7 +246,11 @@ class ContentGain:
     def samples(self, variable: LogMel, constants: _Transform, spec: MelSpec) -> Samples:
         """The filtered content."""
         gain_db = _smooth(variable, self.sigma_s, self.sigma_mels, spec)
-        gain_db = self.limit_db * jnp.tanh(gain_db / self.limit_db)
+        gain_db = jnp.clip(
+            gain_db,
+            constants.lowest_db[None] - constants.content_db,
+            constants.highest_db[None] - constants.content_db,
+        )
         gain_db = gain_db @ jnp.asarray(_bands_to_bins(spec))
         gain_db = jnp.minimum(gain_db, 0.0) + jnp.maximum(gain_db, 0.0) * constants.boost
         gain = 10.0 ** (gain_db / 20.0)

@@ -73,8 +73,9 @@ def test_level_is_no_style(result, content, style):
 
 
 def test_content_alone_stays_the_content(content, style):
-    got = nstaudio.transfer(content, style, SR, **SMALL, alpha=1.0, beta=0.0)
-    # not exactly: Adam makes whole steps of the rounding errors, too
+    # not exactly: Adam makes whole steps of the rounding errors, too, so they are small ones here
+    adam = from_optax(partial(optax.adam, learning_rate=0.3))
+    got = nstaudio.transfer(content, style, SR, **SMALL, alpha=1.0, beta=0.0, optimizer=adam)
     assert np.sqrt(np.mean((got.generated_db - got.content_db) ** 2)) < 0.2
     assert got.history[-1][1].total == pytest.approx(0, abs=1e-5)
     free = nstaudio.transfer(
@@ -166,8 +167,9 @@ def test_a_loss_that_explodes_is_named(content, style):
 
 
 def test_analyse_puts_the_loudest_band_at_zero(content):
-    level_db, power = pipeline.analyse(content, Settings(), name="x")
-    assert float(level_db.max()) == pytest.approx(0.0, abs=1e-3)
+    clip, power = pipeline.analyse(content, Settings(), name="x")
+    assert float(clip.level_db.max()) == pytest.approx(0.0, abs=1e-3)
+    np.testing.assert_allclose(clip.y, content / np.sqrt(power), rtol=1e-5)
     raw = log_mel(jnp.asarray(content), MelSpec(floor_db=-140.0))
     assert 10 * np.log10(power) == pytest.approx(float(raw.max()), abs=1e-3)
 
