@@ -115,8 +115,15 @@ def added_noise_db(y: Samples, content: Other, style: Third) -> float:
     made, was = made[:n], was[:n]
     # A partial that begins or ends within the frame beside must not count as a valley.
     valleys = np.argpartition(scipy.ndimage.maximum_filter1d(was, 3, axis=0), _BAND_BINS // 4)
-    found = np.take_along_axis(made, valleys[..., : _BAND_BINS // 4], axis=2).mean(axis=2)
-    return _excess_db(np.minimum(found, made.mean(axis=2)), _allowed(was, sounds), made)
+
+    def in_valleys(
+        bands: Float[np.ndarray, "frames bands bins"],
+    ) -> Float[np.ndarray, "frames bands"]:
+        found = np.take_along_axis(bands, valleys[..., : _BAND_BINS // 4], axis=2).mean(axis=2)
+        return np.minimum(found, bands.mean(axis=2))
+
+    allowed = np.maximum(_allowed(was, sounds), in_valleys(was))
+    return _excess_db(in_valleys(made), allowed, made)
 
 
 def added_floor_db(y: Samples, content: Other, style: Third) -> float:

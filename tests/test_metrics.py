@@ -34,6 +34,17 @@ def test_a_source_adds_nothing_to_itself(measure):
 
 
 @BOTH
+@pytest.mark.parametrize("seed", range(4))
+def test_nor_does_one_with_strokes_and_gaps(measure, seed):
+    """Frames unlike those beside them, where a valley is hard to tell."""
+    rng = np.random.default_rng(seed)
+    gates = np.repeat(rng.random((2, 60)) < 0.4, SR // 15, axis=1)
+    clean = tones()
+    y = (clean * gates[0] + noise(clean, 0.0, seed) * gates[1]).astype(np.float32)
+    assert measure(y, y, clean) == metrics.LOWEST_DB
+
+
+@BOTH
 def test_noise_that_a_source_has_is_not_added(measure):
     y = tones()
     noisy = y + noise(y, -10.0, 1)
