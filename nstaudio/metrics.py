@@ -49,11 +49,23 @@ class Noise(NamedTuple):
 
 def noise(y: Samples, content: Other, style: Third) -> Noise:
     """All measures of noise."""
+    bands = _compared(y, content, style)
     return Noise(
-        added_noise_db(y, content, style),
-        added_floor_db(y, content, style),
-        added_residual_db(y, content, style),
+        _added_noise_db(bands), _added_floor_db(bands), added_residual_db(y, content, style)
     )
+
+
+class _Compared(NamedTuple):
+    made: Float[np.ndarray, "frames bands bins"]
+    was: Float[np.ndarray, "frames bands bins"]
+    sounds: Float[np.ndarray, "style_frames bands bins"]
+
+
+def _compared(y: Samples, content: Other, style: Third) -> _Compared:
+    """The result and the content while both last, and the style, in bands."""
+    made, was, sounds = (_bands(a) for a in (y, content, style))
+    n = min(len(made), len(was))
+    return _Compared(made[:n], was[:n], sounds)
 
 
 def _bands(y: Samples) -> Float[np.ndarray, "frames bands bins"]:
@@ -97,11 +109,10 @@ def added_noise_db(y: Samples, content: Other, style: Third) -> float:
     """Energy in the valleys of the content's spectrum that neither source has, dB of `y`'s energy.
 
     All three are brought to equal power, bursts limited to 6 dB over what nine tenths of the frames
-    stay below. Where the content's spectrum has valleys, no partial of
-    its notes is due: what `y` has there is noise as far as it exceeds the noise of the content at
-    that time and that of the style on average. It hears hiss, the tinkling of scattered short
-    tones, and notes that the content does not play. White noise added to a clean sound reads as
-    its level or a little less.
+    stay below. Where the content's spectrum has valleys, no partial of its notes is due: what `y`
+    has there is noise as far as it exceeds the noise of the content at that time and that of the
+    style on average. It hears hiss, the tinkling of scattered short tones, and notes that the
+    content does not play. White noise added to a clean sound reads as its level or a little less.
 
     Args:
         y: the result, aligned with the content; all at one rate.
@@ -110,9 +121,11 @@ def added_noise_db(y: Samples, content: Other, style: Third) -> float:
     Returns:
         At least -100, at most 0.
     """
-    made, was, sounds = (_bands(a) for a in (y, content, style))
-    n = min(len(made), len(was))
-    made, was = made[:n], was[:n]
+    return _added_noise_db(_compared(y, content, style))
+
+
+def _added_noise_db(bands: _Compared) -> float:
+    made, was, sounds = bands
     # A partial that begins or ends within the frame beside must not count as a valley.
     valleys = np.argpartition(scipy.ndimage.maximum_filter1d(was, 3, axis=0), _BAND_BINS // 4)
 
@@ -135,9 +148,11 @@ def added_floor_db(y: Samples, content: Other, style: Third) -> float:
     Returns:
         At least -100, at most 0.
     """
-    made, was, sounds = (_bands(a) for a in (y, content, style))
-    n = min(len(made), len(was))
-    made, was = made[:n], was[:n]
+    return _added_floor_db(_compared(y, content, style))
+
+
+def _added_floor_db(bands: _Compared) -> float:
+    made, was, sounds = bands
     return _excess_db(_floor(made), _allowed(was, sounds), made)
 
 
