@@ -29,8 +29,9 @@ import jax.numpy as jnp
 import numpy as np
 from hydra import compose, initialize_config_dir
 
-from nstaudio import audio, config, descent, encoders, kernels, pipeline
+from nstaudio import audio, config, descent, kernels, pipeline
 from nstaudio.checkpoint import Checkpoints
+from nstaudio.convolution import convolve
 from nstaudio.encoders import Conv1dEncoder, InfiniteEncoder
 from nstaudio.losses import Gram
 from nstaudio.spectrogram import unit
@@ -38,6 +39,7 @@ from nstaudio.spectrogram import unit
 import peers
 from transfers import LOSSES, SPEC, Transfer, clock, log_magnitudes
 
+LOOPS = 5  # gradients in one compiled loop, where layers are compared
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -166,36 +168,43 @@ def profile(
     )
 
 
-def widths(args: argparse.Namespace) -> None:
-    """One layer and its gradient, as a convolution and as a product of patches."""
+def layers(args: argparse.Namespace) -> None:
+    """One layer and its gradient, three ways, in a compiled loop as a transfer's steps are."""
     x = unit(log_magnitudes("jazz", args.seconds), SPEC)
+
+    def library(x: jax.Array, kernel: jax.Array) -> jax.Array:
+        axes = ("NWC", "WIO", "NWC")
+        return jax.lax.conv_general_dilated(x[None], kernel, (1,), "VALID", dimension_numbers=axes)
+
+    def patches(x: jax.Array, kernel: jax.Array) -> jax.Array:
+        n = len(x) - len(kernel) + 1
+        side_by_side = jnp.concatenate([x[d : d + n] for d in range(len(kernel))], axis=1)
+        return side_by_side @ kernel.reshape(-1, kernel.shape[-1])
+
+    def loop(way: Callable[..., jax.Array], x: jax.Array, kernel: jax.Array) -> jax.Array:
+        gradient = jax.grad(lambda x: jnp.sum(way(x, kernel) ** 2))
+        return jax.lax.fori_loop(0, LOOPS, lambda _, x: x - 1e-6 * gradient(x), x)
+
     rows = []
     for channels, filters, size in (
+        (144, 16, 5),
         (128, 64, 5),
-        (256, 64, 5),
         (128, 256, 5),
+        (256, 64, 5),
         (144, 256, 9),
         (128, 1024, 9),
         (1025, 512, 11),
         (1025, 4096, 11),
     ):
         part = x[:, :channels]
-        encoder = Conv1dEncoder((filters,), size)
-        variables = encoder.init(jax.random.key(0), part)
-        functions = []
-        for threshold in (2**31, 1):
-            encoders.PATCHES_FROM, kept = threshold, encoders.PATCHES_FROM
-
-            def total(x: jax.Array, e: Any = encoder, v: Any = variables) -> jax.Array:
-                return jnp.sum(e.apply(v, x)["conv1"] ** 2)
-
-            functions.append(jax.jit(jax.grad(total)).lower(part).compile())
-            encoders.PATCHES_FROM = kept
-        convolution, patches = in_turns(args.rounds, *(partial(f, part) for f in functions))
-        rows.append((f"{channels} x {size} -> {filters}", 1e3 * convolution, 1e3 * patches,
-                     convolution / patches))  # fmt: skip
+        kernel = jax.random.normal(jax.random.key(0), (size, channels, filters)) / channels
+        ways = [jax.jit(partial(loop, way)) for way in (library, patches, convolve)]
+        seconds = in_turns(args.rounds, *(partial(way, part, kernel) for way in ways))
+        ms = [1e3 * s / LOOPS for s in seconds]
+        rows.append((f"{channels} x {size} -> {filters}", *ms, ms[0] / ms[2], ms[1] / ms[2]))
     print()
-    table(("one layer and its gradient", "convolution ms", "patches ms", "ratio"), rows)
+    header = ("one layer and its gradient", "library ms", "patches ms", "Toom-Cook ms")
+    table((*header, "times the library", "times patches"), rows)
 
 
 def paper(args: argparse.Namespace) -> None:
@@ -291,7 +300,7 @@ def table(header: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
         print("| " + " | ".join(row) + " |", flush=True)
 
 
-PARTS = {"ulyanov": ulyanov, "widths": widths, "paper": paper}
+PARTS = {"ulyanov": ulyanov, "layers": layers, "paper": paper}
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from nstaudio import audio, descent
 from nstaudio.encoders import Encoder
 from nstaudio.losses import Gram, SquaredError, Weights
 from nstaudio.optimizers import from_optax
-from nstaudio.parametrizations import FreeMel
+from nstaudio.parametrizations import Clip, FreeMel
 from nstaudio.spectrogram import MelSpec, power_to_db, stft
 
 SPEC = MelSpec(n_fft=2048, hop_length=512)
@@ -54,8 +54,9 @@ class Transfer:
         self.advance = partial(
             descent.advance, objective=objective, transformation=optimizer.transformation
         )
+        content, style = (Clip(jnp.zeros(1), level_db) for level_db in clips)  # FreeMel needs no y
         self.problem = descent.make_problem(
-            jax.random.key(1), jnp.zeros(1), *clips, weights, objective=objective
+            jax.random.key(1), content, style, content, weights, objective=objective
         )
         self.start = descent.TransferState(clips[0], optimizer.init(clips[0]), jnp.int32(0))
         self.compile_s = clock(lambda: self.steps(0)) - clock(lambda: self.steps(0))

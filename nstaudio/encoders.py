@@ -19,6 +19,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from nstaudio import kernels, losses
+from nstaudio.convolution import convolve
 from nstaudio.errors import choice, integer
 from nstaudio.losses import ContentLoss, Distances, StyleLoss, Targets, kernel_form
 
@@ -26,10 +27,6 @@ Spectrogram = Float[Array, "frames mels"]
 StyleSpectrogram = Float[Array, "style_frames mels"]
 
 ACTIVATIONS = ("relu", "elu", "gelu", "leaky_relu", "selu", "sigmoid", "silu", "softplus", "tanh")
-
-
-PATCHES_FROM = 256
-"""Filters from which a layer on a CPU is a product of patches, see docs/performance.md."""
 
 
 @runtime_checkable
@@ -204,20 +201,15 @@ def _convolution(
     *args: Any,
     **options: Any,
 ) -> Float[Array, "1 positions features"]:
-    """A valid convolution by whichever way is the faster for this width on this platform."""
-    size, channels, features = kernel.shape
+    """A valid convolution by whichever way is the faster on this platform."""
 
-    def convolve(x: Array, kernel: Array) -> Array:
+    def library(x: Array, kernel: Array) -> Array:
         return jax.lax.conv_general_dilated(x, kernel, *args, **options)
 
-    def multiply_patches(x: Array, kernel: Array) -> Array:
-        n = x.shape[1] - size + 1
-        patches = jnp.concatenate([x[0, d : d + n] for d in range(size)], axis=1)
-        return (patches @ kernel.reshape(size * channels, features))[None]
+    def ours(x: Array, kernel: Array) -> Array:
+        return convolve(x[0], kernel)[None]
 
-    if features < PATCHES_FROM:
-        return convolve(x, kernel)
-    return jax.lax.platform_dependent(x, kernel, cpu=multiply_patches, default=convolve)
+    return jax.lax.platform_dependent(x, kernel, cpu=ours, default=library)
 
 
 @dataclass(frozen=True)

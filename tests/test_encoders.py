@@ -3,7 +3,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nstaudio import encoders
 from nstaudio.encoders import ACTIVATIONS, Conv1dEncoder, Encoder, InfiniteEncoder
 from nstaudio.errors import InputError
 from nstaudio.losses import Gram, SquaredError
@@ -89,26 +88,6 @@ def test_equal_encoders_are_equal_static_arguments():
 def test_bad_encoders(values, message):
     with pytest.raises(InputError, match=message):
         Conv1dEncoder(**values)
-
-
-@pytest.mark.parametrize("size", [1, 4])
-def test_patches_are_the_convolution(monkeypatch, size):
-    """Either way of a wide layer, value and gradient."""
-    x = jnp.asarray(np.random.default_rng(0).uniform(0, 1, (20, 6)), jnp.float32)
-    encoder = Conv1dEncoder(features=(300, 40), kernel_size=size)
-    variables = encoder.init(jax.random.key(0), x)
-
-    def total(x):
-        return sum(jnp.sum(a**2) for a in encoder.apply(variables, x).values())  # type: ignore[union-attr]
-
-    found = []
-    for threshold in (1, 10**9):
-        monkeypatch.setattr(encoders, "PATCHES_FROM", threshold)
-        found.append((encoder.apply(variables, x)["conv1"], *jax.value_and_grad(total)(x)))
-    for patches, convolution in zip(*found, strict=True):
-        np.testing.assert_allclose(patches, convolution, rtol=1e-4, atol=1e-5)
-    expected = by_hand(np.asarray(x), np.asarray(variables["params"]["conv1"]["kernel"], float))
-    np.testing.assert_allclose(found[0][0], expected, rtol=1e-4, atol=1e-5)
 
 
 LOSSES = {"content_loss": SquaredError(), "style_loss": Gram()}
