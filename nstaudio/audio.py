@@ -5,7 +5,8 @@ soundfile rather than `librosa.load`, which resamples, mixes and shortens damage
 
 import os
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +87,31 @@ def load(
         raise InputError(f"{what} cannot be read: {one_line(error)}") from error
     y = samples.prepare(data, source_sr, target_sr=sr, name=what)
     return Clip(file.stem, y, sr, file, source_sr, data.shape[1])
+
+
+def load_all(
+    path: str | Sequence[str],
+    *,
+    sr: int,
+    start_s: float = 0.0,
+    duration_s: float | None = None,
+    role: str = "clip",
+) -> Clip:
+    """One file, or several joined to one clip (`samples.join`).
+
+    Args:
+        path: the file or files.
+        sr, start_s, duration_s, role: of each of them, see `load`.
+
+    Raises:
+        InputError: there is no path at all, or `load` refuses one of the files.
+    """
+    paths = [path] if isinstance(path, str) else path
+    if not paths:
+        raise InputError(f"{role}.path is an empty list; name at least one audio file")
+    clips = [load(p, sr=sr, start_s=start_s, duration_s=duration_s, role=role) for p in paths]
+    y = samples.join([clip.y for clip in clips], sr)
+    return replace(clips[0], name="+".join(clip.name for clip in clips), y=y)
 
 
 def _read(

@@ -9,7 +9,7 @@ from typing import Any
 import hydra.utils
 import yaml
 from hydra.errors import InstantiationException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from nstaudio.audio import CLIPS_DIR
@@ -37,9 +37,9 @@ CHANGEABLE = ("n_steps", "log_every", "checkpoint.interval_s", "checkpoint.keep"
 
 @dataclass(frozen=True)
 class ClipSettings:
-    """Which part of which file to read; see `audio.load`."""
+    """Which part of which file to read; see `audio.load_all`."""
 
-    path: str
+    path: str | list[str]
     start_s: float = 0.0
     duration_s: float | None = None
 
@@ -87,7 +87,7 @@ def register_resolvers() -> None:
 
     for name, resolver in {
         "clip": lambda name: str(CLIPS_DIR / name),
-        "clip_name": lambda path: short_name(Path(str(path)).stem),
+        "clip_name": lambda path: short_name("+".join(Path(p).stem for p in _paths(path))),
         "short": short_name,
         # A resumed run goes on in its own folder; `.hydra` there keeps the record of its start.
         "run_dir": lambda resume, default: str(resume) if is_run(resume) else default,
@@ -96,6 +96,19 @@ def register_resolvers() -> None:
         ),
     }.items():
         OmegaConf.register_new_resolver(name, resolver, replace=True)
+
+
+def _paths(path: Any) -> list[str]:
+    """One path or several, as a list."""
+    return [str(p) for p in (path if isinstance(path, list | ListConfig) else [path])]
+
+
+def _absolute(path: Any) -> Any:
+    """The same with absolute paths."""
+    if not isinstance(path, str | list | ListConfig):
+        return path
+    absolute = [str(Path(p).expanduser().absolute()) for p in _paths(path)]
+    return absolute[0] if isinstance(path, str) else absolute
 
 
 def build(cfg: DictConfig) -> RunSettings:
@@ -142,8 +155,13 @@ def _fields(kind: type, name: str, values: Any) -> Any:
         raise InputError(f"{name}={one_line(values)} is not a group of settings{hint}")
     for key in values:
         choice("option", f"{name}.{key}", [f"{name}.{k}" for k in kind.__dataclass_fields__])
-    if kind is ClipSettings and not isinstance(values.get("path"), str):
-        raise InputError(f"{name}.path must name an audio file, not {one_line(values.get('path'))}")
+    if kind is ClipSettings:
+        path = values.get("path")
+        several = isinstance(path, list) and all(isinstance(p, str) for p in path)
+        if not isinstance(path, str) and not several:
+            raise InputError(f"{name}.path must name an audio file, not {one_line(path)}")
+        if several and name == "content":
+            raise InputError(f"content.path={one_line(path)}: only style.path can be several files")
     return kind(**values)
 
 
@@ -183,8 +201,8 @@ def resumed(cfg: DictConfig, saved: DictConfig, overrides: list[str]) -> DictCon
         OmegaConf.update(merged, "n_steps", cfg.n_steps)
     for key in asked:
         new, old = OmegaConf.select(cfg, key), OmegaConf.select(saved, key)
-        if key.endswith(".path") and isinstance(new, str):
-            new = str(Path(new).expanduser().absolute())
+        if key.endswith(".path"):
+            new = _absolute(new)
         if key in CHANGEABLE:
             OmegaConf.update(merged, key, new)
         elif new != old:
@@ -218,7 +236,7 @@ def save(cfg: DictConfig, file: Path, *, replace: bool = False) -> None:
     """
     cfg = cfg.copy()
     for role in ("content", "style"):
-        path = OmegaConf.to_container(cfg[role], resolve=False)["path"]  # type: ignore[index]
-        if not path.startswith("${"):  # the demo clips move with the package
-            cfg[role].path = str(Path(path).expanduser().absolute())
+        path: Any = OmegaConf.to_container(cfg[role], resolve=False)["path"]  # type: ignore[index]
+        if not str(path).startswith("${"):  # the demo clips move with the package
+            cfg[role].path = _absolute(path)
     write_whole(file, OmegaConf.to_yaml(cfg, resolve=False), replace=replace)

@@ -38,6 +38,8 @@ class Problem(NamedTuple):
     weights: Weights
     constants: Any
     """The parametrization's."""
+    content_total: Float[Array, ""]
+    """The total loss of the content itself, or 1 where that is 0: the size of the numbers here."""
 
 
 @dataclass(frozen=True)
@@ -95,18 +97,24 @@ def make_problem(
     key: jax.Array,
     content: Clip,
     style: Clip,
+    carrier: Clip,
     weights: Weights,
     *,
     objective: Objective,
 ) -> Problem:
-    """Draw the encoder's weights and compute the targets of the two clips."""
+    """Draw the encoder's weights and compute the targets of the two clips.
+
+    `carrier` is the sound that the parametrization changes: the content, or what the start made.
+    """
     clips = [unit(clip.level_db, objective.spec) for clip in (content, style)]
     variables = objective.encoder.init(key, clips[0])
     targets = objective.encoder.targets(
         variables, *clips, content_loss=objective.content_loss, style_loss=objective.style_loss
     )
-    constants = objective.parametrization.constants(content, style, objective.spec)
-    return Problem(variables, targets, weights, constants)
+    constants = objective.parametrization.constants(carrier, style, objective.spec)
+    problem = Problem(variables, targets, weights, constants, jnp.float32(1.0))
+    total = objective.losses(content.level_db, problem).total
+    return problem._replace(content_total=jnp.where(total > 0, total, 1.0))
 
 
 @partial(jax.jit, static_argnames=("objective", "transformation"))
@@ -127,15 +135,22 @@ def advance(
     def total(variable: Array) -> Float[Array, ""]:
         return objective(variable, problem).total
 
+    def relative(variable: Array) -> Float[Array, ""]:
+        return total(variable) / problem.content_total
+
     def update(_: Any, state: TransferState) -> TransferState:
         if optax.tree_utils.tree_get(state.opt_state, "value") is None:
-            value, grad = jax.value_and_grad(total)(state.variable)
-        else:  # a line search has just computed both at this very point
-            value, grad = optax.value_and_grad_from_state(total)(
+            loss = total
+            value, grad = jax.value_and_grad(loss)(state.variable)
+        else:
+            # A line search has just computed both at this very point. Its first step is the bare
+            # gradient, which for averages over a clip is too small to change a float32.
+            loss = relative
+            value, grad = optax.value_and_grad_from_state(loss)(
                 state.variable, state=state.opt_state
             )
         updates, opt_state = transformation.update(
-            grad, state.opt_state, state.variable, value=value, grad=grad, value_fn=total
+            grad, state.opt_state, state.variable, value=value, grad=grad, value_fn=loss
         )
         variable: Any = optax.apply_updates(state.variable, updates)
         return TransferState(variable, opt_state, state.step + 1)

@@ -1,39 +1,133 @@
-"""Where the optimisation starts: each function makes the first generated spectrogram.
+"""Where the optimisation starts: each function makes the first sound and its spectrogram.
 
-Every function is called as `initial(content_db, key=key, spec=spec)` with the content clip's
-log-mel spectrogram in dB and returns one of the same shape.
+Every function is called as `initial(content, style, key=key, spec=spec)` with the two clips, and
+returns a `Start`.
 """
+
+import logging
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from nstaudio.errors import number
-from nstaudio.spectrogram import MelSpec
+from nstaudio import notes, unpitched
+from nstaudio.errors import integer, number
+from nstaudio.notes import onsets
+from nstaudio.notes.attention import Attention, render
+from nstaudio.parametrizations import Clip
+from nstaudio.spectrogram import MelSpec, log_mel
 
 LogMel = Float[Array, "frames mels"]
 
+log = logging.getLogger(__name__)
 
-def content(content_db: LogMel, *, key: PRNGKeyArray, spec: MelSpec) -> LogMel:
+_UNPITCHED_KEPT = 0.5  # of the content's unpitched energy, where the style's notes bring none
+
+
+class Start(NamedTuple):
+    """Where the optimisation starts."""
+
+    carrier: Clip
+    """The sound of which a gain is taken and a change is counted: as long as the content."""
+    level_db: LogMel
+    """The first generated spectrogram: the carrier's own, or one that no sound needs to have."""
+    n_steps: int = 0
+    """Steps that it takes at least to come to anything."""
+
+
+def content(content: Clip, style: Clip, *, key: PRNGKeyArray, spec: MelSpec) -> Start:
     """The content itself: the source paper's procedure."""
-    del key, spec
-    return content_db
+    del style, key, spec
+    return Start(content, content.level_db)
 
 
 def noisy_content(
-    content_db: LogMel, *, key: PRNGKeyArray, spec: MelSpec, noise_db: float = 10.0
-) -> LogMel:
+    content: Clip, style: Clip, *, key: PRNGKeyArray, spec: MelSpec, noise_db: float = 10.0
+) -> Start:
     """The content plus Gaussian noise of standard deviation `noise_db`: the paper's theory.
 
     Raises:
         InputError: `noise_db` is negative.
     """
+    del style
     number("init.noise_db", noise_db, at_least=0)
-    noise = noise_db * jax.random.normal(key, content_db.shape, content_db.dtype)
-    return jnp.maximum(content_db + noise, spec.floor_db)
+    level_db = content.level_db
+    noise = noise_db * jax.random.normal(key, level_db.shape, level_db.dtype)
+    return Start(content, jnp.maximum(level_db + noise, spec.floor_db))
 
 
-def white_noise(content_db: LogMel, *, key: PRNGKeyArray, spec: MelSpec) -> LogMel:
+def white_noise(content: Clip, style: Clip, *, key: PRNGKeyArray, spec: MelSpec) -> Start:
     """Independent Gaussian pixels with the content's mean and standard deviation in dB."""
-    noise = jax.random.normal(key, content_db.shape, content_db.dtype)
-    return jnp.maximum(jnp.mean(content_db) + jnp.std(content_db) * noise, spec.floor_db)
+    del style
+    level_db = content.level_db
+    noise = jax.random.normal(key, level_db.shape, level_db.dtype)
+    return Start(
+        content, jnp.maximum(jnp.mean(level_db) + jnp.std(level_db) * noise, spec.floor_db)
+    )
+
+
+def note_attention(
+    content: Clip,
+    style: Clip,
+    *,
+    key: PRNGKeyArray,
+    spec: MelSpec,
+    attention: Attention = Attention(),  # noqa: B008 - frozen
+    transcriber: str = "basic_pitch",
+    n_steps_without_notes: int = 200,
+) -> Start:
+    """The content's notes in the sound of the style's notes, its unpitched sound in the style's.
+
+    A result already: no step of optimisation is needed. Without notes in one of the clips it
+    is the content, to be optimised.
+
+    Args:
+        attention: how notes choose notes.
+        transcriber: what hears the notes, see `notes.transcribe`.
+        n_steps_without_notes: steps to make at least where one of the clips has no notes.
+
+    Raises:
+        InputError: there is no such transcriber, or a negative number of steps.
+    """
+    del key
+    integer("init.n_steps_without_notes", n_steps_without_notes, at_least=0)
+    clips = {"content": np.asarray(content.y), "style": np.asarray(style.y)}
+    heard = {role: notes.transcribe(y, spec.sr, method=transcriber) for role, y in clips.items()}
+    missing = [role for role, found in heard.items() if not found]
+    if missing:
+        log.warning(
+            "no notes were heard in the %s: the style is transferred by its statistics, in %d "
+            "steps or more",
+            " and the ".join(missing),
+            n_steps_without_notes,
+        )
+        return Start(content, content.level_db, n_steps_without_notes)
+    found = {role: onsets.earlier(y, spec.sr, heard[role]) for role, y in clips.items()}
+    pitched = render(
+        clips["content"],
+        clips["style"],
+        found["content"],
+        found["style"],
+        spec.sr,
+        attention=attention,
+    )
+    noise = {role: unpitched.split(y, spec.sr, found[role]) for role, y in clips.items()}
+    pitched *= _root(_energy(clips["content"] - noise["content"]) / _energy(pitched))
+    # The style's notes bring noise of their own, their attacks and breath.
+    missing = _UNPITCHED_KEPT * _energy(noise["content"]) - _energy(
+        unpitched.split(pitched, spec.sr)
+    )
+    restyled = unpitched.restyle(noise["content"], noise["style"], spec.sr)
+    y = jnp.asarray(pitched + _root(missing / _energy(restyled)) * restyled)
+    carrier = Clip(y, log_mel(y, spec))
+    return Start(carrier, carrier.level_db)
+
+
+def _energy(y: np.ndarray) -> float:
+    return float(np.sum(np.square(y, dtype=np.float64))) + 1e-30
+
+
+def _root(x: float) -> np.float32:
+    return np.float32(np.sqrt(max(x, 0.0)))

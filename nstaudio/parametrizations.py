@@ -32,8 +32,13 @@ class Clip(NamedTuple):
 class Parametrization(Protocol):
     """The way from the variable, one array, to a log-mel spectrogram in dB and to samples."""
 
-    def constants(self, content: Clip, style: Clip, spec: MelSpec) -> Any:
-        """Arrays computed once from the two clips; any pytree."""
+    def constants(self, carrier: Clip, style: Clip, spec: MelSpec) -> Any:
+        """Arrays computed once; any pytree.
+
+        Args:
+            carrier: the sound that is changed: the content, or what the start has made of it.
+            style: the style clip.
+        """
         ...
 
     def init(self, level_db: LogMel, constants: Any, spec: MelSpec) -> Array:
@@ -53,9 +58,9 @@ class Parametrization(Protocol):
 class FreeMel:
     """Every pixel of the log-mel spectrogram for itself, dB: the source paper's."""
 
-    def constants(self, content: Clip, style: Clip, spec: MelSpec) -> tuple[()]:
+    def constants(self, carrier: Clip, style: Clip, spec: MelSpec) -> tuple[()]:
         """Nothing."""
-        del content, style, spec
+        del carrier, style, spec
         return ()
 
     def init(self, level_db: LogMel, constants: tuple[()], spec: MelSpec) -> LogMel:
@@ -94,7 +99,7 @@ def gaussian_blur(
 
 
 class _Box(NamedTuple):
-    content_db: LogMel
+    carrier_db: LogMel
     lowest_db: Float[Array, " mels"]
     highest_db: Float[Array, " mels"]
 
@@ -121,21 +126,21 @@ class SmoothMel:
     def __post_init__(self) -> None:
         _check_sigmas(self.sigma_s, self.sigma_mels)
 
-    def constants(self, content: Clip, style: Clip, spec: MelSpec) -> _Box:
-        """The content, and the lowest and highest level of each band in either clip."""
+    def constants(self, carrier: Clip, style: Clip, spec: MelSpec) -> _Box:
+        """The carrier, and the lowest and highest level of each band in it or the style."""
         del spec
-        return _Box(content.level_db, *_range_db(content, style))
+        return _Box(carrier.level_db, *_range_db(carrier, style))
 
     def init(self, level_db: LogMel, constants: _Box, spec: MelSpec) -> LogMel:
-        """The change from the content, dB."""
+        """The change from the carrier, dB."""
         del spec
-        return level_db - constants.content_db
+        return level_db - constants.carrier_db
 
     def log_mel(self, variable: LogMel, constants: _Box, spec: MelSpec) -> LogMel:
-        """Content plus smoothed change, limited."""
+        """Carrier plus smoothed change, limited."""
         change = _smooth(variable, self.sigma_s, self.sigma_mels, spec)
         return jnp.clip(
-            constants.content_db + change, constants.lowest_db[None], constants.highest_db[None]
+            constants.carrier_db + change, constants.lowest_db[None], constants.highest_db[None]
         )
 
     def samples(self, variable: LogMel, constants: _Box, spec: MelSpec) -> None:
@@ -143,9 +148,9 @@ class SmoothMel:
         del variable, constants, spec
 
 
-def _range_db(content: Clip, style: Clip) -> tuple[Float[Array, " mels"], Float[Array, " mels"]]:
-    """The lowest and the highest level of each band in either clip."""
-    both = jnp.concatenate([content.level_db, style.level_db])
+def _range_db(carrier: Clip, style: Clip) -> tuple[Float[Array, " mels"], Float[Array, " mels"]]:
+    """The lowest and the highest level of each band in either sound."""
+    both = jnp.concatenate([carrier.level_db, style.level_db])
     return jnp.min(both, axis=0), jnp.max(both, axis=0)
 
 
@@ -160,15 +165,15 @@ def _smooth(change: LogMel, sigma_s: float, sigma_mels: float, spec: MelSpec) ->
 
 
 class _Transform(NamedTuple):
-    content: Complex[Array, "frames bins"]
-    content_db: LogMel
+    carrier: Complex[Array, "frames bins"]
+    carrier_db: LogMel
     lowest_db: Float[Array, " mels"]
     highest_db: Float[Array, " mels"]
     boost: Float[Array, "frames bins"]
     """Share of a boost, in dB, that reaches each bin, 0 to 1."""
     weight: Float[Array, " padded"]
     silence: Samples
-    """Zeros as long as the content: it carries the length."""
+    """Zeros as long as the carrier: they carry its length."""
 
 
 @dataclass(frozen=True)
@@ -211,21 +216,21 @@ class ContentGain:
         number("parametrization.boost_to_db", self.boost_to_db, above=self.boost_from_db)
         number("parametrization.noise_boost", self.noise_boost, at_least=0, at_most=1)
 
-    def constants(self, content: Clip, style: Clip, spec: MelSpec) -> _Transform:
-        """The content's transform, and where in it boosts apply."""
-        transform = stft(content.y, spec)
+    def constants(self, carrier: Clip, style: Clip, spec: MelSpec) -> _Transform:
+        """The carrier's transform, and where in it boosts apply."""
+        transform = stft(carrier.y, spec)
         style_power = _power(stft(style.y, spec))
         noise = 1.0 - _share(style_power, self._stands_out(style_power, spec), spec)
         least = jnp.maximum(self.noise_boost, noise)
         stands_out = self._stands_out(_power(transform), spec)
-        weight = jnp.asarray(window_power(content.level_db.shape[0], spec))
+        weight = jnp.asarray(window_power(carrier.level_db.shape[0], spec))
         return _Transform(
             transform,
-            content.level_db,
-            *_range_db(content, style),
+            carrier.level_db,
+            *_range_db(carrier, style),
             stands_out + (1.0 - stands_out) * least[None],
             weight,
-            jnp.zeros_like(content.y),
+            jnp.zeros_like(carrier.y),
         )
 
     def _stands_out(self, power: _Power, spec: MelSpec) -> _Power:
@@ -235,27 +240,27 @@ class ContentGain:
         return jnp.clip(over, 0.0, 1.0)
 
     def init(self, level_db: LogMel, constants: _Transform, spec: MelSpec) -> LogMel:
-        """The gain from the content, dB."""
+        """The gain from the carrier, dB."""
         del spec
-        return level_db - constants.content_db
+        return level_db - constants.carrier_db
 
     def log_mel(self, variable: LogMel, constants: _Transform, spec: MelSpec) -> LogMel:
-        """The spectrogram of the filtered content."""
+        """The spectrogram of the filtered carrier."""
         return log_mel(self.samples(variable, constants, spec), spec)
 
     def samples(self, variable: LogMel, constants: _Transform, spec: MelSpec) -> Samples:
-        """The filtered content."""
+        """The filtered carrier."""
         gain_db = _smooth(variable, self.sigma_s, self.sigma_mels, spec)
         gain_db = jnp.clip(
             gain_db,
-            constants.lowest_db[None] - constants.content_db,
-            constants.highest_db[None] - constants.content_db,
+            constants.lowest_db[None] - constants.carrier_db,
+            constants.highest_db[None] - constants.carrier_db,
         )
         gain_db = gain_db @ jnp.asarray(_bands_to_bins(spec))
         gain_db = jnp.minimum(gain_db, 0.0) + jnp.maximum(gain_db, 0.0) * constants.boost
         gain = 10.0 ** (gain_db / 20.0)
         length = constants.silence.shape[0]
-        return istft(constants.content * gain, spec, length=length, weight=constants.weight)
+        return istft(constants.carrier * gain, spec, length=length, weight=constants.weight)
 
 
 # What counts as around a bin, and how long a partial must last to stand out: standard deviations.
@@ -326,13 +331,13 @@ class Waveform:
     def __post_init__(self) -> None:
         number("parametrization.scale", self.scale, above=0)
 
-    def constants(self, content: Clip, style: Clip, spec: MelSpec) -> _Transform:
-        """The content's transform, from which the first samples are made."""
-        return self._FILTER.constants(content, style, spec)
+    def constants(self, carrier: Clip, style: Clip, spec: MelSpec) -> _Transform:
+        """The carrier's transform, from which the first samples are made."""
+        return self._FILTER.constants(carrier, style, spec)
 
     def init(self, level_db: LogMel, constants: _Transform, spec: MelSpec) -> Samples:
-        """The content, filtered towards `level_db`."""
-        return self._FILTER.samples(level_db - constants.content_db, constants, spec) / self.scale
+        """The carrier, filtered towards `level_db`."""
+        return self._FILTER.samples(level_db - constants.carrier_db, constants, spec) / self.scale
 
     def log_mel(self, variable: Samples, constants: _Transform, spec: MelSpec) -> LogMel:
         """The spectrogram of the samples."""

@@ -15,6 +15,7 @@ from nstaudio import descent, initial, inversion, samples
 from nstaudio.descent import Objective, Problem, TransferState
 from nstaudio.encoders import Conv1dEncoder, Encoder
 from nstaudio.errors import InputError, choice, integer, number
+from nstaudio.initial import Start
 from nstaudio.losses import ContentLoss, Gram, Losses, SquaredError, StyleLoss, Weights
 from nstaudio.optimizers import Optimizer, from_optax
 from nstaudio.parametrizations import Clip, ContentGain, Parametrization
@@ -37,7 +38,7 @@ class Settings:
         alpha, beta: weights of content and style in the total, at least 0, not both 0.
         content_weights, style_weights: weight of each layer by name; a layer that is not
             named has 1 / (number of layers).
-        n_steps: updates to make.
+        n_steps: updates to make; more where the start needs them (`initial.Start`).
         seed: of the encoder's weights, the initial noise and the first phase.
 
     Raises:
@@ -54,7 +55,7 @@ class Settings:
             partial(optax.adam, learning_rate=3.0, b1=0.9, b2=0.999, eps=1e-12)
         )
     )
-    init: Callable[..., LogMel] = initial.content
+    init: Callable[..., Start] = initial.content
     inversion: Callable[..., Float[Array, " samples"]] = inversion.mel_griffin_lim
     alpha: float = 0.005
     beta: float = 1.0
@@ -68,7 +69,7 @@ class Settings:
         number("beta", self.beta, at_least=0)
         if self.alpha == 0 and self.beta == 0:
             raise InputError("alpha=0 and beta=0: nothing to optimise, set at least one above 0")
-        integer("n_steps", self.n_steps, at_least=1)
+        integer("n_steps", self.n_steps, at_least=0)
         integer("seed", self.seed, at_least=0)
         for group, weights in (
             ("content_weights", self.content_weights),
@@ -106,6 +107,7 @@ class Prepared(NamedTuple):
         content, style: samples at the analysis rate and log-mel spectrograms; 0 dB is each clip's
             own loudest mel band, so that a recording's level is no part of its style.
         content_power, style_power: the mel power that 0 dB stands for.
+        n_steps: updates to make.
     """
 
     content: Clip
@@ -115,6 +117,7 @@ class Prepared(NamedTuple):
     state: TransferState
     problem: Problem
     objective: Objective
+    n_steps: int
 
 
 class Figures(NamedTuple):
@@ -175,13 +178,22 @@ def prepare(
         settings.content_loss,
         settings.style_loss,
     )
+    start = settings.init(content_clip, style_clip, key=init_key, spec=settings.spec)
     problem = descent.make_problem(
-        encoder_key, content_clip, style_clip, settings.weights, objective=objective
+        encoder_key, content_clip, style_clip, start.carrier, settings.weights, objective=objective
     )
-    first_db = settings.init(content_clip.level_db, key=init_key, spec=settings.spec)
-    variable = _init_variable(first_db, problem.constants, objective=objective)
+    variable = _init_variable(start.level_db, problem.constants, objective=objective)
     state = TransferState(variable, settings.optimizer.init(variable), jnp.int32(0))
-    return Prepared(content_clip, style_clip, content_power, style_power, state, problem, objective)
+    return Prepared(
+        content_clip,
+        style_clip,
+        content_power,
+        style_power,
+        state,
+        problem,
+        objective,
+        max(settings.n_steps, start.n_steps),
+    )
 
 
 @partial(jax.jit, static_argnames=("objective",))
@@ -274,7 +286,7 @@ class Result:
 
 def transfer(
     content: np.ndarray,
-    style: np.ndarray,
+    style: np.ndarray | Sequence[np.ndarray],
     sample_rate: int,
     settings: Settings | None = None,
     *,
@@ -286,7 +298,8 @@ def transfer(
     """Transfer the style of one recording to the content of another.
 
     Args:
-        content, style: float samples with full scale 1, `samples` or `samples channels`.
+        content, style: float samples with full scale 1, `samples` or `samples channels`; a list of
+            several clips of the style counts as one.
         sample_rate: of both, or of `content` where `style_sample_rate` is given, Hz.
         settings: `None` is the default.
         log_every: steps between entries of the history and calls of `on_log`.
@@ -302,11 +315,16 @@ def transfer(
     settings = replace(settings, **changes)
     integer("log_every", log_every, at_least=1)
     sr = settings.spec.sr
-    prepared = prepare(
-        samples.prepare(content, sample_rate, target_sr=sr, name="content"),
-        samples.prepare(style, style_sample_rate or sample_rate, target_sr=sr, name="style"),
-        settings,
+    styles = style if isinstance(style, list | tuple) else [np.asarray(style)]
+    style_y = samples.join(
+        [
+            samples.prepare(y, style_sample_rate or sample_rate, target_sr=sr, name="style")
+            for y in styles
+        ],
+        sr,
     )
+    content_y = samples.prepare(content, sample_rate, target_sr=sr, name="content")
+    prepared = prepare(content_y, style_y, settings)
     history = []
     state = prepared.state
     for state, losses in descent.run(
@@ -314,7 +332,7 @@ def transfer(
         prepared.problem,
         objective=prepared.objective,
         transformation=settings.optimizer.transformation,
-        n_steps=settings.n_steps,
+        n_steps=prepared.n_steps,
         chunk=log_every,
     ):
         step = int(state.step)

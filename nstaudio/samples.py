@@ -1,5 +1,7 @@
 """Samples in memory: what is refused, and how any of them become mono at the analysis rate."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import soxr
 
@@ -62,3 +64,32 @@ def prepare(y: np.ndarray, sr: int, *, target_sr: int, name: str) -> np.ndarray:
     if not mono.any():
         raise InputError(f"{name} is silent once its channels are mixed: they cancel each other")
     return soxr.resample(mono.astype(np.float32), sr, target_sr, quality="VHQ")
+
+
+_FADE_S = 0.005
+
+
+def join(clips: Sequence[np.ndarray], sr: int) -> np.ndarray:
+    """Clips one after the other, all as loud as the first, faded where they meet.
+
+    Args:
+        clips: mono samples that are not silent.
+        sr: their rate, Hz.
+
+    Raises:
+        InputError: no clip at all.
+    """
+    if not clips:
+        raise InputError("a style of no clips: give at least one")
+    if len(clips) == 1:
+        return clips[0]
+    power = np.mean(np.square(clips[0], dtype=np.float64))
+    joined = []
+    for y in clips:
+        fade = np.linspace(0, 1, min(int(_FADE_S * sr), len(y) // 2), endpoint=False)
+        edges = np.ones(len(y))
+        edges[: len(fade)] *= fade
+        edges[len(y) - len(fade) :] *= fade[::-1]
+        scale = np.sqrt(power / np.mean(np.square(y, dtype=np.float64)))
+        joined.append((y * edges * scale).astype(np.float32))
+    return np.concatenate(joined)

@@ -81,8 +81,8 @@ def run(cfg: DictConfig, folder: Path, overrides: list[str]) -> bool:
         )
     settings = config.build(cfg)
     sr = settings.transfer.spec.sr
-    content = audio.load(**vars(settings.content), sr=sr, role="content")
-    style = audio.load(**vars(settings.style), sr=sr, role="style")
+    content = audio.load_all(**vars(settings.content), sr=sr, role="content")
+    style = audio.load_all(**vars(settings.style), sr=sr, role="style")
     prepared = pipeline.prepare(
         content.y,
         style.y,
@@ -114,11 +114,11 @@ def run(cfg: DictConfig, folder: Path, overrides: list[str]) -> bool:
         ) as checkpoints:
             start = prepared.state
             if resuming:
-                start = _restore(checkpoints, start, settings.transfer.n_steps, folder)
+                start = _restore(checkpoints, start, prepared.n_steps, folder)
                 config.save(cfg, record, replace=True)
             title = f"{one_line(content.name)} as {one_line(style.name)}"
             done = _optimize(start, prepared, settings, checkpoints, folder, title, stop)
-        interrupted = done.step < settings.transfer.n_steps
+        interrupted = done.step < prepared.n_steps
         summary = _write(folder, settings, cfg, prepared, content, style, done, started)
     log.info(
         "style loss %.4g -> %.4g (%.4g on the audio), consistency %.1f dB, %d steps in %.0f s",
@@ -174,7 +174,7 @@ def _optimize(
 
     transfer, first = settings.transfer, int(start.step)
     bar = tqdm(
-        total=transfer.n_steps,
+        total=prepared.n_steps,
         initial=first,
         desc=title,
         unit="step",
@@ -190,7 +190,7 @@ def _optimize(
             prepared.problem,
             objective=prepared.objective,
             transformation=transfer.optimizer.transformation,
-            n_steps=transfer.n_steps,
+            n_steps=prepared.n_steps,
             chunk=settings.log_every,
         ):
             step = int(state.step)
@@ -287,7 +287,7 @@ def _write(
         **metrics.noise(written.y, content.y, style.y)._asdict(),
         "output_gain_db": 20 * float(np.log10(gain)),
         "n_steps": done.step,
-        "interrupted": done.step < transfer.n_steps,
+        "interrupted": done.step < prepared.n_steps,
         "seconds_compiling": done.seconds_compiling,
         "seconds_optimizing": done.lines[-1]["seconds"],
         "steps_per_second": done.steps_per_second,

@@ -165,3 +165,24 @@ def test_save_leaves_no_other_file(tmp_path, content):
     back, sr = soundfile.read(tmp_path / "out.wav", dtype="float32")
     assert sr == SR
     np.testing.assert_allclose(back, content, atol=2**-23)
+
+
+def test_several_files_are_one_clip(tmp_path):
+    a, b = music(1), 0.5 * music(2)
+    files = [tmp_path / "one.wav", tmp_path / "two.wav"]
+    for file, y in zip(files, (a, b), strict=True):
+        soundfile.write(file, y, SR, subtype="FLOAT")
+    clip = audio.load_all([str(file) for file in files], sr=SR, start_s=0.5, duration_s=1.0)
+    assert clip.name == "one+two"
+    assert clip.y.shape == (2 * SR,)
+    middle = slice(SR // 4, SR // 2)
+    np.testing.assert_array_equal(clip.y[middle], a[SR // 2 :][middle])
+    parts = clip.y[:SR], clip.y[SR:]
+    assert np.mean(parts[0] ** 2) == pytest.approx(np.mean(parts[1] ** 2), rel=0.05)
+    single = audio.load_all(str(files[0]), sr=SR)
+    np.testing.assert_array_equal(single.y, audio.load(files[0], sr=SR).y)
+
+
+def test_no_file_at_all_is_refused():
+    with pytest.raises(InputError, match=r"style.path is an empty list"):
+        audio.load_all([], sr=SR, role="style")

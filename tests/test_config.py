@@ -131,6 +131,20 @@ def test_overrides_reach_their_objects():
     assert settings.checkpoint.keep == 7
 
 
+def test_a_style_of_several_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    overrides = ["style.path=[a.wav,sub/b.flac]", "style.start_s=1"]
+    assert build(*overrides).style == config.ClipSettings(["a.wav", "sub/b.flac"], 1, None)
+    cfg = compose("config", overrides)
+    config.save(cfg, tmp_path / "config.yaml")
+    saved = config.load(tmp_path / "config.yaml")
+    assert saved.style.path == [str(tmp_path / "a.wav"), str(tmp_path / "sub" / "b.flac")]
+    assert config.resumed(cfg, saved, overrides).style == saved.style
+    other = ["style.path=[a.wav,c.flac]"]
+    with pytest.raises(InputError, match=r"style.path=.*c.flac.* differs from"):
+        config.resumed(compose("config", other), saved, other)
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [
@@ -149,6 +163,8 @@ def test_overrides_reach_their_objects():
         ("+optimizer.beta1=2", r"option=optimizer.beta1 is not one of.*mean optimizer.b1\?"),
         ("+optimizer.learning_rate=-1", "optimizer.learning_rate=-1 must be above 0"),
         ("content.path=null", "content.path must name an audio file, not None"),
+        ("style.path=[a.wav,3]", r"style.path must name an audio file, not \['a.wav', 3\]"),
+        ("content.path=[a.wav,b.wav]", "only style.path can be several files"),
         ("style_weights=3", "style_weights must be layer: weight pairs, not 3"),
         ("+style_weights.conv9=3", "layer in style_weights=conv9 is not one of: conv1, conv2"),
         ("encoder.activation=rely", r"encoder.activation=rely .*mean relu\?"),

@@ -35,7 +35,7 @@ def problem(alpha=1e-4, beta=1.0, seed=0):
     weights = Weights(jnp.float32(alpha), jnp.float32(beta), even, even)
     key = jax.random.key(seed)
     content, style = Clip(jnp.zeros(9), clip(1)), Clip(jnp.zeros(9), clip(2, 50))
-    return descent.make_problem(key, content, style, weights, objective=OBJECTIVE)
+    return descent.make_problem(key, content, style, content, weights, objective=OBJECTIVE)
 
 
 def start(optimizer):

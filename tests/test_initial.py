@@ -3,49 +3,146 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nstaudio import initial
+from nstaudio import initial, unpitched
 from nstaudio.errors import InputError
-from nstaudio.spectrogram import MelSpec
+from nstaudio.parametrizations import Clip
+from nstaudio.spectrogram import MelSpec, log_mel
 
 SPEC, KEY = MelSpec(floor_db=-80.0), jax.random.key(0)
 
 
 @pytest.fixture
-def content_db():
-    return jnp.asarray(np.random.default_rng(0).uniform(-60, -10, (400, 128)), jnp.float32)
+def content():
+    level_db = np.random.default_rng(0).uniform(-60, -10, (400, 128))
+    return Clip(jnp.ones(400 * 256), jnp.asarray(level_db, jnp.float32))
 
 
-def test_content_is_the_content(content_db):
-    np.testing.assert_array_equal(initial.content(content_db, key=KEY, spec=SPEC), content_db)
+@pytest.fixture
+def style():
+    return Clip(jnp.zeros(100 * 256), jnp.full((100, 128), -33.0))
+
+
+def test_content_is_the_content(content, style):
+    start = initial.content(content, style, key=KEY, spec=SPEC)
+    np.testing.assert_array_equal(start.level_db, content.level_db)
+
+
+@pytest.mark.parametrize("init", [initial.content, initial.noisy_content, initial.white_noise])
+def test_the_content_carries_what_has_no_sound_of_its_own(content, style, init):
+    carrier = init(content, style, key=KEY, spec=SPEC).carrier
+    np.testing.assert_array_equal(carrier.y, content.y)
+    np.testing.assert_array_equal(carrier.level_db, content.level_db)
 
 
 @pytest.mark.parametrize("noise_db", [0.5, 3.0])
-def test_noisy_content_has_the_stated_noise(content_db, noise_db):
-    got = initial.noisy_content(content_db, key=KEY, spec=SPEC, noise_db=noise_db)
-    noise = np.asarray(got - content_db)
+def test_noisy_content_has_the_stated_noise(content, style, noise_db):
+    got = initial.noisy_content(content, style, key=KEY, spec=SPEC, noise_db=noise_db).level_db
+    noise = np.asarray(got - content.level_db)
     assert noise.std() == pytest.approx(noise_db, rel=0.02)
     assert noise.mean() == pytest.approx(0, abs=0.05 * noise_db)
 
 
-def test_noise_does_not_go_below_the_floor(content_db):
-    got = initial.noisy_content(content_db, key=KEY, spec=SPEC, noise_db=40.0)
+def test_noise_does_not_go_below_the_floor(content, style):
+    got = initial.noisy_content(content, style, key=KEY, spec=SPEC, noise_db=40.0).level_db
     assert got.min() == -80.0
 
 
-def test_white_noise_has_the_contents_level_and_none_of_its_pattern(content_db):
-    got = initial.white_noise(content_db, key=KEY, spec=SPEC)
-    assert got.shape == content_db.shape
-    assert got.mean() == pytest.approx(float(content_db.mean()), abs=0.5)
-    assert got.std() == pytest.approx(float(content_db.std()), rel=0.05)
-    assert abs(np.corrcoef(np.ravel(got), np.ravel(content_db))[0, 1]) < 0.02
+def test_white_noise_has_the_contents_level_and_none_of_its_pattern(content, style):
+    got = initial.white_noise(content, style, key=KEY, spec=SPEC).level_db
+    assert got.shape == content.level_db.shape
+    assert got.mean() == pytest.approx(float(content.level_db.mean()), abs=0.5)
+    assert got.std() == pytest.approx(float(content.level_db.std()), rel=0.05)
+    assert abs(np.corrcoef(np.ravel(got), np.ravel(content.level_db))[0, 1]) < 0.02
 
 
-def test_the_key_decides_the_noise(content_db):
-    a, b, c = (initial.white_noise(content_db, key=jax.random.key(s), spec=SPEC) for s in (0, 0, 1))
+def test_the_key_decides_the_noise(content, style):
+    a, b, c = (
+        initial.white_noise(content, style, key=jax.random.key(seed), spec=SPEC).level_db
+        for seed in (0, 0, 1)
+    )
     np.testing.assert_array_equal(a, b)
     assert not np.allclose(a, c)
 
 
-def test_negative_noise_is_refused(content_db):
+def test_negative_noise_is_refused(content, style):
     with pytest.raises(InputError, match=r"init.noise_db=-1 must be at least 0"):
-        initial.noisy_content(content_db, key=KEY, spec=SPEC, noise_db=-1.0)
+        initial.noisy_content(content, style, key=KEY, spec=SPEC, noise_db=-1.0)
+
+
+SR = 22050
+
+
+def as_clip(y):
+    level_db = log_mel(jnp.asarray(y), MelSpec(floor_db=-140.0))
+    y = jnp.asarray(y * 10 ** (-float(level_db.max()) / 20), jnp.float32)
+    return Clip(y, log_mel(y, SPEC))
+
+
+def reed(midi, seconds=1.5, harmonics=(0.1, 0.01, 0.08, 0.01, 0.06)):
+    t = np.arange(int(seconds * SR)) / SR
+    f0 = 440 * 2 ** ((midi - 69) / 12)
+    y = sum(a * np.sin(2 * np.pi * k * f0 * t) for k, a in enumerate(harmonics, 1))
+    y = y * np.clip(np.minimum(t, seconds - t) / 0.02, 0, 1)
+    return np.pad(y, (SR // 4, SR // 4)).astype(np.float32)
+
+
+def test_note_attention_is_the_contents_pitch_in_the_styles_sound():
+    content, style = as_clip(reed(64, harmonics=(0.3, 0.01))), as_clip(reed(60))
+    start = initial.note_attention(content, style, key=KEY, spec=SPEC)
+    assert start.n_steps == 0
+    assert start.carrier.y.shape == content.y.shape
+    np.testing.assert_allclose(start.level_db, log_mel(start.carrier.y, SPEC), atol=1e-3)
+    power = np.abs(np.fft.rfft(np.asarray(start.carrier.y))) ** 2
+    hz = np.fft.rfftfreq(content.y.shape[0], 1 / SR)
+
+    def near(f):
+        return power[np.abs(hz - f) < 8].sum()
+
+    f0 = 440 * 2 ** ((64 - 69) / 12)
+    assert near(3 * f0) > 0.1 * near(f0), "odd harmonics, as the reed has and the content has not"
+    assert near(2 * f0) < 0.1 * near(f0)
+    assert near(440 * 2 ** ((60 - 69) / 12)) < 0.01 * near(f0)
+    energies = [float(jnp.sum(clip.y**2)) for clip in (content, start.carrier)]
+    assert energies[1] == pytest.approx(energies[0], rel=0.3)
+
+
+def test_strokes_between_the_notes_stay(caplog):
+    """A drum that no note explains is in the result at about the energy it had."""
+    rng = np.random.default_rng(0)
+    y, times = reed(64), np.arange(0.3, 1.9, 0.2)
+    strokes = np.zeros_like(y)
+    for time in times:
+        at = int(time * SR)
+        strokes[at : at + 2000] += 0.3 * rng.standard_normal(2000) * np.exp(-np.arange(2000) / 300)
+    content, style = as_clip(y + strokes), as_clip(reed(60))
+    start = initial.note_attention(content, style, key=KEY, spec=SPEC)
+    energies = [
+        float(np.sum(unpitched.split(np.asarray(c.y), SR) ** 2)) for c in (content, start[0])
+    ]
+    assert abs(10 * np.log10(energies[1] / energies[0])) < 6
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(("role", "silent"), [("content", 0), ("style", 1)])
+def test_without_notes_it_is_the_content_and_says_so(caplog, role, silent):
+    rng = np.random.default_rng(0)
+    clips = [as_clip(reed(60)), as_clip(reed(64))]
+    clips[silent] = as_clip(0.1 * rng.standard_normal(SR).astype(np.float32))
+    start = initial.note_attention(*clips, key=KEY, spec=SPEC, n_steps_without_notes=7)
+    assert start.n_steps == 7
+    np.testing.assert_array_equal(start.carrier.y, clips[0].y)
+    np.testing.assert_array_equal(start.level_db, clips[0].level_db)
+    (record,) = caplog.records
+    assert f"no notes were heard in the {role}" in record.getMessage()
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"transcriber": "basicpitch"}, "method=basicpitch is not one of"),
+        ({"n_steps_without_notes": -1}, "init.n_steps_without_notes=-1 must be at least 0"),
+    ],
+)
+def test_bad_values_of_note_attention(content, style, values, message):
+    with pytest.raises(InputError, match=message):
+        initial.note_attention(content, style, key=KEY, spec=SPEC, **values)

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nstaudio.errors import InputError
-from nstaudio.samples import prepare, unit_power
+from nstaudio.samples import join, prepare, unit_power
 
 TONE = np.sin(2 * np.pi * 440 * np.arange(8000) / 8000).astype(np.float32)
 
@@ -80,3 +80,23 @@ def test_unit_power():
     for bad in (np.zeros(4, np.float32), np.zeros(0, np.float32), np.full(3, np.nan, np.float32)):
         with pytest.raises(InputError, match=f"x has {bad.size} samples of power"):
             unit_power(bad, name="x")
+
+
+def test_joined_clips_are_as_loud_as_the_first_and_faded():
+    rng = np.random.default_rng(0)
+    a, b = (rng.standard_normal(n).astype(np.float32) for n in (4000, 6000))
+    joined = join([0.1 * a, b], 8000)
+    assert (joined.shape, joined.dtype) == ((10000,), np.float32)
+    np.testing.assert_allclose(joined[40:3960], 0.1 * a[40:3960], rtol=1e-6)
+    scale = 0.1 * np.sqrt(np.mean(a**2) / np.mean(b**2))
+    np.testing.assert_allclose(joined[4040:9960], scale * b[40:5960], rtol=1e-5)
+    assert joined[0] == joined[3999] == joined[4000] == joined[-1] == 0
+
+
+def test_one_clip_is_left_alone():
+    np.testing.assert_array_equal(join([TONE], 8000), TONE)
+
+
+def test_no_clips_are_refused():
+    with pytest.raises(InputError, match="a style of no clips"):
+        join([], 8000)

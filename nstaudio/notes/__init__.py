@@ -25,13 +25,31 @@ class Note(NamedTuple):
     strength: float
     """How sure it is, 0 to 1."""
 
+    @property
+    def length_s(self) -> float:
+        """Offset less onset, s."""
+        return self.offset_s - self.onset_s
+
 
 Transcriber = Callable[[Float[np.ndarray, " samples"]], list[creation.Event]]
 
 
 def _polyphonic(y: Float[np.ndarray, " samples"]) -> list[creation.Event]:
-    found = basic_pitch.activations(y)
-    return creation.events(np.asarray(found.note), np.asarray(found.onset))
+    """Heard as it is and with the highs lifted; what only one hearing imagines, the mean drops."""
+    lifted = np.append(y[:1], y[1:] - np.float32(_LIFT) * y[:-1])
+    hearings = [basic_pitch.activations(_peak_normalised(sound)) for sound in (y, lifted)]
+    note, onset = (
+        np.mean([np.asarray(getattr(heard, name)) for heard in hearings], axis=0)
+        for name in ("note", "onset")
+    )
+    return creation.events(note, onset)
+
+
+_LIFT = 0.9  # of the sample before, taken away: 20 dB more at the top than at the bottom
+
+
+def _peak_normalised(y: Float[np.ndarray, " samples"]) -> Float[np.ndarray, " samples"]:
+    return y / np.float32(max(np.abs(y).max(initial=0.0), 1e-9))
 
 
 METHODS: dict[str, Transcriber] = {"basic_pitch": _polyphonic, "pyin": pyin.events}
@@ -53,7 +71,7 @@ def transcribe(
     """
     choice("method", method, METHODS)
     y = soxr.resample(np.asarray(y, np.float32), sr, basic_pitch.SR, quality="VHQ")
-    y = y / np.float32(max(np.abs(y).max(initial=0.0), 1e-9))
+    y = _peak_normalised(y)
     lowest, s = basic_pitch.LOWEST_MIDI, basic_pitch.HOP_LENGTH / basic_pitch.SR
     found = METHODS[method](y)
     return [Note(e.start * s, e.stop * s, lowest + e.bin, e.strength) for e in found]

@@ -1,0 +1,100 @@
+"""Unpitched sound, drums and breath and noise: split from the rest, and brought to another's sound.
+
+The split is that of Fitzgerald, "Harmonic/percussive separation using median filtering" (DAFx 2010)
+with the margin of Driedger, Müller & Disch (ISMIR 2014): what does not stand out as lasting in time
+is not pitched, whether it is a stroke or noise.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import scipy.ndimage
+from jaxtyping import Float
+
+from nstaudio.notes import Note
+from nstaudio.notes.examples import hz
+from nstaudio.notes.grid import Grid
+from nstaudio.spectrogram import MelSpec
+
+Samples = Float[np.ndarray, " samples"]
+Other = Float[np.ndarray, " other_samples"]
+
+_LASTING_S = 0.28
+_WIDE_HZ = 240.0
+_MARGIN = 2.0
+_NOTE_EDGE_S, _NOTE_WIDTH_HZ = 0.1, 60.0
+_N_BANDS = 32
+_FLOOR_DB = 80.0
+_LIMIT_DB = 24.0
+
+
+def split(y: Samples, sr: int, notes: Sequence[Note] = ()) -> Samples:
+    """The unpitched part; the rest is `y` less it.
+
+    Args:
+        y: mono samples.
+        sr: their rate, Hz.
+        notes: known notes. Around their harmonics, from shortly before the onset until shortly
+            after the end, nothing is unpitched: a note's beginning and end are no strokes.
+    """
+    grid = Grid.at(sr)
+    x = grid.stft(y)
+    magnitude = np.abs(x)
+    frames = 2 * round(_LASTING_S * sr / grid.hop / 2) + 1
+    bins = 2 * round(_WIDE_HZ * grid.n_fft / sr / 2) + 1
+    lasting = scipy.ndimage.median_filter(magnitude, (frames, 1))
+    wide = scipy.ndimage.median_filter(magnitude, (1, bins))
+    wide = (_MARGIN * wide) ** 2
+    mask = wide / (lasting**2 + wide + 1e-20)
+    t = (np.arange(len(x)) - grid.lead) * grid.hop / sr
+    for note in notes:
+        f0 = hz(note.midi)
+        away_hz = np.abs(grid.hz - np.maximum(1, np.rint(grid.hz / f0)) * f0)
+        sounds = (t > note.onset_s - _NOTE_EDGE_S) & (t < note.offset_s + _NOTE_EDGE_S)
+        mask[np.ix_(sounds, away_hz < min(_NOTE_WIDTH_HZ, f0 / 4))] = 0.0
+    return grid.istft(x * mask)[grid.lead * grid.hop :][: len(y)]
+
+
+def restyle(content: Samples, style: Other, sr: int) -> Samples:
+    """The content's unpitched part with the style's distribution of levels in every band.
+
+    A band is as loud as the style's, as often; when it is loud is the content's. The energy is the
+    content's.
+
+    Args:
+        content, style: unpitched parts, mono.
+        sr: rate, Hz.
+    """
+    grid = Grid.at(sr)
+    x = grid.stft(content)
+    spec = MelSpec(sr=sr, n_fft=grid.n_fft, hop_length=grid.hop, n_mels=_N_BANDS)
+    levels, wanted = (_levels_db(a, spec) for a in (x, grid.stft(style)))
+    gain_db = np.stack(
+        [_quantiles(own, other) - own for own, other in zip(levels.T, wanted.T, strict=True)],
+        axis=1,
+    )
+    gain_db -= np.average(
+        gain_db, weights=10 ** (levels / 10)
+    )  # none on the whole: where it is loud
+    gain_db = np.clip(gain_db, -_LIMIT_DB, _LIMIT_DB)
+    gain_db = scipy.ndimage.gaussian_filter1d(gain_db, 1.0, axis=0)
+    at = np.interp(grid.hz, spec.edges_hz[1:-1], np.arange(_N_BANDS))
+    low = np.minimum(at.astype(int), _N_BANDS - 2)
+    part = (at - low).astype(np.float32)
+    gain_db = gain_db[:, low] * (1 - part) + gain_db[:, low + 1] * part
+    y = grid.istft(x * 10 ** (gain_db / 20))[grid.lead * grid.hop :][: len(content)]
+    return y * np.float32(np.sqrt(np.sum(content**2) / max(np.sum(y**2), 1e-30)))
+
+
+def _levels_db(x: np.ndarray, spec: MelSpec) -> Float[np.ndarray, "frames bands"]:
+    power = np.abs(x) ** 2 @ spec.filters
+    return 10 * np.log10(np.maximum(power, power.max() * 10 ** (-_FLOOR_DB / 10) + 1e-30))
+
+
+def _quantiles(
+    own: Float[np.ndarray, " frames"], other: Float[np.ndarray, " others"]
+) -> np.ndarray:
+    """`own` with the distribution of `other`."""
+    rank = np.empty(len(own))
+    rank[np.argsort(own, kind="stable")] = np.linspace(0, 1, len(own))
+    return np.quantile(other, rank)

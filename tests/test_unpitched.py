@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+
+from nstaudio import unpitched
+
+SR = 16000
+RNG = np.random.default_rng(0)
+
+
+def tone(seconds=2.0, f0=330.0):
+    t = np.arange(int(seconds * SR)) / SR
+    return sum(0.1 / k * np.sin(2 * np.pi * k * f0 * t) for k in range(1, 6)).astype(np.float32)
+
+
+def strokes(seconds=2.0, every_s=0.25, decay=40.0, low_pass=1):
+    """Decaying bursts of noise; averaging `low_pass` samples makes them darker."""
+    t = np.arange(int(seconds * SR)) / SR
+    noise = np.convolve(RNG.standard_normal(t.size), np.ones(low_pass) / low_pass, "same")
+    return (0.3 * noise * np.exp(-decay * (t % every_s))).astype(np.float32)
+
+
+def db(y):
+    return 10 * np.log10(np.mean(np.square(y, dtype=float)) + 1e-20)
+
+
+def test_a_tone_is_pitched_and_strokes_and_noise_are_not():
+    hiss = 0.05 * RNG.standard_normal(2 * SR).astype(np.float32)
+    middle = slice(SR // 4, -SR // 4)  # where the tone begins and ends it is a stroke
+    assert db(unpitched.split(tone(), SR)[middle]) < db(tone()[middle]) - 25
+    assert db(unpitched.split(strokes(), SR)) == pytest.approx(db(strokes()), abs=1)
+    assert db(unpitched.split(hiss, SR)) == pytest.approx(db(hiss), abs=3)
+
+
+def test_a_mixture_is_split():
+    t, s = tone(), strokes()
+    found = unpitched.split(t + s, SR)
+    assert found.shape == t.shape
+    assert db(found - s) < db(s) - 6
+    assert db((t + s - found) - t) < db(t) - 6
+
+
+def test_silence_has_no_parts():
+    assert not unpitched.split(np.zeros(SR, np.float32), SR).any()
+
+
+def levels(y, edges_hz):
+    """Mean level between frequencies, dB."""
+    power, hz = np.abs(np.fft.rfft(y)) ** 2, np.fft.rfftfreq(len(y), 1 / SR)
+    return np.array([10 * np.log10(power[(hz >= a) & (hz < b)].mean()) for a, b in edges_hz])
+
+
+BANDS = [(100, 1000), (1000, 3000), (3000, 6000)]
+
+
+def test_restyled_strokes_have_the_styles_balance_and_the_contents_times():
+    content, style = strokes(every_s=0.5), strokes(every_s=0.2, low_pass=8)
+    got = unpitched.restyle(content, style, SR)
+    assert got.shape == content.shape
+    assert db(got) == pytest.approx(db(content), abs=0.01)
+    balance = np.diff(levels(got, BANDS))
+    np.testing.assert_allclose(balance, np.diff(levels(style, BANDS)), atol=3)
+    assert np.abs(balance - np.diff(levels(content, BANDS))).max() > 5
+    loud = [np.square(y).reshape(-1, SR // 20).sum(axis=1) for y in (content, got)]
+    assert np.corrcoef(*loud)[0, 1] > 0.9
+
+
+def test_texture_is_the_styles():
+    """Dry strokes restyled to steady hiss have no more silence between them than hiss."""
+    hiss = 0.05 * RNG.standard_normal(2 * SR).astype(np.float32)
+
+    def range_db(y):
+        frames = 10 * np.log10(np.square(y).reshape(-1, SR // 50).mean(axis=1) + 1e-12)
+        return np.subtract(*np.percentile(frames[5:-5], [90, 10]))
+
+    dry = strokes()
+    assert range_db(unpitched.restyle(dry, hiss, SR)) < range_db(dry) - 10
+
+
+def test_nothing_unpitched_stays_nothing():
+    silence = np.zeros(SR, np.float32)
+    assert not unpitched.restyle(silence, strokes(1.0), SR).any()
+    kept = unpitched.restyle(strokes(1.0), silence, SR)
+    assert np.isfinite(kept).all()
