@@ -95,12 +95,12 @@ def note_attention(
     integer("init.n_steps_without_notes", n_steps_without_notes, at_least=0)
     clips = {"content": np.asarray(content.y), "style": np.asarray(style.y)}
     heard = {role: notes.transcribe(y, spec.sr, method=transcriber) for role, y in clips.items()}
-    missing = [role for role, found in heard.items() if not found]
-    if missing:
+    silent = [role for role, found in heard.items() if not found]
+    if silent:
         log.warning(
             "no notes were heard in the %s: the style is transferred by its statistics, in %d "
             "steps or more",
-            " and the ".join(missing),
+            " and the ".join(silent),
             n_steps_without_notes,
         )
         return Start(content, content.level_db, n_steps_without_notes)

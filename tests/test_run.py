@@ -313,7 +313,7 @@ def assert_refused(code: int, err: str, message: str, folder: Path) -> None:
         ("style=songs/my.mp3", "for your own file write style.path=songs/my.mp3"),
         ("content=jaz", "content=jaz is none of the clips here (classical, jazz)"),
         ("optimizer=adm", "optimizer=adm is not one of: adam, lbfgs, sgd (did you mean adam?)"),
-        ("experiment=papr", "experiment=papr is not one of: paper, quick, timbre (did you mean paper?)"),
+        ("experiment=papr", "papr is not one of: paper, quick, timbre (did you mean paper?)"),
         ("optimizer.learning_rate=0", "optimizer.learning_rate=0 must be above 0"),
         ("content.start_s=99", "is 2.00 s long; it cannot start at 99 s"),
         ("style_weights.conv3=1", "unknown option style_weights.conv3"),
