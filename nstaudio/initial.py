@@ -14,16 +14,19 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from nstaudio import notes, unpitched
 from nstaudio.errors import integer, number
-from nstaudio.notes import onsets
+from nstaudio.notes import edges
 from nstaudio.notes.attention import Attention, render
 from nstaudio.parametrizations import Clip
 from nstaudio.spectrogram import MelSpec, log_mel
+from nstaudio.unpitched import energy
 
 LogMel = Float[Array, "frames mels"]
 
 log = logging.getLogger(__name__)
 
-_UNPITCHED_KEPT = 0.5  # of the content's unpitched energy, where the style's notes bring none
+# Unpitched energy of a result of note attention, times the content's.
+_UNPITCHED_KEPT, _UNPITCHED_MOST = 0.6, 2.0
+_UNPITCHED_LEAST = 0.003  # of the content's energy: less is none to speak of
 
 
 class Start(NamedTuple):
@@ -104,7 +107,7 @@ def note_attention(
             n_steps_without_notes,
         )
         return Start(content, content.level_db, n_steps_without_notes)
-    found = {role: onsets.earlier(y, spec.sr, heard[role]) for role, y in clips.items()}
+    found = {role: edges.refined(y, spec.sr, heard[role]) for role, y in clips.items()}
     pitched = render(
         clips["content"],
         clips["style"],
@@ -114,19 +117,16 @@ def note_attention(
         attention=attention,
     )
     noise = {role: unpitched.split(y, spec.sr, found[role]) for role, y in clips.items()}
-    pitched *= _root(_energy(clips["content"] - noise["content"]) / _energy(pitched))
-    # The style's notes bring noise of their own, their attacks and breath.
-    missing = _UNPITCHED_KEPT * _energy(noise["content"]) - _energy(
-        unpitched.split(pitched, spec.sr)
-    )
+    # The style's notes bring noise of their own, their attacks and breath: not much more than the
+    # content has, and where there is less the content's own, restyled.
+    own = max(unpitched.share(clips["content"], spec.sr), _UNPITCHED_LEAST)
+    pitched = unpitched.limited(pitched, spec.sr, at_most=_UNPITCHED_MOST * own)
+    pitched *= _root(energy(clips["content"] - noise["content"]) / energy(pitched))
+    lacking = _UNPITCHED_KEPT * energy(noise["content"]) - energy(unpitched.split(pitched, spec.sr))
     restyled = unpitched.restyle(noise["content"], noise["style"], spec.sr)
-    y = jnp.asarray(pitched + _root(missing / _energy(restyled)) * restyled)
+    y = jnp.asarray(pitched + _root(lacking / energy(restyled)) * restyled)
     carrier = Clip(y, log_mel(y, spec))
     return Start(carrier, carrier.level_db)
-
-
-def _energy(y: np.ndarray) -> float:
-    return float(np.sum(np.square(y, dtype=np.float64))) + 1e-30
 
 
 def _root(x: float) -> np.float32:

@@ -19,6 +19,7 @@ from nstaudio.spectrogram import MelSpec
 Samples = Float[np.ndarray, " samples"]
 Other = Float[np.ndarray, " other_samples"]
 
+_WINDOW_S = 0.128  # longer than for notes: what lasts has to stand out
 _LASTING_S = 0.28
 _WIDE_HZ = 240.0
 _MARGIN = 2.0
@@ -26,6 +27,7 @@ _NOTE_EDGE_S, _NOTE_WIDTH_HZ = 0.1, 60.0
 _N_BANDS = 32
 _FLOOR_DB = 80.0
 _LIMIT_DB = 24.0
+_ROUNDS = 5
 
 
 def split(y: Samples, sr: int, notes: Sequence[Note] = ()) -> Samples:
@@ -37,13 +39,13 @@ def split(y: Samples, sr: int, notes: Sequence[Note] = ()) -> Samples:
         notes: known notes. Around their harmonics, from shortly before the onset until shortly
             after the end, nothing is unpitched: a note's beginning and end are no strokes.
     """
-    grid = Grid.at(sr)
+    grid = Grid.at(sr, _WINDOW_S)
     x = grid.stft(y)
     magnitude = np.abs(x)
     frames = 2 * round(_LASTING_S * sr / grid.hop / 2) + 1
     bins = 2 * round(_WIDE_HZ * grid.n_fft / sr / 2) + 1
-    lasting = scipy.ndimage.median_filter(magnitude, (frames, 1))
-    wide = scipy.ndimage.median_filter(magnitude, (1, bins))
+    lasting = _median(magnitude.T, frames).T
+    wide = _median(magnitude, bins)
     wide = (_MARGIN * wide) ** 2
     mask = wide / (lasting**2 + wide + 1e-20)
     t = (np.arange(len(x)) - grid.lead) * grid.hop / sr
@@ -53,6 +55,30 @@ def split(y: Samples, sr: int, notes: Sequence[Note] = ()) -> Samples:
         sounds = (t > note.onset_s - _NOTE_EDGE_S) & (t < note.offset_s + _NOTE_EDGE_S)
         mask[np.ix_(sounds, away_hz < min(_NOTE_WIDTH_HZ, f0 / 4))] = 0.0
     return grid.istft(x * mask)[grid.lead * grid.hop :][: len(y)]
+
+
+def share(y: Samples, sr: int) -> float:
+    """The unpitched part's share of the energy, 0 to 1; no notes known."""
+    return energy(split(y, sr)) / energy(y)
+
+
+def limited(y: Samples, sr: int, *, at_most: float) -> Samples:
+    """The samples with their unpitched part turned down until its `share` is at most that.
+
+    Within 5 %, where `_ROUNDS` are enough: what is turned down has a part of its own that is not.
+    """
+    for _ in range(_ROUNDS):
+        noise = split(y, sr)
+        found = energy(noise) / energy(y)
+        if found <= 1.05 * at_most:
+            break
+        y = y - np.float32(1 - np.sqrt(at_most / found)) * noise
+    return y
+
+
+def energy(y: Samples) -> float:
+    """The sum of squares, above 0."""
+    return float(np.sum(np.square(y, dtype=np.float64))) + 1e-30
 
 
 def restyle(content: Samples, style: Other, sr: int) -> Samples:
@@ -65,7 +91,7 @@ def restyle(content: Samples, style: Other, sr: int) -> Samples:
         content, style: unpitched parts, mono.
         sr: rate, Hz.
     """
-    grid = Grid.at(sr)
+    grid = Grid.at(sr, _WINDOW_S)
     x = grid.stft(content)
     spec = MelSpec(sr=sr, n_fft=grid.n_fft, hop_length=grid.hop, n_mels=_N_BANDS)
     levels, wanted = (_levels_db(a, spec) for a in (x, grid.stft(style)))
@@ -84,6 +110,15 @@ def restyle(content: Samples, style: Other, sr: int) -> Samples:
     gain_db = gain_db[:, low] * (1 - part) + gain_db[:, low + 1] * part
     y = grid.istft(x * 10 ** (gain_db / 20))[grid.lead * grid.hop :][: len(content)]
     return y * np.float32(np.sqrt(np.sum(content**2) / max(np.sum(y**2), 1e-30)))
+
+
+def _median(
+    magnitude: Float[np.ndarray, "rows columns"], size: int
+) -> Float[np.ndarray, "rows columns"]:
+    """Running median along the rows: one long row, which scipy has a fast way for."""
+    rows = np.pad(magnitude, ((0, 0), (size // 2, size // 2)), mode="symmetric")
+    found = scipy.ndimage.median_filter(rows.ravel(), size).reshape(rows.shape)
+    return found[:, size // 2 : size // 2 + magnitude.shape[1]]
 
 
 def _levels_db(x: np.ndarray, spec: MelSpec) -> Float[np.ndarray, "frames bands"]:

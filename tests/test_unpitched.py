@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import scipy.ndimage
 
 from nstaudio import unpitched
 
@@ -81,3 +82,28 @@ def test_nothing_unpitched_stays_nothing():
     assert not unpitched.restyle(silence, strokes(1.0), SR).any()
     kept = unpitched.restyle(strokes(1.0), silence, SR)
     assert np.isfinite(kept).all()
+
+
+def test_the_median_is_scipys():
+    magnitude = RNG.random((37, 50)).astype(np.float32)
+    expected = scipy.ndimage.median_filter(magnitude, (1, 9), mode="reflect")
+    np.testing.assert_array_equal(unpitched._median(magnitude, 9), expected)
+
+
+def test_share_and_limit():
+    t, s = tone(4.0), strokes(4.0)
+    mixed = t + s
+    expected = np.sum(s.astype(float) ** 2) / np.sum(mixed.astype(float) ** 2)
+    assert unpitched.share(mixed, SR) == pytest.approx(expected, rel=0.3)
+    quiet = unpitched.limited(mixed, SR, at_most=0.1 * expected)
+    assert unpitched.share(quiet, SR) == pytest.approx(0.1 * expected, rel=0.2)
+    # The strokes have gone down by 10 dB, the tone is as it was.
+    steady = slice(SR // 2, -SR // 2)
+    np.testing.assert_allclose(
+        levels(quiet[steady], [(325, 335)]), levels(t[steady], [(325, 335)]), atol=0.5
+    )
+    high = [(6000, 7500)]
+    assert (levels(quiet[steady], high) - levels(mixed[steady], high))[0] == pytest.approx(
+        -10, abs=2
+    )
+    np.testing.assert_array_equal(unpitched.limited(mixed, SR, at_most=1.0), mixed)

@@ -13,21 +13,21 @@ from nstaudio.spectrogram import hann
 Samples = Float[np.ndarray, " samples"]
 Spectrum = Complex[np.ndarray, "frames bins"]
 
-_WINDOW_S = 0.128
+_WINDOW_S = 0.096
 _HOPS = 8  # in a window
 
 
 class Grid(NamedTuple):
-    """Frames of 0.128 s, eight of them in a window, whatever the rate."""
+    """Frames equally long whatever the rate, eight of them in a window."""
 
     sr: int
     n_fft: int
     hop: int
 
     @classmethod
-    def at(cls, sr: int) -> "Grid":
-        """The grid at a rate, Hz."""
-        hop = 16 * max(1, round(_WINDOW_S * sr / _HOPS / 16))  # a transform of small factors
+    def at(cls, sr: int, window_s: float = _WINDOW_S) -> "Grid":
+        """The grid at a rate, Hz; its window may be up to 64 samples longer or shorter."""
+        hop = 16 * max(1, round(window_s * sr / _HOPS / 16))  # a transform of small factors
         return cls(sr, _HOPS * hop, hop)
 
     @property
