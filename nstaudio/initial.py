@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 # Unpitched energy of a result of note attention, times the content's.
 _UNPITCHED_KEPT, _UNPITCHED_MOST = 0.6, 2.0
 _UNPITCHED_LEAST = 0.003  # of the content's energy: less is none to speak of
+_UNPITCHED_IN_NOTES = 0.02  # of the style's energy: more is no note's own, but drums
 
 
 class Start(NamedTuple):
@@ -110,7 +111,7 @@ def note_attention(
     found = {role: edges.refined(y, spec.sr, heard[role]) for role, y in clips.items()}
     pitched = render(
         clips["content"],
-        clips["style"],
+        unpitched.limited(clips["style"], spec.sr, found["style"], at_most=_UNPITCHED_IN_NOTES),
         found["content"],
         found["style"],
         spec.sr,

@@ -57,18 +57,18 @@ def split(y: Samples, sr: int, notes: Sequence[Note] = ()) -> Samples:
     return grid.istft(x * mask)[grid.lead * grid.hop :][: len(y)]
 
 
-def share(y: Samples, sr: int) -> float:
-    """The unpitched part's share of the energy, 0 to 1; no notes known."""
-    return energy(split(y, sr)) / energy(y)
+def share(y: Samples, sr: int, notes: Sequence[Note] = ()) -> float:
+    """The unpitched part's share of the energy, 0 to 1."""
+    return energy(split(y, sr, notes)) / energy(y)
 
 
-def limited(y: Samples, sr: int, *, at_most: float) -> Samples:
+def limited(y: Samples, sr: int, notes: Sequence[Note] = (), *, at_most: float) -> Samples:
     """The samples with their unpitched part turned down until its `share` is at most that.
 
     Within 5 %, where `_ROUNDS` are enough: what is turned down has a part of its own that is not.
     """
     for _ in range(_ROUNDS):
-        noise = split(y, sr)
+        noise = split(y, sr, notes)
         found = energy(noise) / energy(y)
         if found <= 1.05 * at_most:
             break

@@ -144,6 +144,15 @@ def test_an_overlapped_example_loses_the_others_harmonics():
     assert own[0] == pytest.approx(REED[0], rel=0.15)
 
 
+def test_an_overlapped_example_loses_what_lies_below_it():
+    """A bass that nobody heard is no part of the note above it."""
+    notes = [Note(0.2, 1.8, 60, 0.9), Note(0.2, 1.8, 66, 0.9)]
+    bass = play([Note(0.2, 1.8, 36, 0.9)], (0.2,))
+    first = examples(play(notes, REED) + bass, notes, SR / 2, Grid.at(SR))[0]
+    assert amplitudes(first.y, hz(36), 1, 0.3, 1.3)[0] < 0.1 * 0.2
+    assert amplitudes(first.y, hz(60), 1, 0.3, 1.3)[0] == pytest.approx(REED[0], rel=0.15)
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [

@@ -18,6 +18,7 @@ LEAD_S = 0.01
 _LEAST_S = 0.12  # shorter notes are no example of a sound
 _MASKED_OVERLAP = 0.25
 _CLEAN_OVERLAP = 0.5
+_LOWEST = 0.7  # of the fundamental: where a note begins
 _FORMANT_LOW_HZ = 60.0
 _FORMANT_LIMIT_DB = 24.0
 _FLOOR_DB = -140.0
@@ -83,6 +84,7 @@ def _alone(style: Samples, note: Note, others: list[Note], grid: Grid) -> NoteSa
     for n in others:
         sounds = (t > n.onset_s - 0.06) & (t < n.offset_s + 0.06)
         masking[sounds] += _comb(n.midi, grid)
+    masking[:, grid.hz < _LOWEST * hz(note.midi)] += 1.0  # whatever it is, it is not the note's
     y = grid.istft(x * (own + 0.05) / (own + 0.05 + masking))[grid.lead * grid.hop :]
     return y[start - first : stop - first]
 
