@@ -131,7 +131,7 @@ HOW_TO_READ = {
     "sum as content_loss says: 0 is the content itself",
     "style_loss": "mean squared difference of the Gram matrices / 4, each divided by its number of "
     "positions: 0 is the style's statistics; it does not grow with the clip",
-    "initial_style_loss": "the same before the first step: how far apart the two clips were",
+    "initial_style_loss": "the same before the first step",
     "style_loss_on_audio": "the style loss of generated.wav analysed again: close to style_loss "
     "when the sound is what was optimised, larger when the inversion lost some",
     "style_share": "style loss on the audio over the content clip's own: 0.05 when nineteen "

@@ -180,6 +180,7 @@ def _optimize(
         unit="step",
         mininterval=0.2 if sys.stderr.isatty() else 10.0,
         dynamic_ncols=True,
+        disable=prepared.n_steps == first,
     )
     with bar, records.Metrics(folder / "metrics.jsonl", last_step=first) as metrics:
         earlier = metrics.seconds

@@ -196,6 +196,29 @@ def test_a_sweep_goes_on_after_a_bad_job(command, tmp_path):
     assert len(list(tmp_path.glob("outputs/*/*_sweep/1_*/summary.json"))) == 1
 
 
+def test_notes_in_the_sound_of_several_clips(command, tmp_path, clips):
+    """A result without a step, steps from there, and the same carrier again on resuming."""
+    style = f"style.path=['{clips['style']}','{clips['content']}']"
+    preset = ["experiment=timbre", style, "n_steps=0"]
+    code, err = command(*preset, "hydra.run.dir=outputs/d/none")
+    assert code == 0, err
+    none = tmp_path / "outputs/d/none"
+    figures = summary(none)
+    assert figures["n_steps"] == 0
+    assert not figures["interrupted"]
+    assert figures["style"] == "other+my song"
+    y, sr = soundfile.read(none / "generated.wav")
+    assert np.isfinite(y).all()
+    assert y.any()
+    assert len(y) / sr == pytest.approx(soundfile.info(clips["content"]).duration, abs=0.01)
+    code, err = command("resume=outputs/d/none", "n_steps=4", defaults=False)
+    assert code == 0, err
+    whole = tmp_path / "outputs/d/whole"
+    assert command(*preset, "n_steps=4", f"hydra.run.dir={whole}")[0] == 0
+    assert summary(none)["total_loss"] == summary(whole)["total_loss"] < figures["total_loss"]
+    assert (none / "generated.wav").read_bytes() == (whole / "generated.wav").read_bytes()
+
+
 def test_resume_is_bit_for_bit(command, tmp_path):
     assert command("hydra.run.dir=outputs/d/whole", "n_steps=20")[0] == 0
     assert command("hydra.run.dir=outputs/d/cut", "n_steps=7")[0] == 0
