@@ -62,6 +62,16 @@ def share(y: Samples, sr: int, notes: Sequence[Note] = ()) -> float:
     return energy(split(y, sr, notes)) / energy(y)
 
 
+def change_db(y: Samples, content: Other, sr: int) -> float:
+    """How much louder the unpitched part is than the content's at equal loudness, dB.
+
+    Args:
+        y, content: mono samples; their levels do not matter.
+        sr: rate, Hz.
+    """
+    return float(10 * np.log10(share(y, sr) / share(content, sr)))
+
+
 def limited(y: Samples, sr: int, notes: Sequence[Note] = (), *, at_most: float) -> Samples:
     """The samples with their unpitched part turned down until its `share` is at most that.
 

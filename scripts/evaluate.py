@@ -7,8 +7,8 @@
 The folder holds `NAME.content.flac`, `NAME.style.flac` and `NAME.target.flac` (or wav, ogg, ...):
 the target is the content's notes played by the style's instrument, and `scripts/render_triplets.py`
 makes such folders. Without targets the figures that need none are left: the distance of timbre to
-the style and of pitch to the content, the style loss under an encoder that took no part, and the
-noise added. Settings are those of `scripts/run.py`.
+the style and of pitch to the content, the style loss under an encoder that took no part, the noise
+added, and how much louder the unpitched sound has become. Settings are those of `scripts/run.py`.
 
 The rows `content` and `style` are the two clips themselves as if they were results, `eq` is the
 content with the style's long-term balance of bands. A method should beat all three.
@@ -31,7 +31,8 @@ ROLES = ("content", "style", "target")
 TRUTH = ("lsd_db", "timbre", "pitch")
 COLUMNS = (
     *TRUTH,
-    *("timbre_to_style", "pitch_to_content", "unseen_style_share", "added_noise_db", "seconds"),
+    *("timbre_to_style", "pitch_to_content", "unseen_style_share"),
+    *("added_noise_db", "unpitched_db", "seconds"),
 )
 WIDTH = 20  # of a column on the terminal
 NOT_HERE = ("content", "style", "resume", "checkpoint", "log_every", "reference_loss", "hydra")
@@ -109,7 +110,7 @@ def sounds(files: dict[str, Path], settings: Any, method: str) -> Iterator[tuple
 
 def measure(files: dict[str, Path], settings: Any, method: str, save: Any) -> dict[str, Figures]:
     """Every method's figures on one item; `save(method, y)` is called with its sound."""
-    from nstaudio import audio, likeness, metrics
+    from nstaudio import audio, likeness, metrics, unpitched
 
     target = None
     if "target" in files:
@@ -131,6 +132,7 @@ def measure(files: dict[str, Path], settings: Any, method: str, save: Any) -> di
             "pitch_to_content": likeness.pitch_distance(of, features["content"]),
             "unseen_style_share": likeness.unseen_style_share(y, content, style, likeness.SR),
             "added_noise_db": metrics.added_noise_db(y, content, style),
+            "unpitched_db": unpitched.change_db(y, content, likeness.SR),
             **figures[name],
         }
     return figures

@@ -49,6 +49,7 @@ def test_it_measures_four_methods_and_saves(folder, tmp_path, capsys):
         assert methods["content"]["unseen_style_share"] == pytest.approx(1, abs=1e-5)
         assert methods["style"]["unseen_style_share"] == pytest.approx(0, abs=1e-5)
         assert methods["content"]["added_noise_db"] == -100
+        assert methods["content"]["unpitched_db"] == pytest.approx(0, abs=1e-9)
         assert methods[method]["seconds"] > 0
         assert soundfile.info(out / f"{item}.eq.wav").frames == SR
     lines = (out / "table.md").read_text().splitlines()

@@ -107,3 +107,11 @@ def test_share_and_limit():
         -10, abs=2
     )
     np.testing.assert_array_equal(unpitched.limited(mixed, SR, at_most=1.0), mixed)
+
+
+def test_change():
+    t, s = tone(4.0), strokes(4.0)
+    assert unpitched.change_db(t + s, 0.3 * (t + s), SR) == pytest.approx(0, abs=0.1)
+    softer = unpitched.change_db(t + 0.3 * s, t + s, SR)
+    # The strokes are 10.5 dB softer, the whole is softer too.
+    assert softer == pytest.approx(20 * np.log10(0.3) - (db(t + 0.3 * s) - db(t + s)), abs=1)
