@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from nstaudio.errors import InputError
 from nstaudio.notes import Note
@@ -151,6 +153,33 @@ def test_an_overlapped_example_loses_what_lies_below_it():
     first = examples(play(notes, REED) + bass, notes, SR / 2, Grid.at(SR))[0]
     assert amplitudes(first.y, hz(36), 1, 0.3, 1.3)[0] < 0.1 * 0.2
     assert amplitudes(first.y, hz(60), 1, 0.3, 1.3)[0] == pytest.approx(REED[0], rel=0.15)
+
+
+SECONDS = st.floats(0.01, 1.5)
+NOTES = st.lists(
+    st.builds(
+        lambda onset_s, length_s, midi: Note(onset_s, onset_s + length_s, midi, 0.9),
+        SECONDS,
+        SECONDS,
+        st.integers(21, 108),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@settings(deadline=None, max_examples=30)
+@given(NOTES, NOTES, SECONDS, SECONDS, st.sampled_from([2000, 8000, 22050]), st.floats(-8, 2))
+def test_any_notes_of_any_noise_give_a_sound(content, style, content_s, style_s, sr, level):
+    """Notes that nothing in the clip bears out, beyond its end, at any rate and level."""
+    rng = np.random.default_rng(0)
+    clips = [
+        (10**level * rng.standard_normal(round(s * sr) + 1)).astype(np.float32)
+        for s in (content_s, style_s)
+    ]
+    y = render(*clips, content, style, sr, attention=Attention())
+    assert y.shape == clips[0].shape
+    assert np.isfinite(y).all()
 
 
 @pytest.mark.parametrize(

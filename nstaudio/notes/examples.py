@@ -194,9 +194,10 @@ class Moved:
         x = grid.stft(y) * 10 ** (filters.shift_db(ratio, grid) / 20)
         if ratio < 1:
             top = round(filters.top_hz * grid.n_fft / grid.sr) + 1
-            edge = int(0.92 * ratio * (top - 1))
-            level = np.mean(np.abs(x[:, edge - 20 : edge]) ** 2, axis=1)
-            shape = 10 ** ((example.envelope_db[edge:top] - example.envelope_db[edge - 10]) / 10)
+            edge = max(1, int(0.92 * ratio * (top - 1)))
+            level = np.mean(np.abs(x[:, max(0, edge - 20) : edge]) ** 2, axis=1)
+            shape_db = example.envelope_db[edge:top] - example.envelope_db[max(0, edge - 10)]
+            shape = 10 ** (shape_db / 10)
             re, im = np.random.default_rng(0).standard_normal((2, len(x), top - edge))
             x[:, edge:top] = np.sqrt(shape * level[:, None] / 2 + 1e-14) * (re + 1j * im)
         return cls(x, len(y), grid)
