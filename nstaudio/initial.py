@@ -120,8 +120,10 @@ def note_attention(
     noise = {role: unpitched.split(y, spec.sr, found[role]) for role, y in clips.items()}
     # The style's notes bring noise of their own, their attacks and breath: not much more than the
     # content has, and where there is less the content's own, restyled.
-    own = max(unpitched.share(clips["content"], spec.sr), _UNPITCHED_LEAST)
-    pitched = unpitched.limited(pitched, spec.sr, at_most=_UNPITCHED_MOST * own)
+    for measure in (unpitched.SOUNDS, unpitched.STROKES):
+        own = max(unpitched.share(clips["content"], spec.sr, measure=measure), _UNPITCHED_LEAST)
+        most = _UNPITCHED_MOST * own
+        pitched = unpitched.limited(pitched, spec.sr, at_most=most, measure=measure)
     pitched *= _root(energy(clips["content"] - noise["content"]) / energy(pitched))
     lacking = _UNPITCHED_KEPT * energy(noise["content"]) - energy(unpitched.split(pitched, spec.sr))
     restyled = unpitched.restyle(noise["content"], noise["style"], spec.sr)

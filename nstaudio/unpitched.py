@@ -6,6 +6,7 @@ is not pitched, whether it is a stroke or noise.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import scipy.ndimage
@@ -20,9 +21,6 @@ Samples = Float[np.ndarray, " samples"]
 Other = Float[np.ndarray, " other_samples"]
 
 _WINDOW_S = 0.128  # longer than for notes: what lasts has to stand out
-_LASTING_S = 0.28
-_WIDE_HZ = 240.0
-_MARGIN = 2.0
 _NOTE_EDGE_S, _NOTE_WIDTH_HZ = 0.1, 60.0
 _N_BANDS = 32
 _FLOOR_DB = 80.0
@@ -30,7 +28,22 @@ _LIMIT_DB = 24.0
 _ROUNDS = 5
 
 
-def split(y: Samples, sr: int, notes: Sequence[Note] = ()) -> Samples:
+class Measure(NamedTuple):
+    """What counts as lasting in time, and what as wide in frequency."""
+
+    lasting_s: float
+    wide_hz: float
+    margin: float
+    """How many times the level of what is wide a tone must have to be half a tone."""
+
+
+SOUNDS = Measure(0.28, 240.0, 2.0)
+"""Strokes, breath and noise: a short note is a note."""
+STROKES = Measure(0.74, 330.0, 1.0)
+"""Whatever begins, notes too: about what librosa's `effects.hpss` takes for percussive."""
+
+
+def split(y: Samples, sr: int, notes: Sequence[Note] = (), *, measure: Measure = SOUNDS) -> Samples:
     """The unpitched part; the rest is `y` less it.
 
     Args:
@@ -42,11 +55,11 @@ def split(y: Samples, sr: int, notes: Sequence[Note] = ()) -> Samples:
     grid = Grid.at(sr, _WINDOW_S)
     x = grid.stft(y)
     magnitude = np.abs(x)
-    frames = 2 * round(_LASTING_S * sr / grid.hop / 2) + 1
-    bins = 2 * round(_WIDE_HZ * grid.n_fft / sr / 2) + 1
+    frames = 2 * round(measure.lasting_s * sr / grid.hop / 2) + 1
+    bins = 2 * round(measure.wide_hz * grid.n_fft / sr / 2) + 1
     lasting = _median(magnitude.T, frames).T
     wide = _median(magnitude, bins)
-    wide = (_MARGIN * wide) ** 2
+    wide = (measure.margin * wide) ** 2
     mask = wide / (lasting**2 + wide + 1e-20)
     t = (np.arange(len(x)) - grid.lead) * grid.hop / sr
     for note in notes:
@@ -57,9 +70,9 @@ def split(y: Samples, sr: int, notes: Sequence[Note] = ()) -> Samples:
     return grid.istft(x * mask)[grid.lead * grid.hop :][: len(y)]
 
 
-def share(y: Samples, sr: int, notes: Sequence[Note] = ()) -> float:
+def share(y: Samples, sr: int, *, measure: Measure = SOUNDS) -> float:
     """The unpitched part's share of the energy, 0 to 1."""
-    return energy(split(y, sr, notes)) / energy(y)
+    return energy(split(y, sr, measure=measure)) / energy(y)
 
 
 def change_db(y: Samples, content: Other, sr: int) -> float:
@@ -72,13 +85,20 @@ def change_db(y: Samples, content: Other, sr: int) -> float:
     return float(10 * np.log10(share(y, sr) / share(content, sr)))
 
 
-def limited(y: Samples, sr: int, notes: Sequence[Note] = (), *, at_most: float) -> Samples:
+def limited(
+    y: Samples,
+    sr: int,
+    notes: Sequence[Note] = (),
+    *,
+    at_most: float,
+    measure: Measure = SOUNDS,
+) -> Samples:
     """The samples with their unpitched part turned down until its `share` is at most that.
 
     Within 5 %, where `_ROUNDS` are enough: what is turned down has a part of its own that is not.
     """
     for _ in range(_ROUNDS):
-        noise = split(y, sr, notes)
+        noise = split(y, sr, notes, measure=measure)
         found = energy(noise) / energy(y)
         if found <= 1.05 * at_most:
             break

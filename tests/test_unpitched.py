@@ -115,3 +115,16 @@ def test_change():
     softer = unpitched.change_db(t + 0.3 * s, t + s, SR)
     # The strokes are 10.5 dB softer, the whole is softer too.
     assert softer == pytest.approx(20 * np.log10(0.3) - (db(t + 0.3 * s) - db(t + s)), abs=1)
+
+
+def test_an_attack_is_a_stroke_only_by_that_measure():
+    """Short notes on end: pitched sound, every beginning of it a stroke to a longer look."""
+    n = SR // 5
+    notes = [tone(0.2, 330 * 2 ** (k % 5 / 12)) * np.linspace(1, 0, n) ** 2 for k in range(20)]
+    y = np.concatenate(notes).astype(np.float32)
+    sounds, strokes = (
+        unpitched.share(y, SR, measure=m) for m in (unpitched.SOUNDS, unpitched.STROKES)
+    )
+    assert strokes > 1.5 * sounds
+    quiet = unpitched.limited(y, SR, at_most=strokes / 4, measure=unpitched.STROKES)
+    assert unpitched.share(quiet, SR, measure=unpitched.STROKES) < 1.1 * strokes / 4
