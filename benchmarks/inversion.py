@@ -32,7 +32,7 @@ def measure(inversion: str, minutes: float) -> dict[str, float]:
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         settings = config.build(compose("config", [f"inversion={inversion}"])).transfer
     spec = settings.spec
-    y = audio.load(audio.CLIPS_DIR / "jazz.ogg", sr=spec.sr).y
+    y = audio.load(audio.CLIPS_DIR / "jazz.ogg").mono(spec.sr)
     y = np.tile(y, int(np.ceil(60 * minutes * spec.sr / len(y))))[: int(60 * minutes * spec.sr)]
     scale = float(jnp.sqrt(mel_power(jnp.asarray(y[: 60 * spec.sr]), spec).max()))
     # Analysed a minute at a time: the whole transform is not what is measured here.

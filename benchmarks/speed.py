@@ -28,8 +28,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from hydra import compose, initialize_config_dir
+from tqdm import tqdm
 
-from nstaudio import audio, config, descent, kernels, pipeline
+from nstaudio import audio, config, descent, kernels, pipeline, records
 from nstaudio.checkpoint import Checkpoints
 from nstaudio.convolution import convolve
 from nstaudio.encoders import Conv1dEncoder, InfiniteEncoder
@@ -218,7 +219,7 @@ def paper(args: argparse.Namespace) -> None:
         settings = config.build(compose("config", overrides))
     transfer = settings.transfer
     clips = [
-        audio.load(audio.CLIPS_DIR / f"{name}.ogg", sr=transfer.spec.sr).y
+        audio.load(audio.CLIPS_DIR / f"{name}.ogg").mono(transfer.spec.sr)
         for name in ("jazz", "classical")
     ]
     prepared = pipeline.prepare(clips[0], clips[1], transfer)
@@ -239,23 +240,21 @@ def paper(args: argparse.Namespace) -> None:
         totals["ours"] = float(losses.total)
 
     def whole() -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            saved = settings.checkpoint
-            with Checkpoints(
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            Checkpoints(
                 Path(folder) / "checkpoints",
-                keep=saved.keep,
-                interval_s=saved.interval_s,
+                keep=settings.checkpoint.keep,
+                interval_s=settings.checkpoint.interval_s,
                 inputs="",
-            ) as checkpoints:
-                run._optimize(
-                    prepared.state,
-                    prepared,
-                    settings,
-                    checkpoints,
-                    Path(folder),
-                    "paper",
-                    run.StopRequest(),
-                )
+            ) as checkpoints,
+            records.Metrics(Path(folder) / "metrics.jsonl") as metrics,
+            tqdm(total=prepared.n_steps, mininterval=10.0) as bar,
+        ):
+            run.descend(
+                *(prepared.state, prepared, settings, checkpoints, metrics),
+                *(run.Clock(), bar, run.StopRequest()),
+            )
 
     def in_torch() -> None:
         peer = peers.Paper(

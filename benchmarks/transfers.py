@@ -23,7 +23,7 @@ LOSSES = {"content_loss": SquaredError(), "style_loss": Gram()}
 
 def log_magnitudes(name: str, seconds: float) -> jax.Array:
     """The STFT of a demo clip in dB below its loudest bin, `frames bins`; repeated if short."""
-    y = audio.load(audio.CLIPS_DIR / f"{name}.ogg", sr=SPEC.sr).y
+    y = audio.load(audio.CLIPS_DIR / f"{name}.ogg").mono(SPEC.sr)
     spectrum = stft(jnp.asarray(np.resize(y, int(seconds * SPEC.sr))), SPEC)
     power = spectrum.real**2 + spectrum.imag**2
     return power_to_db(power / power.max(), amin=SPEC.amin)

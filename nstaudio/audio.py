@@ -3,59 +3,69 @@
 soundfile rather than `librosa.load`, which resamples, mixes and shortens damaged files in silence.
 """
 
+import contextlib
 import os
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
+from jaxtyping import Float
 
 from nstaudio import samples
-from nstaudio.errors import InputError, number, one_line
+from nstaudio.errors import InputError, choice, number, one_line
 
 CLIPS_DIR = Path(__file__).parent / "clips"
 """The demo clips; their origin and licences are in LICENSES.md there."""
 
 _LARGEST_OGG_PAGE = 65307  # bytes
+_BLOCK = 2**16  # samples read or written together
+_IN_MEMORY = 2**27  # bytes: 5 minutes of 44.1 kHz stereo, as float32
 _MPEG_SLACK = 2 * 1152  # an encoder's delay and padding: up to two MPEG frames may be missing
 
 
 @dataclass(frozen=True, eq=False)
-class Clip:
-    """One recording, ready for analysis.
+class Recording:
+    """One recording as its file holds it.
 
     Attributes:
         name: the file's name without its extension.
-        y: mono float32 samples.
+        y: float32 samples with full scale 1; a long recording's are on disk, not in memory.
         sr: their rate, Hz.
         path: the file.
-        source_sr, source_channels: what the file holds.
+        subtype: its coding, in soundfile's words: `PCM_16`, `FLOAT`, `VORBIS`.
+        label: what to call it in errors.
     """
 
     name: str
-    y: np.ndarray
+    y: Float[np.ndarray, "samples channels"]
     sr: int
     path: Path
-    source_sr: int
-    source_channels: int
+    subtype: str
+    label: str
 
     @property
     def duration_s(self) -> float:
         """Length in seconds."""
         return len(self.y) / self.sr
 
+    def mono(self, sr: int) -> np.ndarray:
+        """All of it as mono samples at the rate `sr`, Hz, see `samples.prepare`."""
+        return samples.prepare(self.y, self.sr, target_sr=sr, name=self.label)
+
 
 def load(
     path: str | os.PathLike[str],
     *,
-    sr: int,
     start_s: float = 0.0,
     duration_s: float | None = None,
     role: str = "clip",
-) -> Clip:
-    """Read a wav, flac, ogg, mp3 or aiff file: mixed to mono and resampled to `sr`.
+) -> Recording:
+    """Read a wav, flac, ogg, mp3 or aiff file of any length.
 
     Args:
         start_s: where to start, s.
@@ -64,7 +74,7 @@ def load(
 
     Raises:
         InputError: there is no such file, it is no audio, it is damaged or cut short, or
-            `samples.prepare` refuses what it holds.
+            `samples.check` refuses what it holds.
     """
     start_s = number(f"{role}.start_s", start_s, at_least=0)
     if duration_s is not None:
@@ -80,28 +90,25 @@ def load(
             raise InputError(f"{what} is not a regular file")
         if file.stat().st_size == 0:
             raise InputError(f"{what} is empty (0 bytes)")
-        data, source_sr = _read(file, what, start_s, duration_s)
+        return _read(file, what, start_s, duration_s)
     except (OSError, ValueError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{what} cannot be read: {one_line(error)}") from error
-    y = samples.prepare(data, source_sr, target_sr=sr, name=what)
-    return Clip(file.stem, y, sr, file, source_sr, data.shape[1])
 
 
 def load_all(
     path: str | Sequence[str],
     *,
-    sr: int,
     start_s: float = 0.0,
     duration_s: float | None = None,
     role: str = "clip",
-) -> Clip:
-    """One file, or several joined to one clip (`samples.join`).
+) -> list[Recording]:
+    """One file, or several.
 
     Args:
         path: the file or files.
-        sr, start_s, duration_s, role: of each of them, see `load`.
+        start_s, duration_s, role: of each of them, see `load`.
 
     Raises:
         InputError: there is no path at all, or `load` refuses one of the files.
@@ -109,39 +116,72 @@ def load_all(
     paths = [path] if isinstance(path, str) else path
     if not paths:
         raise InputError(f"{role}.path is an empty list; name at least one audio file")
-    clips = [load(p, sr=sr, start_s=start_s, duration_s=duration_s, role=role) for p in paths]
-    y = samples.join([clip.y for clip in clips], sr)
-    return replace(clips[0], name="+".join(clip.name for clip in clips), y=y)
+    return [load(p, start_s=start_s, duration_s=duration_s, role=role) for p in paths]
 
 
-def _read(
-    file: Path, what: str, start_s: float, duration_s: float | None
-) -> tuple[np.ndarray, int]:
+def _read(file: Path, what: str, start_s: float, duration_s: float | None) -> Recording:
     try:
         with soundfile.SoundFile(file) as source:
-            source_sr, n_total = source.samplerate, source.frames
+            sr, n_total = source.samplerate, source.frames
+            samples.check_format(sr, source.channels, name=what)
             _check_complete(what, source.extra_info)
             if source.format == "OGG":
                 _check_ogg_end(file, what)
-            start = round(start_s * source_sr)
+            start = round(start_s * sr)
             if start and start >= n_total:
                 raise InputError(
-                    f"{what} is {n_total / source_sr:.2f} s long; it cannot start at {start_s:g} s"
+                    f"{what} is {n_total / sr:.2f} s long; it cannot start at {start_s:g} s"
                 )
             n = n_total - start
             if duration_s is not None:
-                n = min(n, max(1, round(duration_s * source_sr)))
+                n = min(n, max(1, round(duration_s * sr)))
             source.seek(start)
-            data = source.read(n, dtype="float32", always_2d=True)
+            y = spooled(_blocks(source, n), source.channels)
+            slack = _MPEG_SLACK if source.format == "MP3" else 0
+            subtype = source.subtype
     except soundfile.LibsndfileError as error:
         reason = one_line(error.error_string).rstrip(". ")
         raise InputError(
             f"{what} cannot be decoded ({reason}); wav, flac, ogg, mp3 and aiff are read: it is "
             "another format (convert it first) or damaged"
         ) from error
-    if len(data) < n - (_MPEG_SLACK if source.format == "MP3" else 0):
-        raise _truncated(what, f"{len(data)} of {n} samples could be read")
-    return data, source_sr
+    if len(y) < n - slack:
+        raise _truncated(what, f"{len(y)} of {n} samples could be read")
+    return Recording(file.stem, samples.check(y, sr, name=what), sr, file, subtype, what)
+
+
+def _blocks(source: soundfile.SoundFile, n: int) -> Iterator[np.ndarray]:
+    """The next `n` samples, or those that there are: what a header claims may not be."""
+    while n > 0:
+        block = source.read(min(n, _BLOCK), dtype="float32", always_2d=True)
+        if not len(block):
+            return
+        n -= len(block)
+        yield block
+
+
+def spooled(
+    blocks: Iterable[Float[np.ndarray, "block channels"]], n_channels: int
+) -> Float[np.ndarray, "samples channels"]:
+    """Blocks of samples as one array: in memory while they are few, else in a file without a name.
+
+    The system removes such a file with the process, however that ends.
+    """
+    few: list[np.ndarray] = []
+    n_bytes = 0
+    with contextlib.ExitStack() as closing:
+        file = None
+        for block in blocks:
+            few.append(np.ascontiguousarray(block, np.float32))
+            n_bytes += few[-1].nbytes
+            if n_bytes > _IN_MEMORY:
+                file = file or closing.enter_context(tempfile.TemporaryFile())
+                file.writelines(part.data for part in few)
+                few.clear()
+        if file is None:
+            return np.concatenate([np.zeros((0, n_channels), np.float32), *few])
+        file.flush()
+        return np.memmap(file, np.float32, mode="r").reshape(-1, n_channels)
 
 
 def _check_complete(what: str, log: str) -> None:
@@ -173,8 +213,109 @@ def _truncated(what: str, detail: str) -> InputError:
     return InputError(f"{what} is cut short: {detail}")
 
 
-def save(file: Path, y: np.ndarray, sr: int, *, subtype: str = "PCM_24") -> None:
-    """Write mono samples as wav; the file appears under its name only when it is whole."""
+@dataclass(frozen=True)
+class Coding:
+    """How a sound is written.
+
+    Attributes:
+        format: `wav`, `flac`, `ogg` or `mp3`.
+        subtype: of the samples, in soundfile's words (`PCM_16`, `PCM_24`, `FLOAT`); `None` is the
+            content's where the format has it, else the format's best.
+
+    Raises:
+        InputError: another format, or a subtype that it does not have.
+    """
+
+    format: str = "wav"
+    subtype: str | None = None
+
+    def __post_init__(self) -> None:
+        choice("output.format", self.format, _BEST)
+        if self.subtype is not None:
+            have = soundfile.available_subtypes(self.format.upper())
+            choice("output.subtype", self.subtype, have)
+
+    def like(self, subtype: str) -> str:
+        """The subtype to write for a content of this `subtype`."""
+        if self.subtype is not None:
+            return self.subtype
+        same = self.format in _LOSSLESS and subtype in _LOSSLESS[self.format]
+        return subtype if same else _BEST[self.format]
+
+    def check(self, sr: int, n_channels: int) -> None:
+        """Check that the format has this rate, Hz, and so many channels.
+
+        Explicitly: asked for a rate it does not have, libvorbis ends the process.
+
+        Raises:
+            InputError: it has not.
+        """
+        most = _MOST_CHANNELS.get(self.format, samples.MAX_CHANNELS)
+        if n_channels > most:
+            raise InputError(
+                f"output.format={self.format} holds at most {most} channels, not {n_channels}; "
+                "output.channels=1 mixes them, output.format=wav holds them"
+            )
+        rates = _RATES.get(self.format)
+        if rates is not None and sr not in rates:
+            known = f"up to {rates[-1]}" if isinstance(rates, range) else ", ".join(map(str, rates))
+            raise InputError(
+                f"output.format={self.format} has rates of {known} Hz, not {sr}; choose another "
+                "output.sr or output.format=wav"
+            )
+
+    def open(
+        self, stream: Any, sr: int, y: Float[np.ndarray, "samples channels"], subtype: str
+    ) -> soundfile.SoundFile:
+        """A sound file to which `y` can be written, see `save`."""
+        subtype = self.like(subtype)
+        large = self.format == "wav" and 8 * y.size > _MOST_OF_WAV  # as DOUBLE, the largest
+        format_ = "RF64" if large else self.format.upper()
+        return soundfile.SoundFile(stream, "w", sr, y.shape[1], subtype, format=format_)
+
+
+_BEST = {"wav": "PCM_24", "flac": "PCM_24", "ogg": "VORBIS", "mp3": "MPEG_LAYER_III"}
+_LOSSLESS = {
+    "wav": ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"),
+    "flac": ("PCM_S8", "PCM_16", "PCM_24"),
+}
+_MOST_CHANNELS = {"flac": 8, "mp3": 2}
+_RATES = {
+    "flac": range(1, 655_351),
+    "ogg": range(1, 200_001),
+    "mp3": (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000),
+}
+_MOST_OF_WAV = 2**32 - 2**16  # bytes: the sizes in its header have 32 bits
+
+
+def save(
+    file: Path,
+    y: Float[np.ndarray, "samples *channels"],
+    sr: int,
+    *,
+    coding: Coding = Coding(),
+    subtype: str = "PCM_24",
+    gain: float = 1.0,
+) -> None:
+    """Write a sound of any length; the file appears under its name only when it is whole.
+
+    Args:
+        y: float samples with full scale 1; integer codings cut what is beyond.
+        sr: their rate, Hz.
+        subtype: the content's, which `coding` may follow.
+        gain: factor on all samples.
+
+    Raises:
+        OSError: the file cannot be written; then there is none.
+    """
+    y = y.reshape(len(y), -1)
     temporary = file.with_name(f".{file.name}.{os.getpid()}.part")
-    soundfile.write(temporary, y, sr, format="WAV", subtype=subtype)
-    temporary.replace(file)
+    try:
+        with temporary.open("wb") as stream, coding.open(stream, sr, y, subtype) as target:
+            for start in range(0, len(y), _BLOCK):
+                target.write(y[start : start + _BLOCK] * np.float32(gain))
+        temporary.replace(file)
+    except soundfile.LibsndfileError as error:
+        raise OSError(f"{one_line(file)} cannot be written: {one_line(error)}") from error
+    finally:
+        temporary.unlink(missing_ok=True)

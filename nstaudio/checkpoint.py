@@ -33,10 +33,10 @@ class Checkpoints:
         folder: holds one folder for each step that was saved.
         keep: how many to keep.
         interval_s: `save_if_due` saves when this many seconds have passed since the last save.
-        inputs: fingerprint of what the state belongs to, saved with it.
+        inputs: what the state belongs to, saved with it: anything that JSON can hold.
     """
 
-    def __init__(self, folder: Path, *, keep: int, interval_s: float, inputs: str) -> None:
+    def __init__(self, folder: Path, *, keep: int, interval_s: float, inputs: Any) -> None:
         self.folder = folder.absolute()  # Orbax refuses relative paths
         self.keep, self.interval_s, self.inputs = keep, interval_s, inputs
         self._manager = self._open()
@@ -72,8 +72,8 @@ class Checkpoints:
         if time.monotonic() - self._last_save >= self.interval_s:
             self.save(state)
 
-    def restore(self, like: TransferState) -> tuple[TransferState, str] | None:
-        """The newest checkpoint that can be read and the fingerprint of its inputs.
+    def restore(self, like: TransferState) -> tuple[TransferState, Any] | None:
+        """The newest checkpoint that can be read and its `inputs`.
 
         One that cannot be read is moved aside with a warning and the one before is taken.
         `None` when there is none.

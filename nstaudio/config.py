@@ -12,11 +12,13 @@ from hydra.errors import InstantiationException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from nstaudio.audio import CLIPS_DIR
+from nstaudio.audio import CLIPS_DIR, Coding
 from nstaudio.errors import InputError, choice, integer, number, one_line
 from nstaudio.optimizers import from_optax
 from nstaudio.pipeline import Settings
 from nstaudio.records import write_whole
+from nstaudio.samples import MAX_CHANNELS
+from nstaudio.windows import Windows
 
 _GROUPS = (
     "spectrogram",
@@ -29,9 +31,22 @@ _GROUPS = (
     "inversion",
 )
 _NUMBERS = ("alpha", "beta", "content_weights", "style_weights", "n_steps", "seed")
-_RUN = ("content", "style", "reference_loss", "log_every", "checkpoint", "resume")
+_RUN = (
+    "windows",
+    "output",
+    "content",
+    "style",
+    "reference_loss",
+    "log_every",
+    "checkpoint",
+    "resume",
+)
 
-CHANGEABLE = ("n_steps", "log_every", "checkpoint.interval_s", "checkpoint.keep")
+CHANGEABLE = (
+    *("n_steps", "log_every", "checkpoint.interval_s", "checkpoint.keep"),
+    *("output.format", "output.subtype", "output.sr", "output.channels"),
+    *("output.loudness_lufs", "output.true_peak_db"),
+)
 """What may differ when a run is resumed."""
 
 
@@ -57,12 +72,62 @@ class CheckpointSettings:
 
 
 @dataclass(frozen=True)
+class OutputSettings:
+    """How the result is written.
+
+    Attributes:
+        format, subtype: see `audio.Coding`.
+        sr: rate, Hz; `None` is the content's.
+        channels: `None` is the content's number; 1 mixes them; a mono content can have any.
+        loudness_lufs: integrated loudness (ITU-R BS.1770), LUFS; `None` is the content's.
+        true_peak_db: what the true peak may be at most, dBTP; the loudness gives way.
+    """
+
+    format: str = "wav"
+    subtype: str | None = None
+    sr: int | None = None
+    channels: int | None = None
+    loudness_lufs: float | None = None
+    true_peak_db: float = -1.0
+
+    def __post_init__(self) -> None:
+        Coding(self.format, self.subtype)
+        if self.sr is not None:
+            integer("output.sr", self.sr, at_least=1000, at_most=768_000)
+        if self.channels is not None:
+            integer("output.channels", self.channels, at_least=1, at_most=MAX_CHANNELS)
+        if self.loudness_lufs is not None:
+            number("output.loudness_lufs", self.loudness_lufs, at_least=-70, at_most=0)
+        number("output.true_peak_db", self.true_peak_db, at_least=-60, at_most=60)
+
+    @property
+    def coding(self) -> Coding:
+        """The format and the subtype."""
+        return Coding(self.format, self.subtype)
+
+    def check(self, content_sr: int, content_channels: int) -> None:
+        """Check that a content of this rate, Hz, and so many channels can become this.
+
+        Raises:
+            InputError: it cannot.
+        """
+        channels = self.channels or content_channels
+        if channels not in (1, content_channels) and content_channels != 1:
+            raise InputError(
+                f"output.channels={channels} of a content of {content_channels} channels: choose "
+                f"1, which mixes them, or {content_channels}"
+            )
+        self.coding.check(self.sr or content_sr, channels)
+
+
+@dataclass(frozen=True)
 class RunSettings:
     """A whole run: the transfer's settings and what surrounds them."""
 
     transfer: Settings
     content: ClipSettings
     style: ClipSettings
+    output: OutputSettings = OutputSettings()
     checkpoint: CheckpointSettings = CheckpointSettings()
     log_every: int = 10
     reference_loss: float | None = None
@@ -139,10 +204,12 @@ def build(cfg: DictConfig) -> RunSettings:
             optimizer=from_optax(parts["optimizer"]),
             init=parts["init"],
             inversion=parts["inversion"],
+            windows=_fields(Windows, "windows", values["windows"]),
             **{name: values[name] for name in _NUMBERS},
         ),
         content=_fields(ClipSettings, "content", values["content"]),
         style=_fields(ClipSettings, "style", values["style"]),
+        output=_fields(OutputSettings, "output", values["output"]),
         checkpoint=_fields(CheckpointSettings, "checkpoint", values["checkpoint"]),
         log_every=values["log_every"],
         reference_loss=values["reference_loss"],
@@ -211,6 +278,23 @@ def resumed(cfg: DictConfig, saved: DictConfig, overrides: list[str]) -> DictCon
                 f"{one_line(cfg.resume)}; when resuming only {', '.join(CHANGEABLE)} can change"
             )
     return merged
+
+
+def lasting(cfg: DictConfig) -> dict[str, Any]:
+    """The settings that must not change while a run is under way, by dotted key.
+
+    Of the clips' paths nothing is said: the files may move, but not what is in them.
+    """
+
+    def leaves(value: Any, key: str) -> dict[str, Any]:
+        if not isinstance(value, dict) or not value:
+            return {key: value}
+        found = [leaves(below, f"{key}.{name}".strip(".")) for name, below in value.items()]
+        return {name: leaf for one in found for name, leaf in one.items()}
+
+    others = (*CHANGEABLE, "resume", "reference_loss", "content.path", "style.path")
+    found = leaves(OmegaConf.to_container(cfg, resolve=True), "")
+    return {name: leaf for name, leaf in found.items() if name not in others}
 
 
 def load(file: Path) -> DictConfig:

@@ -93,24 +93,36 @@ def sound(
 
 
 @partial(jax.jit, static_argnames=("objective",))
+def filtered(
+    y: Float[Array, " samples"], variable: Array, problem: Problem, *, objective: Objective
+) -> Float[Array, " samples"] | None:
+    """A sound with the carrier's filter, compiled; `None` where there is more than a filter."""
+    return objective.parametrization.filtered(y, variable, problem.constants, objective.spec)
+
+
+@partial(jax.jit, static_argnames=("objective",))
 def make_problem(
     key: jax.Array,
     content: Clip,
     style: Clip,
     carrier: Clip,
     weights: Weights,
+    style_targets: Any = None,
     *,
     objective: Objective,
 ) -> Problem:
     """Draw the encoder's weights and compute the targets of the two clips.
 
     `carrier` is the sound that the parametrization changes: the content, or what the start made.
+    `style_targets` are those of a problem with the same key and style, where there is one.
     """
     clips = [unit(clip.level_db, objective.spec) for clip in (content, style)]
     variables = objective.encoder.init(key, clips[0])
     targets = objective.encoder.targets(
         variables, *clips, content_loss=objective.content_loss, style_loss=objective.style_loss
     )
+    if style_targets is not None:
+        targets = targets._replace(style=style_targets)
     constants = objective.parametrization.constants(carrier, style, objective.spec)
     problem = Problem(variables, targets, weights, constants, jnp.float32(1.0))
     total = objective.losses(content.level_db, problem).total

@@ -53,6 +53,12 @@ class Parametrization(Protocol):
         """The sound of the variable; `None` where only an inversion can tell."""
         ...
 
+    def filtered(
+        self, y: Samples, variable: Array, constants: Any, spec: MelSpec
+    ) -> Samples | None:
+        """Another sound, filtered as the carrier is; `None` where it is not merely filtered."""
+        ...
+
 
 @dataclass(frozen=True)
 class FreeMel:
@@ -76,6 +82,10 @@ class FreeMel:
     def samples(self, variable: LogMel, constants: tuple[()], spec: MelSpec) -> None:
         """Only an inversion can tell."""
         del variable, constants, spec
+
+    def filtered(self, y: Samples, variable: LogMel, constants: tuple[()], spec: MelSpec) -> None:
+        """It is no filter."""
+        del y, variable, constants, spec
 
 
 def gaussian_blur(
@@ -146,6 +156,10 @@ class SmoothMel:
     def samples(self, variable: LogMel, constants: _Box, spec: MelSpec) -> None:
         """Only an inversion can tell."""
         del variable, constants, spec
+
+    def filtered(self, y: Samples, variable: LogMel, constants: _Box, spec: MelSpec) -> None:
+        """It is no filter."""
+        del y, variable, constants, spec
 
 
 def _range_db(carrier: Clip, style: Clip) -> tuple[Float[Array, " mels"], Float[Array, " mels"]]:
@@ -262,6 +276,12 @@ class ContentGain:
         length = constants.silence.shape[0]
         return istft(constants.carrier * gain, spec, length=length, weight=constants.weight)
 
+    def filtered(
+        self, y: Samples, variable: LogMel, constants: _Transform, spec: MelSpec
+    ) -> Samples:
+        """`y` with the carrier's gains."""
+        return self.samples(variable, constants._replace(carrier=stft(y, spec)), spec)
+
 
 # What counts as around a bin, and how long a partial must last to stand out: standard deviations.
 _AROUND_S = 0.15
@@ -348,3 +368,7 @@ class Waveform:
         """The samples."""
         del constants, spec
         return self.scale * variable
+
+    def filtered(self, y: Samples, variable: Samples, constants: _Transform, spec: MelSpec) -> None:
+        """It is no filter."""
+        del y, variable, constants, spec

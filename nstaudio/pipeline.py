@@ -9,9 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import soxr
 from jaxtyping import Array, Float
 
-from nstaudio import descent, initial, inversion, samples
+from nstaudio import descent, fullband, initial, inversion, loudness, samples, windows
 from nstaudio.descent import Objective, Problem, TransferState
 from nstaudio.encoders import Conv1dEncoder, Encoder
 from nstaudio.errors import InputError, choice, integer, number
@@ -20,6 +21,7 @@ from nstaudio.losses import ContentLoss, Gram, Losses, SquaredError, StyleLoss, 
 from nstaudio.optimizers import Optimizer, from_optax
 from nstaudio.parametrizations import Clip, ContentGain, Parametrization
 from nstaudio.spectrogram import MelSpec, log_mel, mel_power
+from nstaudio.windows import Windows
 
 LogMel = Float[Array, "frames mels"]
 
@@ -40,6 +42,7 @@ class Settings:
             named has 1 / (number of layers).
         n_steps: updates to make; more where the start needs them (`initial.Start`).
         seed: of the encoder's weights, the initial noise and the first phase.
+        windows: how long recordings are cut.
 
     Raises:
         InputError: a value outside its limits or a layer the encoder does not have.
@@ -63,6 +66,7 @@ class Settings:
     style_weights: Mapping[str, float] = field(default_factory=dict)
     n_steps: int = 200
     seed: int = 0
+    windows: Windows = field(default_factory=Windows)
 
     def __post_init__(self) -> None:
         number("alpha", self.alpha, at_least=0)
@@ -100,18 +104,28 @@ class Settings:
         )
 
 
+class Style(NamedTuple):
+    """An analysed style and its targets: what all windows of a content share."""
+
+    clip: Clip
+    power: float
+    targets: Any
+
+
 class Prepared(NamedTuple):
     """Two analysed clips and a transfer that is ready to run.
 
     Attributes:
         content, style: samples at the analysis rate and log-mel spectrograms; 0 dB is each clip's
             own loudest mel band, so that a recording's level is no part of its style.
+        carrier: the sound that is changed, see `initial.Start`.
         content_power, style_power: the mel power that 0 dB stands for.
         n_steps: updates to make.
     """
 
     content: Clip
     style: Clip
+    carrier: Clip
     content_power: float
     style_power: float
     state: TransferState
@@ -119,9 +133,17 @@ class Prepared(NamedTuple):
     objective: Objective
     n_steps: int
 
+    @property
+    def shared(self) -> Style:
+        """What another window of the same content can take over."""
+        return Style(self.style, self.style_power, self.problem.targets.style)
+
 
 class Figures(NamedTuple):
-    """What the audio itself measures, against the spectrogram that was optimised."""
+    """What the audio itself measures, against the spectrogram that was optimised.
+
+    It is measured on the channels' mean, at the analysis rate.
+    """
 
     style_loss_on_audio: float
     """The style loss of the audio, analysed again; next to the optimised `style_loss`."""
@@ -146,10 +168,26 @@ def analyse(y: np.ndarray, settings: Settings, *, name: str) -> tuple[Clip, floa
         )
     power = float(_peak_power(jnp.asarray(y), spec))
     if power < SILENCE_POWER:
-        level = 10 * np.log10(max(power, 1e-30))
-        raise InputError(f"{name} is silent: its loudest mel band is at {level:.0f} dB, below -120")
+        raise silent(name)
     scaled = jnp.asarray(y / np.sqrt(power), jnp.float32)
     return Clip(scaled, _log_mel(scaled, spec=spec)), power
+
+
+def make_objective(settings: Settings) -> Objective:
+    """The form of the loss."""
+    return Objective(
+        settings.spec,
+        settings.parametrization,
+        settings.encoder,
+        settings.content_loss,
+        settings.style_loss,
+    )
+
+
+def silent(name: str) -> InputError:
+    """What to say of a clip of silence."""
+    level = 10 * np.log10(SILENCE_POWER)
+    return InputError(f"{name} is silent: its loudest mel band is below {level:.0f} dB")
 
 
 def prepare(
@@ -158,35 +196,41 @@ def prepare(
     settings: Settings,
     *,
     names: tuple[str, str] = ("content", "style"),
+    shared: Style | None = None,
 ) -> Prepared:
     """Analyse two clips, draw the encoder, compute the targets and the first state.
 
     Args:
         content, style: mono float32 samples at `settings.spec.sr`.
         names: what to call them in errors.
+        shared: of another window with the same style and settings, to make nothing of it again.
 
     Raises:
         InputError: a clip is silent or too short for the encoder.
     """
     content_clip, content_power = analyse(content, settings, name=names[0])
-    style_clip, style_power = analyse(style, settings, name=names[1])
+    if shared is None:
+        style_clip, style_power = analyse(style, settings, name=names[1])
+    else:
+        style_clip, style_power = shared.clip, shared.power
     encoder_key, init_key, _ = _keys(settings)
-    objective = Objective(
-        settings.spec,
-        settings.parametrization,
-        settings.encoder,
-        settings.content_loss,
-        settings.style_loss,
-    )
+    objective = make_objective(settings)
     start = settings.init(content_clip, style_clip, key=init_key, spec=settings.spec)
     problem = descent.make_problem(
-        encoder_key, content_clip, style_clip, start.carrier, settings.weights, objective=objective
+        encoder_key,
+        content_clip,
+        style_clip,
+        start.carrier,
+        settings.weights,
+        None if shared is None else shared.targets,
+        objective=objective,
     )
     variable = _init_variable(start.level_db, problem.constants, objective=objective)
     state = TransferState(variable, settings.optimizer.init(variable), jnp.int32(0))
     return Prepared(
         content_clip,
         style_clip,
+        start.carrier,
         content_power,
         style_power,
         state,
@@ -261,17 +305,164 @@ def check_finite(losses: Losses, step: int, settings: Settings) -> None:
         raise InputError(f"the loss became {float(losses.total)} by step {step}{lower}")
 
 
+class Rendered(NamedTuple):
+    """A window of the result."""
+
+    y: Float[np.ndarray, "samples channels"]
+    """As the content's window: its rate, channels, length and loudness."""
+    generated_db: Float[np.ndarray, "frames mels"]
+    """Its spectrogram, analysed from the sound. 0 dB is the content window's loudest mel band."""
+    content_db: Float[np.ndarray, "frames mels"]
+    """The content window's."""
+    power: float
+    """The mel power that 0 dB stands for; 0 where the window is silent."""
+    figures: Figures | None
+    """`None` where the window is silent."""
+
+
+def finish(
+    content: Float[np.ndarray, "samples channels"],
+    sr: int,
+    prepared: Prepared,
+    state: TransferState,
+    settings: Settings,
+) -> Rendered:
+    """What is optimised so far, as sound with the rate, channels and loudness of its content.
+
+    Args:
+        content: the window that was prepared, as it was recorded.
+        sr: its rate, Hz.
+    """
+    spec = settings.spec
+    rates = {"sr": sr, "heard_sr": spec.sr}
+    heard = soxr.resample(content, sr, spec.sr, quality="VHQ")
+    generated = _filtered(heard, prepared, state)
+    if generated is not None:
+        y = fullband.add_highs(content, heard, generated, **rates)
+    else:
+        mix = np.asarray(prepared.content.y) * np.float32(np.sqrt(prepared.content_power))
+        y = fullband.restore(content, mix, render(prepared, state, settings), **rates)
+    figures, generated_db = measure(samples.mono(y, sr, spec.sr), prepared, state, settings)
+    # The loudest band was common to both so far. What is heard as equally loud is another level.
+    levels = loudness.measure(y, sr), loudness.measure(content, sr)
+    gain = loudness.gain(*levels, max_true_peak_db=None).factor
+    content_db = np.asarray(prepared.content.level_db)
+    return Rendered(
+        y * np.float32(gain), np.asarray(generated_db), content_db, prepared.content_power, figures
+    )
+
+
+def _filtered(
+    heard: Float[np.ndarray, "heard_samples channels"], prepared: Prepared, state: TransferState
+) -> Float[np.ndarray, "heard_samples channels"] | None:
+    """Every channel, filtered as their mean is; `None` where that is not merely filtered."""
+    if prepared.carrier is not prepared.content:
+        return None
+    channels = [
+        descent.filtered(
+            jnp.asarray(y, jnp.float32),
+            state.variable,
+            prepared.problem,
+            objective=prepared.objective,
+        )
+        for y in heard.T
+    ]
+    if channels[0] is None:
+        return None
+    return np.stack([np.asarray(y) for y in channels], axis=1)
+
+
+def silence(content: Float[np.ndarray, "samples channels"], sr: int, spec: MelSpec) -> Rendered:
+    """A window that stays as it is since there is nothing in it, see `prepare_window`."""
+    n_frames = spec.n_frames(len(samples.mono(content, sr, spec.sr)))
+    level_db = np.full((n_frames, spec.n_mels), spec.floor_db, np.float32)
+    return Rendered(content, level_db, level_db, 0.0, None)
+
+
+def mean_figures(windows: Sequence[Figures | None]) -> Figures:
+    """The mean of each figure over the windows that are not silent."""
+    return Figures(*np.mean([figures for figures in windows if figures is not None], axis=0))
+
+
+def join_levels(
+    levels: Sequence[Float[np.ndarray, "frames mels"]],
+    powers: Sequence[float],
+    spans: Sequence[slice],
+) -> Float[np.ndarray, "joined_frames mels"]:
+    """The spectrograms of windows as one, whose 0 dB is the loudest window's.
+
+    Args:
+        levels: each window's, equally many frames; they may be fewer than the windows.
+        powers: what 0 dB stands for in each.
+        spans: where the windows lie.
+    """
+    joined = []
+    for i, (level_db, power) in enumerate(zip(levels, powers, strict=True)):
+        if i + 1 < len(levels):
+            share = (spans[i + 1].start - spans[i].start) / (spans[i].stop - spans[i].start)
+            level_db = level_db[: round(share * len(level_db))]
+        joined.append(level_db + 10 * np.log10(max(power / max(powers), 1e-30)))
+    return np.maximum(np.concatenate(joined), min(float(a.min()) for a in levels))
+
+
+def hear_style(clips: Sequence[tuple[np.ndarray, int, str]], settings: Settings) -> np.ndarray:
+    """The style as the method hears it: mono samples at the analysis rate.
+
+    Args:
+        clips: samples (`samples channels`), rate in Hz and name of each recording; of long ones
+            passages are heard, see `Windows`.
+
+    Raises:
+        InputError: no clip at all, or silence.
+    """
+    heard = []
+    for y, sr, name in clips:
+        spans = settings.windows.passages(len(y), sr, share=1 / len(clips))
+        passages = [samples.mono(y[span], sr, settings.spec.sr) for span in spans]
+        joined = samples.join(passages, settings.spec.sr, level=False)
+        if not joined.any():
+            raise InputError(f"{name} is silent, or its channels cancel each other when mixed")
+        heard.append(joined)
+    return samples.join(heard, settings.spec.sr)
+
+
+def prepare_window(
+    content: Float[np.ndarray, "samples channels"],
+    sr: int,
+    style: np.ndarray,
+    settings: Settings,
+    *,
+    names: tuple[str, str] = ("content", "style"),
+    shared: Style | None = None,
+) -> Prepared | None:
+    """`prepare` for a window of a recording; `None` where it is silent, and so stays as it is.
+
+    Args:
+        content: the window as it was recorded.
+        sr: its rate, Hz.
+        style: see `hear_style`.
+        names, shared: see `prepare`.
+    """
+    heard = samples.mono(content, sr, settings.spec.sr)
+    if float(_peak_power(jnp.asarray(heard), settings.spec)) < SILENCE_POWER:
+        return None
+    return prepare(heard, style, settings, names=names, shared=shared)
+
+
 @dataclass(frozen=True, eq=False)
 class Result:
     """What `transfer` returns.
 
     Attributes:
-        y: the new recording, mono float32, at the content's level.
-        sr: its rate, Hz: the analysis rate.
-        generated_db, content_db, style_db: log-mel spectrograms, `frames mels`, dB.
-        history: steps and the losses there.
-        figures: measured on `y`.
-        state: the last state.
+        y: the new recording, float32, with the shape of the content and its loudness (ITU-R
+            BS.1770). Peaks may exceed full scale.
+        sr: its rate, Hz: the content's.
+        generated_db, content_db, style_db: log-mel spectrograms, `frames mels`, dB, at the analysis
+            rate; 0 dB is the loudest band of content and style.
+        history: steps and the losses there. Windows follow one another: the second's step 0 is
+            `n_steps`.
+        figures: measured on `y`, means over the windows.
+        state: the last state of the last window.
     """
 
     y: np.ndarray
@@ -298,8 +489,8 @@ def transfer(
     """Transfer the style of one recording to the content of another.
 
     Args:
-        content, style: float samples with full scale 1, `samples` or `samples channels`; a list of
-            several clips of the style counts as one.
+        content, style: float samples with full scale 1, `samples` or `samples channels`, of any
+            length; a list of several clips of the style counts as one.
         sample_rate: of both, or of `content` where `style_sample_rate` is given, Hz.
         settings: `None` is the default.
         log_every: steps between entries of the history and calls of `on_log`.
@@ -314,43 +505,50 @@ def transfer(
         choice("setting", name, settings.__dataclass_fields__)
     settings = replace(settings, **changes)
     integer("log_every", log_every, at_least=1)
-    sr = settings.spec.sr
-    styles = style if isinstance(style, list | tuple) else [np.asarray(style)]
-    style_y = samples.join(
-        [
-            samples.prepare(y, style_sample_rate or sample_rate, target_sr=sr, name="style")
-            for y in styles
-        ],
-        sr,
+    sr, style_sr = sample_rate, style_sample_rate or sample_rate
+    shape = np.shape(content)
+    content = samples.check(np.asarray(content), sr, name="content")
+    styles = style if isinstance(style, list | tuple) else [style]
+    style = hear_style(
+        [(samples.check(np.asarray(y), style_sr, name="style"), style_sr, "style") for y in styles],
+        settings,
     )
-    content_y = samples.prepare(content, sample_rate, target_sr=sr, name="content")
-    prepared = prepare(content_y, style_y, settings)
-    history = []
-    state = prepared.state
-    for state, losses in descent.run(
-        prepared.state,
-        prepared.problem,
-        objective=prepared.objective,
-        transformation=settings.optimizer.transformation,
-        n_steps=prepared.n_steps,
-        chunk=log_every,
-    ):
-        step = int(state.step)
-        check_finite(losses, step, settings)
-        history.append((step, jax.tree.map(float, losses)))
-        if on_log is not None:
-            on_log(step, history[-1][1])
-    y = render(prepared, state, settings)
-    figures, _ = measure(y, prepared, state, settings)
+    spans = settings.windows.spans(len(content), sr)
+    history: list[tuple[int, Losses]] = []
+    made: list[Rendered] = []
+    shared = None
+    state = None
+    for i, span in enumerate(spans):
+        window = content[span]
+        prepared = prepare_window(window, sr, style, settings, shared=shared)
+        if prepared is None:
+            made.append(silence(window, sr, settings.spec))
+            continue
+        shared, state = shared or prepared.shared, prepared.state
+        for state, losses in descent.run(
+            prepared.state,
+            prepared.problem,
+            objective=prepared.objective,
+            transformation=settings.optimizer.transformation,
+            n_steps=prepared.n_steps,
+            chunk=log_every,
+        ):
+            step = int(state.step)
+            check_finite(losses, step, settings)
+            history.append((i * prepared.n_steps + step, jax.tree.map(float, losses)))
+            if on_log is not None:
+                on_log(*history[-1])
+        made.append(finish(window, sr, prepared, state, settings))
+    if shared is None or state is None:
+        raise silent("content")
+    powers = [window.power for window in made]
     return Result(
-        y=y,
+        y=np.concatenate(list(windows.join((window.y for window in made), spans))).reshape(shape),
         sr=sr,
-        generated_db=np.asarray(
-            descent.spectrogram(state.variable, prepared.problem, objective=prepared.objective)
-        ),
-        content_db=np.asarray(prepared.content.level_db),
-        style_db=np.asarray(prepared.style.level_db),
+        generated_db=join_levels([window.generated_db for window in made], powers, spans),
+        content_db=join_levels([window.content_db for window in made], powers, spans),
+        style_db=np.asarray(shared.clip.level_db),
         history=history,
-        figures=figures,
+        figures=mean_figures([window.figures for window in made]),
         state=state,
     )

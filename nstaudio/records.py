@@ -5,9 +5,11 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from nstaudio.losses import Losses
 
@@ -26,28 +28,30 @@ PACKAGES = (
 
 
 class Metrics:
-    """metrics.jsonl: a line a logged step with the losses and the seconds spent so far.
+    """metrics.jsonl: a line a logged step with its window, the losses and the seconds so far.
 
-    Each line is on disk when `write` returns. A resumed run cuts what was logged after its
-    checkpoint and goes on from there.
+    Each line is on disk when `write` returns. A resumed run cuts what was logged of a window after
+    its checkpoint and goes on from there.
 
     Args:
         file: created when missing.
-        last_step: drop the lines after this step.
     """
 
-    def __init__(self, file: Path, *, last_step: int) -> None:
+    def __init__(self, file: Path) -> None:
         self.lines: list[dict[str, float]] = []
-        text = file.read_text(encoding="utf-8") if file.exists() else ""
+        self._file, self._window = file, 0
+        text = file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
         for row in text.splitlines():
             try:
                 line = json.loads(row)
-            except json.JSONDecodeError:
+                self.lines.append({**line, "window": int(line["window"]), "step": line["step"]})
+            except (ValueError, KeyError, TypeError):
                 break  # a kill can cut the last line
-            if line["step"] <= last_step:
-                self.lines.append(line)
-        write_whole(file, "".join(json.dumps(line) + "\n" for line in self.lines))
-        self._stream = file.open("a", encoding="utf-8")
+        self._rewrite()
+
+    def _rewrite(self) -> None:
+        write_whole(self._file, "".join(json.dumps(line) + "\n" for line in self.lines))
+        self._stream = self._file.open("a", encoding="utf-8")
 
     def __enter__(self) -> "Metrics":
         return self
@@ -60,11 +64,28 @@ class Metrics:
         """Seconds of optimising up to the last line."""
         return self.lines[-1]["seconds"] if self.lines else 0.0
 
+    def has(self, window: int) -> bool:
+        """Whether there is a line of this window."""
+        return any(line["window"] == window for line in self.lines)
+
+    def start(self, window: int, *, last_step: int) -> None:
+        """What follows is of this window, after this step: later lines of it are dropped."""
+        self._window = window
+        kept = [a for a in self.lines if a["window"] != window or a["step"] <= last_step]
+        if len(kept) < len(self.lines):
+            self.lines = kept
+            self._stream.close()
+            self._rewrite()
+
     def write(self, step: int, losses: Losses, seconds: float) -> None:
         """Add a line, unless the last one is of this step already."""
-        if self.lines and self.lines[-1]["step"] == step:
+        if self.lines and (self.lines[-1]["window"], self.lines[-1]["step"]) == (
+            self._window,
+            step,
+        ):
             return
         line = {
+            "window": self._window,
             "step": step,
             "total": float(losses.total),
             "content": float(losses.content),
@@ -75,6 +96,28 @@ class Metrics:
         self.lines.append(line)
         self._stream.write(json.dumps(line) + "\n")
         self._stream.flush()
+
+
+def initial(lines: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The first line of each window, their mean."""
+    first = {line["window"]: line for line in reversed(lines)}
+    return mean(list(first.values()))
+
+
+def mean(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The mean of every number that all the records have, dB as powers; groups within as well."""
+    found = {}
+    for name in records[0]:
+        values = [record.get(name) for record in records]
+        if all(isinstance(value, Mapping) for value in values):
+            found[name] = mean([value for value in values if isinstance(value, Mapping)])
+        elif all(isinstance(value, float | int) and value is not True for value in values):
+            numbers = np.array(values, float)
+            if name.endswith("_db"):
+                found[name] = float(10 * np.log10(np.mean(10 ** (numbers / 10))))
+            else:
+                found[name] = float(np.mean(numbers))
+    return found
 
 
 def versions() -> dict[str, str]:

@@ -14,6 +14,7 @@ import soundfile
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
+from nstaudio.samples import converted
 from nstaudio.spectrogram import MelSpec, hz_to_mel
 
 
@@ -24,12 +25,21 @@ class Panel:
     Attributes:
         title: e.g. `content: jazz`.
         y: samples to play, full scale 1.
-        level_db: log-mel spectrogram, `frames mels`.
+        sr: their rate, Hz.
+        gain: factor to play them with.
+        level_db: log-mel spectrogram of all of it; frames may be averages of several.
     """
 
     title: str
-    y: Float[np.ndarray, " samples"]
+    y: Float[np.ndarray, "samples *channels"]
+    sr: int
+    gain: float
     level_db: Float[np.ndarray, "frames mels"]
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return len(self.y) / self.sr
 
 
 def draw_spectrograms(panels: Sequence[Panel], spec: MelSpec) -> bytes:
@@ -39,13 +49,12 @@ def draw_spectrograms(panels: Sequence[Panel], spec: MelSpec) -> bytes:
     top = max(0.0, *(float(p.level_db.max()) for p in panels))
     image = None
     for axis, panel in zip(axes, panels, strict=True):
-        end = spec.seconds(panel.level_db.shape[0])
         image = axis.imshow(
             panel.level_db.T,
             origin="lower",
             aspect="auto",
             interpolation="nearest",
-            extent=(0.0, end, -0.5, spec.n_mels - 0.5),
+            extent=(0.0, panel.duration_s, -0.5, spec.n_mels - 0.5),
             vmin=spec.floor_db,
             vmax=top,
             cmap="magma",
@@ -54,7 +63,7 @@ def draw_spectrograms(panels: Sequence[Panel], spec: MelSpec) -> bytes:
         axis.set_ylabel("Hz")
         ticks = [hz for hz in (100, 500, 1000, 2000, 4000, 8000, 16000) if hz <= spec.top_hz]
         axis.set_yticks([_band(hz, spec) for hz in ticks], [str(hz) for hz in ticks])
-    axes[-1].set_xlim(0.0, max(spec.seconds(p.level_db.shape[0]) for p in panels))
+    axes[-1].set_xlim(0.0, max(p.duration_s for p in panels))
     axes[-1].set_xlabel("s")
     assert image is not None
     figure.colorbar(image, ax=list(axes), label="dB below the clip's loudest band", pad=0.01)
@@ -62,7 +71,7 @@ def draw_spectrograms(panels: Sequence[Panel], spec: MelSpec) -> bytes:
 
 
 def draw_losses(metrics: Sequence[Mapping[str, float]]) -> bytes:
-    """Total, content and each style layer against steps; PNG.
+    """Total, content and each style layer against steps, the windows' mean; PNG.
 
     Content is linear, the others logarithmic: content starts at 0 where the start is the content.
 
@@ -71,13 +80,18 @@ def draw_losses(metrics: Sequence[Mapping[str, float]]) -> bytes:
     """
     figure = Figure(figsize=(10, 3.2), layout="constrained")
     axes = figure.subplots(1, 3)
-    steps = [line["step"] for line in metrics]
+    by_step: dict[float, list[Mapping[str, float]]] = {}
+    for line in metrics:
+        by_step.setdefault(line["step"], []).append(line)
+    # The last steps of all but one window would be a mean of others than the first ones were.
+    most = max(len(lines) for lines in by_step.values())
+    steps = sorted(step for step, lines in by_step.items() if len(lines) == most)
     layers = [key for key in metrics[0] if key.startswith("style_")]
     for axis, title, keys in zip(
         axes, ("total", "content", "style, by layer"), (["total"], ["content"], layers), strict=True
     ):
         for key in keys:
-            values = np.array([line[key] for line in metrics], float)
+            values = np.array([np.mean([a[key] for a in by_step[step]]) for step in steps])
             axis.plot(
                 steps,
                 values,
@@ -116,11 +130,24 @@ def _data_url(mime: str, data: bytes) -> str:
     return f"data:{mime};base64,{base64.b64encode(data).decode()}"
 
 
-def _flac(y: np.ndarray, sr: int) -> bytes:
-    """FLAC: lossless, half the size of wav, and every browser plays it."""
+_LOSSLESS_S = 60.0
+
+
+def _player(panel: Panel) -> str:
+    """The sound as a data URL.
+
+    FLAC, which is lossless and half the size of wav, or MP3 where that would be too much for a
+    page. Every browser plays both, with two channels and rates that sound cards have.
+    """
+    n_channels = 1 if panel.y.ndim == 1 or panel.y.shape[1] > 2 else panel.y.shape[1]
+    sr = panel.sr if panel.sr in (22050, 32000, 44100, 48000) else 48000
+    kind = ("FLAC", "PCM_16") if panel.duration_s <= _LOSSLESS_S else ("MP3", "MPEG_LAYER_III")
+    y = panel.y.reshape(len(panel.y), -1)
     buffer = io.BytesIO()
-    soundfile.write(buffer, y, sr, format="FLAC", subtype="PCM_16")
-    return buffer.getvalue()
+    with soundfile.SoundFile(buffer, "w", sr, n_channels, kind[1], format=kind[0]) as stream:
+        for block in converted(y, panel.sr, sr, n_channels):
+            stream.write(np.clip(block * np.float32(panel.gain), -1, 1))
+    return _data_url("audio/flac" if kind[0] == "FLAC" else "audio/mpeg", buffer.getvalue())
 
 
 HOW_TO_READ = {
@@ -132,23 +159,27 @@ HOW_TO_READ = {
     "style_loss": "mean squared difference of the Gram matrices / 4, each divided by its number of "
     "positions: 0 is the style's statistics; it does not grow with the clip",
     "initial_style_loss": "the same before the first step",
-    "style_loss_on_audio": "the style loss of generated.wav analysed again: close to style_loss "
+    "style_loss_on_audio": "the style loss of the result analysed again: close to style_loss "
     "when the sound is what was optimised, larger when the inversion lost some",
     "style_share": "style loss on the audio over the content clip's own: 0.05 when nineteen "
     "twentieths of it are gone",
     "unseen_style_share": "the same under an encoder that took no part: near style_share when "
     "more was met than the filters",
-    "consistency_db": "how far the mel spectrogram of generated.wav is from the optimised one: "
+    "consistency_db": "how far the mel spectrogram of the result is from the optimised one: "
     "what the way back to sound lost; the smaller, the less noise it added",
     "style_ratio": "style loss on the audio over the optimised one: 1 when what was optimised is "
     "what you hear",
     "added_noise_db": "energy where the content's spectrum has valleys and neither source has such "
     "noise, relative to the whole: the lower the cleaner",
-    "added_floor_db": "the same between the partials of generated.wav itself: hiss alone",
-    "added_residual_db": "how much more of generated.wav is neither tone nor stroke than of the "
+    "added_floor_db": "the same between the partials of the result itself: hiss alone",
+    "added_residual_db": "how much more of the result is neither tone nor stroke than of the "
     "noisier source: negative when it is less",
-    "output_gain_db": "all three recordings were turned by this much so that none clips",
-    "n_steps": "updates made",
+    "loudness_lufs": "integrated loudness of the result (ITU-R BS.1770): the content's, unless "
+    "output.loudness_lufs says otherwise or the true peak would exceed output.true_peak_db",
+    "true_peak_db": "its highest point, between samples too, dB of full scale",
+    "n_windows": "pieces in which the content was worked on, see windows.length_s; other figures "
+    "are means over them",
+    "n_steps": "updates made, in all windows",
     "steps_per_second": "speed of the optimisation alone",
     "seconds_total": "from the settings to this page",
 }
@@ -182,12 +213,12 @@ pre { overflow-x: auto; border: 1px solid var(--line); border-radius: .5rem; pad
 <h1>$title</h1>
 <p>$lead</p>
 <section class="players">$players</section>
-<p class="note">The two inputs are mono at the analysis rate, as the method saw them, and the three
-are equally loud at their loudest mel band. Starting one stops the others.</p>
+<p class="note">The three are equally loud (ITU-R BS.1770), as far as their peaks allow; the style
+is mono, as the method hears it. Starting one stops the others.</p>
 <h2>Spectrograms</h2>
 <p class="note">Bright is loud. Notes are horizontal lines, drums are vertical ones. A good result
 keeps the content's pattern in time and shows the style's balance of bright and dark bands. The
-generated one is that of generated.wav, so what you see is what you hear.</p>
+generated one is analysed from the sound, so what you see is what you hear.</p>
 <img id="spectrograms" alt="Mel spectrograms of the three clips" src="$spectrograms">
 <h2>Losses</h2>
 <p class="note">Style should fall by a factor of ten or so; where it does not, raise beta or lower
@@ -215,7 +246,6 @@ for (const player of players)
 def make_page(
     panels: Sequence[Panel],
     *,
-    sr: int,
     pictures: Mapping[str, bytes],
     summary: Mapping[str, Any],
     settings_yaml: str,
@@ -224,15 +254,13 @@ def make_page(
 
     Args:
         panels: the clips to play, content and style first, the generated one last.
-        sr: rate of their samples, Hz.
         pictures: `spectrograms.png` and `losses.png`.
         summary: what summary.json holds.
         settings_yaml: the resolved settings.
     """
     players = "".join(
         f"<figure><figcaption>{html.escape(p.title)}</figcaption>"
-        f'<audio controls preload="metadata" src="{_data_url("audio/flac", _flac(p.y, sr))}">'
-        "</audio></figure>"
+        f'<audio controls preload="metadata" src="{_player(p)}"></audio></figure>'
         for p in panels
     )
     figures = "".join(

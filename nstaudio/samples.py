@@ -1,13 +1,19 @@
 """Samples in memory: what is refused, and how any of them become mono at the analysis rate."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import soxr
+from jaxtyping import Float
 
 from nstaudio.errors import InputError, integer
 
 MAX_CHANNELS = 64
+
+LOUDEST = 1e6
+"""Samples above this (+120 dBFS) are integers taken for floats, or damaged."""
+
+_BLOCK = 2**18  # samples looked at together: a recording may be longer than memory
 
 
 def unit_power(y: np.ndarray, *, name: str) -> np.ndarray:
@@ -25,11 +31,11 @@ def unit_power(y: np.ndarray, *, name: str) -> np.ndarray:
     return np.asarray(y / np.sqrt(power), np.float32)
 
 
-def prepare(y: np.ndarray, sr: int, *, target_sr: int, name: str) -> np.ndarray:
-    """Mono float32 samples at `target_sr`: the channels' mean, resampled (soxr, very high quality).
+def check(y: np.ndarray, sr: int, *, name: str) -> np.ndarray:
+    """Any usable samples as `samples channels`, not copied.
 
     Args:
-        y: `samples` or `samples channels`, full scale 1.
+        y: `samples` or `samples channels`, full scale 1; of any length, in memory or on disk.
         sr: their rate, Hz.
         name: what to call them in an error.
 
@@ -37,8 +43,6 @@ def prepare(y: np.ndarray, sr: int, *, target_sr: int, name: str) -> np.ndarray:
         InputError: not numbers, the wrong shape, fewer than 2 samples, a NaN or an infinity,
             silence.
     """
-    integer(f"sample rate of {name}", sr, at_least=1000, at_most=768_000)
-    y = np.asarray(y)
     if y.dtype.kind not in "fiu":
         raise InputError(f"{name}: samples must be real numbers, not {y.dtype}")
     if y.dtype.kind != "f":
@@ -46,35 +50,103 @@ def prepare(y: np.ndarray, sr: int, *, target_sr: int, name: str) -> np.ndarray:
             f"{name}: samples must be floats with full scale 1, not {y.dtype}; "
             "divide by the largest integer"
         )
-    if y.ndim not in (1, 2) or (y.ndim == 2 and not 1 <= y.shape[1] <= MAX_CHANNELS):
+    if y.ndim not in (1, 2):
         raise InputError(
-            f"{name}: samples must have the axes (samples,) or (samples, channels) with at most "
-            f"{MAX_CHANNELS} channels, not the shape {y.shape}"
+            f"{name}: samples must have the axes (samples,) or (samples, channels), not the shape "
+            f"{y.shape}"
         )
+    check_format(sr, 1 if y.ndim == 1 else y.shape[1], name=name)
     if y.shape[0] < 2:
         raise InputError(f"{name} has {y.shape[0]} samples; at least 2 are needed")
-    if not np.isfinite(y).all():
-        bad = int(np.argmax(~np.isfinite(y.reshape(y.shape[0], -1)).all(axis=1)))
+    y = y.reshape(len(y), -1)
+    sounds = False
+    for start in range(0, len(y), _BLOCK):
+        block = y[start : start + _BLOCK]
+        finite = np.isfinite(block)
+        if not finite.all():
+            bad = start + int(np.argmax(~finite.all(axis=1)))
+            raise InputError(
+                f"{name} has a sample that is not a finite number, the first at {bad / sr:.3f} s"
+            )
+        loudest = float(np.abs(block).max())
+        if loudest > LOUDEST:
+            raise InputError(
+                f"{name} has a sample of {loudest:g}; full scale is 1, and {LOUDEST:g} the limit"
+            )
+        sounds = sounds or loudest > 0
+    if not sounds:
+        raise InputError(f"{name} is silent: all {len(y)} samples are zero")
+    return y
+
+
+def check_format(sr: int, n_channels: int, *, name: str) -> None:
+    """Check a rate, Hz, and a number of channels.
+
+    Raises:
+        InputError: outside the limits.
+    """
+    integer(f"sample rate of {name}", sr, at_least=1000, at_most=768_000)
+    if not 1 <= n_channels <= MAX_CHANNELS:
         raise InputError(
-            f"{name} has a sample that is not a finite number, the first at {bad / sr:.3f} s"
+            f"{name} has {n_channels} channels; at least 1 and at most {MAX_CHANNELS} can be used"
         )
-    if not y.any():
-        raise InputError(f"{name} is silent: all {y.shape[0]} samples are zero")
-    mono = y if y.ndim == 1 else y.mean(axis=1)
-    if not mono.any():
+
+
+def mono(y: Float[np.ndarray, "samples channels"], sr: int, target_sr: int) -> np.ndarray:
+    """The channels' mean at another rate, float32 (soxr, very high quality)."""
+    mean = y.mean(axis=1, dtype=np.float32) if y.shape[1] > 1 else y[:, 0].astype(np.float32)
+    return soxr.resample(mean, sr, target_sr, quality="VHQ")
+
+
+def prepare(y: np.ndarray, sr: int, *, target_sr: int, name: str) -> np.ndarray:
+    """`check` and `mono`: mono float32 samples at `target_sr`.
+
+    Raises:
+        InputError: as `check`, and where nothing is left when the channels are mixed.
+    """
+    mixed = mono(check(np.asarray(y), sr, name=name), sr, target_sr)
+    if not mixed.any():
         raise InputError(f"{name} is silent once its channels are mixed: they cancel each other")
-    return soxr.resample(mono.astype(np.float32), sr, target_sr, quality="VHQ")
+    return mixed
+
+
+def converted(
+    y: Float[np.ndarray, "samples channels"], sr: int, target_sr: int, n_channels: int
+) -> Iterator[Float[np.ndarray, "block target_channels"]]:
+    """Samples of any length at another rate and with other channels, in blocks.
+
+    Args:
+        y: samples at the rate `sr`, Hz.
+        n_channels: as many as `y` has; or 1, the mean; or any number of a mono sound's copies.
+    """
+    stream = None
+    if target_sr != sr:
+        stream = soxr.ResampleStream(sr, target_sr, n_channels, dtype="float32", quality="VHQ")
+    left = round(len(y) * target_sr / sr)
+    for start in range(0, len(y), _BLOCK):
+        block = y[start : start + _BLOCK]
+        if n_channels != y.shape[1]:
+            block = np.repeat(block.mean(axis=1, keepdims=True), n_channels, axis=1)
+        block = np.ascontiguousarray(block, np.float32)
+        if stream is not None:
+            block = stream.resample_chunk(block, last=start + _BLOCK >= len(y))[:left]
+            block = block.reshape(-1, n_channels)
+            left -= len(block)
+        yield block
+    if stream is not None and left > 0:
+        yield np.zeros((left, n_channels), np.float32)
 
 
 _FADE_S = 0.005
 
 
-def join(clips: Sequence[np.ndarray], sr: int) -> np.ndarray:
-    """Clips one after the other, all as loud as the first, faded where they meet.
+def join(clips: Sequence[np.ndarray], sr: int, *, level: bool = True) -> np.ndarray:
+    """Clips one after the other, faded where they meet.
 
     Args:
         clips: mono samples that are not silent.
         sr: their rate, Hz.
+        level: make all as loud as the first.
 
     Raises:
         InputError: no clip at all.
@@ -90,6 +162,6 @@ def join(clips: Sequence[np.ndarray], sr: int) -> np.ndarray:
         edges = np.ones(len(y))
         edges[: len(fade)] *= fade
         edges[len(y) - len(fade) :] *= fade[::-1]
-        scale = np.sqrt(power / np.mean(np.square(y, dtype=np.float64)))
+        scale = np.sqrt(power / np.mean(np.square(y, dtype=np.float64))) if level else 1.0
         joined.append((y * edges * scale).astype(np.float32))
     return np.concatenate(joined)

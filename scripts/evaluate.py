@@ -93,7 +93,7 @@ def sounds(files: dict[str, Path], settings: Any, method: str) -> Iterator[tuple
             raise InputError(f"there is no {role} file")
 
     def load(sr: int) -> list[Any]:
-        return [audio.load(files[role], sr=sr, role=role).y for role in ("content", "style")]
+        return [audio.load(files[role], role=role).mono(sr) for role in ("content", "style")]
 
     content, style = load(likeness.SR)
     yield "content", content, 0.0
@@ -114,7 +114,7 @@ def measure(files: dict[str, Path], settings: Any, method: str, save: Any) -> di
 
     target = None
     if "target" in files:
-        y = audio.load(files["target"], sr=likeness.SR, role="target").y
+        y = audio.load(files["target"], role="target").mono(likeness.SR)
         target = likeness.analyse(y, likeness.SR)
     heard, features, figures = {}, {}, {}
     for name, y, seconds in sounds(files, settings, method):

@@ -55,10 +55,11 @@ def measure(path: str, inversion: Any, spec: Any, duration_s: float | None) -> d
     from nstaudio import audio, metrics
     from nstaudio.spectrogram import log_mel, mel_power
 
-    clip = audio.load(path, sr=spec.sr, duration_s=duration_s)
+    clip = audio.load(path, duration_s=duration_s)
+    heard = clip.mono(spec.sr)
     # The analysis of a run: the loudest mel band is 0 dB.
-    scale = float(np.sqrt(mel_power(jnp.asarray(clip.y), spec).max()))
-    content = jnp.asarray(clip.y / scale)
+    scale = float(np.sqrt(mel_power(jnp.asarray(heard), spec).max()))
+    content = jnp.asarray(heard / scale)
     level_db = log_mel(content, spec)
 
     def invert() -> Any:
@@ -78,14 +79,14 @@ def measure(path: str, inversion: Any, spec: Any, duration_s: float | None) -> d
     seconds = time.perf_counter() - started
     error_db = float(jnp.sqrt(jnp.mean((log_mel(out, spec) - level_db) ** 2)))
     y = np.asarray(out) * np.float32(scale)
-    peak = max(1.0, float(np.abs(y).max()), float(np.abs(clip.y).max()))
+    peak = max(1.0, float(np.abs(y).max()), float(np.abs(heard).max()))
     at_48k = [
-        soxr.resample(a / np.float32(peak), spec.sr, 48000, quality="VHQ") for a in (y, clip.y)
+        soxr.resample(a / np.float32(peak), spec.sr, 48000, quality="VHQ") for a in (y, heard)
     ]
     return {
         "clip": clip.name,
         "convergence_db": metrics.spectral_convergence_db(
-            y, clip.y, n_fft=spec.n_fft, hop_length=spec.hop_length
+            y, heard, n_fft=spec.n_fft, hop_length=spec.hop_length
         ),
         "mel_error_db": error_db,
         "zimtohrli": zimtohrli(*at_48k),

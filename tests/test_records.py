@@ -15,10 +15,11 @@ def read(file):
 
 
 def test_a_line_is_on_disk_when_write_returns(tmp_path):
-    with records.Metrics(tmp_path / "m.jsonl", last_step=0) as metrics:
+    with records.Metrics(tmp_path / "m.jsonl") as metrics:
         metrics.write(0, losses(0.5), 0.0)
         assert read(tmp_path / "m.jsonl") == [
             {
+                "window": 0,
                 "step": 0,
                 "total": 0.5,
                 "content": 1.0,
@@ -36,12 +37,13 @@ def test_a_line_is_on_disk_when_write_returns(tmp_path):
 @pytest.mark.parametrize("cut", [0, 5])
 def test_resuming_drops_what_came_after_the_checkpoint(tmp_path, cut):
     file = tmp_path / "m.jsonl"
-    with records.Metrics(file, last_step=0) as metrics:
+    with records.Metrics(file) as metrics:
         for step in range(0, 50, 10):
             metrics.write(step, losses(1.0), step / 10)
     text = file.read_text()
     file.write_text(text[: len(text) - cut])  # a kill in the middle of a line
-    with records.Metrics(file, last_step=20) as metrics:
+    with records.Metrics(file) as metrics:
+        metrics.start(0, last_step=20)
         assert metrics.seconds == 2.0
         metrics.write(20, losses(9.0), 2.1)  # said already
         metrics.write(30, losses(9.0), 3.1)

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import matplotlib.image
@@ -16,7 +17,7 @@ from nstaudio.spectrogram import MelSpec
 
 SPEC = MelSpec(n_fft=2048, hop_length=512, n_mels=128)
 LINES = [
-    {"step": s, "total": 1 / (s + 1), "content": float(s), "style": 1.0 / (s + 1)}
+    {"window": 0, "step": s, "total": 1 / (s + 1), "content": float(s), "style": 1.0 / (s + 1)}
     | {"style_conv1": 1.0 / (s + 1), "style_conv2": 2.0 / (s + 1), "seconds": s / 10}
     for s in range(0, 50, 10)
 ]
@@ -35,7 +36,7 @@ def panel(title: str, loud_band: int, n_frames: int = 60) -> report.Panel:
     level_db = np.full((n_frames, SPEC.n_mels), -80.0, np.float32)
     level_db[:, loud_band] = 0.0
     y = np.sin(np.arange((n_frames - 1) * 512) / 20).astype(np.float32) * 0.5
-    return report.Panel(title, y, level_db)
+    return report.Panel(title, y, 22050, 1.0, level_db)
 
 
 PANELS = [
@@ -52,7 +53,7 @@ def page():
         "losses.png": report.draw_losses(LINES),
     }
     return report.make_page(
-        PANELS, sr=22050, pictures=pictures, summary=SUMMARY, settings_yaml="alpha: 1 # <b>\n"
+        PANELS, pictures=pictures, summary=SUMMARY, settings_yaml="alpha: 1 # <b>\n"
     )
 
 
@@ -108,7 +109,7 @@ def pixels(png: bytes) -> np.ndarray:
 def test_spectrograms_share_one_scale():
     """A clip 40 dB down must look darker beside a loud one, and its band must lie where it is."""
     loud, quiet = panel("a", 20), panel("b", 90)
-    quiet = report.Panel("b", quiet.y, np.maximum(quiet.level_db - 40.0, -80.0))
+    quiet = replace(quiet, title="b", level_db=np.maximum(quiet.level_db - 40.0, -80.0))
     image = pixels(report.draw_spectrograms([loud, quiet], SPEC))
     height, width, _ = image.shape
     inside = image[:, int(0.3 * width) : int(0.6 * width)].mean(axis=1)

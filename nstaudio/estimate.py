@@ -1,0 +1,186 @@
+"""What a transfer will take: memory by the compiled programs, time by a try."""
+
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import psutil
+from jaxtyping import Float
+
+from nstaudio import descent, fullband, pipeline, samples
+from nstaudio.descent import TransferState
+from nstaudio.errors import InputError
+from nstaudio.parametrizations import Clip
+from nstaudio.pipeline import Prepared, Settings
+
+_CGROUP = Path("/sys/fs/cgroup")
+_COPIES = 12  # of a window as it was recorded, in memory at the same time
+_TRIED_S = 2.0
+
+
+def available_bytes() -> int:
+    """Memory that this process can still have: of the machine, or of what it is confined to."""
+    free = [psutil.virtual_memory().available]
+    try:
+        most, now = (
+            (_CGROUP / f"memory.{name}").read_text().strip() for name in ("max", "current")
+        )
+        if most != "max":
+            free.append(int(most) - int(now))
+    except (OSError, ValueError):
+        pass  # no such confinement here
+    try:
+        import resource
+
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+        if limit != resource.RLIM_INFINITY:
+            free.append(limit - psutil.Process().memory_info().vms)
+    except ImportError:  # Windows
+        pass
+    return max(0, min(free))
+
+
+def window_bytes(n_content: int, n_style: int, settings: Settings) -> int:
+    """Memory of the optimisation of a window: the compiled programs' arguments and temporaries.
+
+    Nothing is computed but the shapes.
+
+    Args:
+        n_content, n_style: samples of the window and of the style at the analysis rate.
+    """
+
+    def clip(n: int) -> Clip:
+        shape = settings.spec.n_frames(n), settings.spec.n_mels
+        shapes: Any = [jax.ShapeDtypeStruct(s, jnp.float32) for s in ((n,), shape)]
+        return Clip(*shapes)
+
+    content, style = clip(n_content), clip(n_style)
+    objective = pipeline.make_objective(settings)
+    arguments = (jax.random.key(0), content, style, content, settings.weights)
+    problem = jax.eval_shape(partial(descent.make_problem, objective=objective), *arguments)
+    variable = jax.eval_shape(
+        partial(objective.parametrization.init, spec=settings.spec),
+        content.level_db,
+        problem.constants,
+    )
+    state = TransferState(
+        variable,
+        jax.eval_shape(settings.optimizer.init, variable),
+        jax.ShapeDtypeStruct((), jnp.int32),  # type: ignore[arg-type]
+    )
+    programs = (
+        descent.make_problem.lower(*arguments, objective=objective),
+        descent.advance.lower(
+            state,
+            problem,
+            jax.ShapeDtypeStruct((), jnp.int32),
+            objective=objective,
+            transformation=settings.optimizer.transformation,
+        ),
+    )
+    needed = []
+    for program in programs:
+        memory = program.compile().memory_analysis()
+        assert memory is not None
+        needed.append(
+            memory.temp_size_in_bytes + memory.argument_size_in_bytes + memory.output_size_in_bytes
+        )
+    return max(needed)
+
+
+class Estimate(NamedTuple):
+    """What is left to do."""
+
+    seconds: float
+    bytes: int
+    """Of the whole process, at most."""
+
+
+def check_memory(
+    content: Float[np.ndarray, "samples channels"], sr: int, n_style: int, settings: Settings
+) -> None:
+    """Refuse what cannot fit, before anything is computed, and say what would.
+
+    Args:
+        content: as it was recorded, at the rate `sr`, Hz.
+        n_style: samples of the style at the analysis rate.
+
+    Raises:
+        InputError: a window needs more memory than there is.
+    """
+    windows, rate, n_channels = settings.windows, settings.spec.sr, content.shape[1]
+    span = windows.spans(len(content), sr)[0]
+    length_s = (span.stop - span.start) / sr
+    needed = _bytes(length_s, n_channels, sr, n_style, settings)
+    there = available_bytes()
+    if needed <= there:
+        return
+    # What does not grow with the window is the style's.
+    half = _bytes(length_s / 2, n_channels, sr, n_style, settings)
+    a_second = max(needed - half, 1) / (length_s / 2)
+    fits_s = int((0.8 * there - (needed - a_second * length_s)) / a_second)
+    message = (
+        f"a window of {length_s:.0f} s with a style of {n_style / rate:.0f} s needs about "
+        f"{needed / 1e9:.1f} GB of memory, and {there / 1e9:.1f} GB are free"
+    )
+    if fits_s >= max(3 * windows.overlap_s, 1):
+        raise InputError(f"{message}; windows.length_s={fits_s} would fit")
+    raise InputError(
+        f"{message}; shorter windows (windows.length_s, now {windows.length_s}) and less of the "
+        f"style (windows.style_s, now {windows.style_s}) need less"
+    )
+
+
+def _bytes(length_s: float, n_channels: int, sr: int, n_style: int, settings: Settings) -> int:
+    recorded = 4 * int(length_s * sr) * n_channels
+    return window_bytes(int(length_s * settings.spec.sr), n_style, settings) + _COPIES * recorded
+
+
+def measure(
+    window: Float[np.ndarray, "samples channels"],
+    sr: int,
+    n_windows: int,
+    prepared: Prepared,
+    seconds_preparing: float,
+    settings: Settings,
+) -> Estimate:
+    """Time and memory, by two steps and by the rendering of a moment.
+
+    Args:
+        window: the first one, as it was recorded at the rate `sr`, Hz.
+        n_windows: all of them.
+        prepared: the same, prepared.
+        seconds_preparing: what that took.
+    """
+    transformation = settings.optimizer.transformation
+
+    def step(n: int) -> float:
+        started = time.perf_counter()
+        made = descent.advance(
+            prepared.state,
+            prepared.problem,
+            jnp.int32(n),
+            objective=prepared.objective,
+            transformation=transformation,
+        )
+        jax.block_until_ready(made)
+        return time.perf_counter() - started
+
+    a_step = 0.0
+    if prepared.n_steps:
+        step(0)  # compiles
+        a_step = max(step(2) - step(0), 0.0) / 2
+    moment = window[: int(_TRIED_S * sr)]
+    heard = samples.mono(moment, sr, settings.spec.sr)
+    started = time.perf_counter()
+    fullband.restore(moment, heard, heard, sr=sr, heard_sr=settings.spec.sr)
+    # About as much again goes into the figures and the files.
+    rendering = 2 * (time.perf_counter() - started) * len(window) / len(moment)
+    seconds = n_windows * (prepared.n_steps * a_step + seconds_preparing + rendering)
+    n_style = len(prepared.style.y)
+    needed = _bytes(len(window) / sr, window.shape[1], sr, n_style, settings)
+    return Estimate(seconds, psutil.Process().memory_info().rss + needed)

@@ -1,0 +1,213 @@
+"""Loudness and true peak of recordings (ITU-R BS.1770-5), and the gain from one level to another.
+
+Everything reads its samples in blocks, so those of hours can stay in a memory-mapped file. The
+filters are pyloudnorm's; it takes whole recordings of up to five channels, so it is given sections
+of three channels, and its blocks are gated here.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyloudnorm
+import soxr
+from jaxtyping import Float
+
+from nstaudio.errors import InputError, integer, number
+
+Samples = Float[np.ndarray, "samples *channels"]
+"""`samples` or `samples channels`, full scale 1; any float type, memory-mapped or not."""
+Block = Float[np.ndarray, "samples channels"]
+
+LOWEST_DB = -200.0
+"""What a level in decibels is at least; far below any recording, and what silence has."""
+
+_BLOCK_SAMPLES = 2**18  # of all channels together
+_LOWEST_FILTER_HZ = 32_000  # far below, the filters lose their shape
+_SECTION_HOPS = 300
+_SETTLING_HOPS = 10  # what the filters take to forget that they began in the middle of a sound
+
+# Weights of the channels by their number, in the order of wav files. Only 5.0 and 5.1 have any but
+# ones: the surrounds, at the listener's sides, count 1.5 dB more, and the LFE does not count.
+_WEIGHTS = {
+    5: (1.0, 1.0, 1.0, 1.41, 1.41),
+    6: (1.0, 1.0, 1.0, 0.0, 1.41, 1.41),
+}
+
+
+class Level(NamedTuple):
+    """How loud a recording is.
+
+    Attributes:
+        lufs: `integrated_lufs`.
+        power_db, true_peak_db: see the functions of these names.
+    """
+
+    lufs: float | None
+    power_db: float
+    true_peak_db: float
+
+    def amplified(self, gain_db: float) -> "Level":
+        """The level of the same recording after a gain."""
+        lufs = None if self.lufs is None else self.lufs + gain_db
+        return Level(lufs, self.power_db + gain_db, self.true_peak_db + gain_db)
+
+
+class Gain(NamedTuple):
+    """What to multiply by, dB, and whether the true peak's limit made it smaller."""
+
+    gain_db: float
+    limited: bool
+
+    @property
+    def factor(self) -> float:
+        """The same as a factor of samples."""
+        return 10 ** (self.gain_db / 20)
+
+
+def measure(y: Samples, sr: int) -> Level:
+    """All of `y`'s levels.
+
+    Raises:
+        InputError: no samples, a NaN or an infinity, a rate outside 1 kHz to 768 kHz.
+    """
+    return Level(integrated_lufs(y, sr), power_db(y), true_peak_db(y, sr))
+
+
+def gain(made: Level, wanted: Level | float, *, max_true_peak_db: float | None) -> Gain:
+    """The gain that makes one recording as loud as another, as far as its true peak allows.
+
+    Powers are compared where either loudness is undefined. What is silent stays as it is.
+
+    Args:
+        made: of what is to be amplified.
+        wanted: of what it shall be as loud as, or its loudness, LUFS.
+        max_true_peak_db: limit of the true peak afterwards, dBTP. A plain gain keeps it: the
+            result is then less loud than wanted. `None` is no limit.
+
+    Raises:
+        InputError: a number that is not finite.
+    """
+    if max_true_peak_db is not None:
+        number("max_true_peak_db", max_true_peak_db)
+    if not isinstance(wanted, Level):
+        # A tone at 1 kHz has about this loudness and this power.
+        lufs = number("wanted loudness", wanted)
+        wanted = Level(lufs, lufs, LOWEST_DB)
+    if made.power_db <= LOWEST_DB:
+        return Gain(0.0, False)
+    if made.lufs is None or wanted.lufs is None:
+        gain_db = wanted.power_db - made.power_db
+    else:
+        gain_db = wanted.lufs - made.lufs
+    if max_true_peak_db is None:
+        return Gain(gain_db, False)
+    most_db = max_true_peak_db - made.true_peak_db
+    return Gain(min(gain_db, most_db), gain_db > most_db)
+
+
+def integrated_lufs(y: Samples, sr: int) -> float | None:
+    """Loudness of a whole recording, with both gates; `None` where it is undefined.
+
+    That is where it is shorter than 0.4 s or never louder than -70 LUFS. Channels weigh as in 5.0
+    or 5.1 where there are five or six, otherwise all alike. Rates below 32 kHz are multiplied
+    first, so that the filters keep their shape.
+
+    Raises:
+        InputError: no samples, a NaN or an infinity, a rate outside 1 kHz to 768 kHz.
+    """
+    y = _checked(y, sr)
+    n_hops = len(y) * 10 // sr  # of 0.1 s; a block is four of them
+    if n_hops < 4:
+        return None
+    factor = -(-_LOWEST_FILTER_HZ // sr)
+    weights = _WEIGHTS.get(y.shape[1], (1.0,) * y.shape[1])
+    counted = [channel for channel, weight in enumerate(weights) if weight]
+    power = np.zeros(n_hops - 3)
+    for first in range(0, len(power), _SECTION_HOPS):
+        last = min(first + _SECTION_HOPS, len(power))
+        settling = min(first, _SETTLING_HOPS)
+        span = slice((first - settling) * sr // 10, (last + 3) * sr // 10)
+        for group in (counted[i : i + 3] for i in range(0, len(counted), 3)):
+            section = y[span][:, group] * np.sqrt([weights[channel] for channel in group])
+            if factor > 1:
+                section = soxr.resample(section, sr, factor * sr)
+            meter = pyloudnorm.Meter(factor * sr, filter_class="DeMan")
+            meter.integrated_loudness(section)
+            lufs = np.asarray(meter.blockwise_loudness)[settling:][: last - first]
+            power[first : first + len(lufs)] += _power(lufs)
+    if not np.isfinite(power).all():
+        raise InputError("a sample is not a finite number")
+    for gate in (-70.0, None):
+        least = _power(gate) if gate is not None else 0.1 * power.mean()
+        power = power[power > least]
+        if not power.size:
+            return None
+    return float(10 * np.log10(power.mean()) - 0.691)
+
+
+def true_peak_db(y: Samples, sr: int) -> float:
+    """The highest point of the waveform between samples too, over all channels, dBTP.
+
+    Oversampled four times, twice from 96 kHz, not at all from 192 kHz; never below the highest
+    sample. At least -200.
+
+    Raises:
+        InputError: no samples, a NaN or an infinity, a rate outside 1 kHz to 768 kHz.
+    """
+    y = _checked(y, sr)
+    factor = 4 if sr < 96_000 else 2 if sr < 192_000 else 1
+    peak = 0.0
+    for times in {1, factor}:
+        peak = max(peak, *(float(np.abs(block).max()) for block in _blocks(y, sr, times)), 0.0)
+    return _db(peak**2)
+
+
+def power_db(y: Samples) -> float:
+    """Mean square, summed over channels as loudness is, dB; at least -200.
+
+    Raises:
+        InputError: no samples, a NaN or an infinity.
+    """
+    y = _checked(y, 1000)
+    total = sum(float(np.square(b, dtype=np.float64).sum()) for b in _blocks(y, 1000, 1))
+    return _db(total / len(y))
+
+
+def _checked(y: Samples, sr: int) -> Block:
+    """The same memory as `samples channels`."""
+    integer("sample rate", sr, at_least=1000, at_most=768_000)
+    if y.ndim > 2 or not y.size:
+        raise InputError(
+            f"samples must have the axes (samples,) or (samples, channels), not the shape {y.shape}"
+        )
+    return y if y.ndim == 2 else y[:, None]
+
+
+def _blocks(y: Block, sr: int, factor: int) -> Iterator[Block]:
+    """`y` in blocks, at `factor` times its rate.
+
+    Raises:
+        InputError: a sample is a NaN or an infinity.
+    """
+    step = max(1, _BLOCK_SAMPLES // y.shape[1])
+    stream = soxr.ResampleStream(sr, factor * sr, y.shape[1], "float32") if factor > 1 else None
+    for start in range(0, len(y), step):
+        block = np.asarray(y[start : start + step])
+        if not np.isfinite(block).all():
+            raise InputError("a sample is not a finite number")
+        if stream is None:
+            yield block
+            continue
+        last = start + step >= len(y)
+        block = stream.resample_chunk(np.ascontiguousarray(block, np.float32), last=last)
+        if len(block):
+            yield block
+
+
+def _power(lufs: Any) -> Any:
+    return 10 ** ((lufs + 0.691) / 10)
+
+
+def _db(power: float) -> float:
+    return float(max(10 * np.log10(max(power, 1e-300)), LOWEST_DB))

@@ -1,0 +1,114 @@
+"""Long recordings in windows that overlap: where they lie, and how their results become one sound.
+
+Only one window is in memory at a time. All are equally long, so one compiled program serves them.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from nstaudio.errors import InputError, number
+
+Sound = Float[np.ndarray, "samples channels"]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """How much of a long recording is worked on at a time.
+
+    Attributes:
+        length_s: the longest window of the content, s; `None` takes a content of any length whole.
+        overlap_s: how long two windows sound together while one fades into the other, s.
+        style_s: how much of a style is heard, s: of a longer one, passages from all over it;
+            `None` hears all of it.
+        passage_s: the length of such a passage, s.
+
+    Raises:
+        InputError: a number outside its limits.
+    """
+
+    length_s: float | None = 60.0
+    overlap_s: float = 4.0
+    style_s: float | None = 120.0
+    passage_s: float = 10.0
+
+    def __post_init__(self) -> None:
+        number("windows.overlap_s", self.overlap_s, at_least=0.01)
+        number("windows.passage_s", self.passage_s, at_least=0.5)
+        if self.length_s is not None:
+            number("windows.length_s", self.length_s, above=0)
+            if self.length_s < 3 * self.overlap_s:  # no more than two sound at a time
+                raise InputError(
+                    f"windows.length_s={self.length_s:g} must be at least three times "
+                    f"windows.overlap_s={self.overlap_s:g}"
+                )
+        if self.style_s is not None:
+            number("windows.style_s", self.style_s, at_least=self.passage_s)
+
+    def spans(self, n_samples: int, sr: int) -> list[slice]:
+        """Where the windows of a content lie: equally long, no longer than `length_s`.
+
+        Args:
+            n_samples: of the content, at the rate `sr`, Hz.
+        """
+        if self.length_s is None or n_samples <= self.length_s * sr:
+            return [slice(0, n_samples)]
+        longest, overlap = int(self.length_s * sr), max(1, int(self.overlap_s * sr))
+        n = math.ceil((n_samples - overlap) / (longest - overlap))
+        length = math.ceil((n_samples + (n - 1) * overlap) / n)
+        starts = [i * (n_samples - length) // (n - 1) for i in range(n)]
+        return [slice(start, start + length) for start in starts]
+
+    def passages(self, n_samples: int, sr: int, *, share: float = 1.0) -> list[slice]:
+        """Where the passages of a style lie that are heard: all of it, or evenly spaced ones.
+
+        Args:
+            n_samples: of the style, at the rate `sr`, Hz.
+            share: of `style_s` that these may take, above 0, at most 1.
+        """
+        if self.style_s is None or n_samples <= share * self.style_s * sr:
+            return [slice(0, n_samples)]
+        n = max(1, int(share * self.style_s / self.passage_s))
+        length = min(n_samples, int(share * self.style_s * sr) // n)
+        starts = np.linspace(0, n_samples - length, n).astype(int)
+        return [slice(int(start), int(start) + length) for start in starts]
+
+
+def join(parts: Iterable[Sound], spans: Sequence[slice]) -> Iterator[Sound]:
+    """The sound of windows, as blocks that follow one another, each faded into the next.
+
+    Fades are raised cosines. Their sum keeps the level of what two windows have in common, but
+    loses up to 3 dB of what they do not, so it is divided by the power that the correlation of the
+    two lets expect (Fink, Holters & Zölzer, "Signal-matched power-complementary cross-fading and
+    dry-wet mixing", DAFx 2016).
+
+    Args:
+        parts: the sound of each window; they may be fewer than the windows.
+        spans: where the windows lie.
+    """
+    tail: Sound | None = None
+    for i, part in enumerate(parts):
+        done = 0
+        if tail is not None:
+            done = len(tail)
+            yield _crossfaded(tail, part[:done])
+        last = i + 1 == len(spans)
+        rest = len(part) if last else spans[i + 1].start - spans[i].start
+        yield part[done:rest]
+        tail = None if last else np.array(part[rest:])
+    if tail is not None:  # the windows that would have gone on were never made
+        yield tail
+
+
+def _crossfaded(ending: Sound, beginning: Sound) -> Sound:
+    n = len(ending)
+    rise = np.sin(np.pi / 2 * (np.arange(n) + 0.5) / n)[:, None] ** 2
+    fall = 1.0 - rise
+    energy = [float((y**2).sum(dtype=np.float64)) for y in (ending, beginning)]
+    both = float((ending * beginning).sum(dtype=np.float64))
+    common = both / math.sqrt(energy[0] * energy[1]) if min(energy) > 0 else 1.0
+    power = rise**2 + fall**2 + 2 * min(max(common, 0.0), 1.0) * rise * fall
+    return ((rise * beginning + fall * ending) / np.sqrt(power)).astype(np.float32)

@@ -1,0 +1,88 @@
+"""What a transfer will take."""
+
+import numpy as np
+import pytest
+
+from nstaudio import descent, estimate, pipeline
+from nstaudio.encoders import Conv1dEncoder
+from nstaudio.errors import InputError
+from nstaudio.pipeline import Settings
+from nstaudio.windows import Windows
+
+from conftest import SR, music
+
+SETTINGS = Settings(encoder=Conv1dEncoder(features=(32, 16), kernel_size=5), n_steps=7)
+
+
+def test_the_programs_of_the_estimate_are_those_of_the_run():
+    content, style = music(1, 3.0), music(2)
+    needed = estimate.window_bytes(len(content), len(style), SETTINGS)
+    compiled = descent.advance._cache_size()  # type: ignore[attr-defined]
+    prepared = pipeline.prepare(content, style, SETTINGS)
+    arrays = [prepared.state, prepared.problem]
+    size = sum(leaf.nbytes for leaf in jax_leaves(arrays))
+    assert size < needed < 20 * size
+    assert descent.advance._cache_size() == compiled  # type: ignore[attr-defined]
+
+
+def jax_leaves(tree):
+    import jax
+
+    return [leaf for leaf in jax.tree.leaves(tree) if hasattr(leaf, "nbytes")]
+
+
+def test_memory_grows_with_the_window():
+    style = SR
+    short, long = (estimate.window_bytes(n * SR, style, SETTINGS) for n in (4, 16))
+    assert 2.5 < long / short < 4.5
+
+
+@pytest.mark.parametrize(
+    ("there", "length_s", "message"),
+    [
+        (10**12, None, None),
+        (
+            10**9,
+            None,
+            r"a window of 3600 s with a style of 20 s needs about \d+\.\d GB of memory, "
+            r"and 1.0 GB are free; windows.length_s=\d+ would fit",
+        ),
+        (10**9, 60.0, None),
+        (10**6, 60.0, "and 0.0 GB are free; shorter windows"),
+    ],
+)
+def test_what_does_not_fit_is_refused(monkeypatch, there, length_s, message):
+    monkeypatch.setattr(estimate, "available_bytes", lambda: there)
+    content = np.broadcast_to(np.float32(0), (3600 * 44100, 2))
+    settings = Settings(encoder=SETTINGS.encoder, windows=Windows(length_s=length_s))
+    if message is None:
+        estimate.check_memory(content, 44100, 20 * SR, settings)
+        return
+    with pytest.raises(InputError, match=message) as error:
+        estimate.check_memory(content, 44100, 20 * SR, settings)
+    if "would fit" in message:
+        length_s = float(str(error.value).split("length_s=")[1].split()[0])
+        settings = Settings(encoder=SETTINGS.encoder, windows=Windows(length_s=length_s))
+        estimate.check_memory(content, 44100, 20 * SR, settings)
+
+
+def test_memory_that_is_there(monkeypatch, tmp_path):
+    free = estimate.available_bytes()
+    assert 10**7 < free < 10**14
+    monkeypatch.setattr(estimate, "_CGROUP", tmp_path)
+    (tmp_path / "memory.max").write_text("5000000\n")
+    (tmp_path / "memory.current").write_text("3000000\n")
+    assert estimate.available_bytes() == 2_000_000
+    (tmp_path / "memory.max").write_text("max\n")
+    assert estimate.available_bytes() > 2_000_000
+
+
+def test_time_is_that_of_all_windows():
+    content = music(1, 3.0)[:, None]
+    style = music(2)
+    prepared = pipeline.prepare_window(content, SR, style, SETTINGS)
+    assert prepared is not None
+    one, ten = (estimate.measure(content, SR, n, prepared, 0.5, SETTINGS) for n in (1, 10))
+    assert 0.5 < one.seconds < 60
+    assert 5 < ten.seconds < 600
+    assert ten.bytes == pytest.approx(one.bytes, rel=0.1), "one window at a time"
