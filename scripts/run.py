@@ -33,6 +33,9 @@ log = logging.getLogger("nstaudio.run")
 failed: list[Path] = []
 """Folders of the jobs of this process that failed."""
 
+running: list[Path] = []
+"""The folder of a job that has begun and not returned; while there is none, Hydra is at work."""
+
 
 class StopRequest:
     """Turns the first Ctrl-C (or SIGTERM) into a flag; the second one interrupts as usual."""
@@ -531,28 +534,35 @@ def job(cfg: DictConfig) -> None:
     """One Hydra job; every expected failure becomes one logged line."""
     hydra_cfg = HydraConfig.get()
     folder = Path(hydra_cfg.runtime.output_dir if cfg.resume is None else cfg.resume)
+    running[:] = [folder]
     try:
         finished = run(cfg, folder, list(hydra_cfg.overrides.task))
     except (InputError, OSError) as error:
         # Raising would have Hydra print more lines, and in a sweep report the first error alone.
         log.error("error: %s", one_line(error))
         failed.append(folder)
+        running.clear()
         return
+    running.clear()
     if not finished and hydra_cfg.mode is RunMode.MULTIRUN:
         raise KeyboardInterrupt  # the rest of the sweep is not wanted either
 
 
 def explain(error: Exception) -> str:
     """One line for what Hydra says in several, with the nearest right name."""
+    return one_line(_explanation(error)) or "these settings cannot be resolved"
+
+
+def _explanation(error: Exception) -> str:
     text = str(error)
     if isinstance(error, OverrideParseException):
-        return f"{one_line(error.override)} cannot be understood: {text.splitlines()[0]}"
+        return f"{error.override} cannot be understood: {text.splitlines()[0]}"
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, name = str(error.missing_cfg_file).rpartition("/")
         options = [str(option) for option in error.options or ()]
         role = group.partition("/")[0]
         if role in ("content", "style"):
-            name = one_line(str(error.missing_cfg_file).partition("/")[2])
+            name = str(error.missing_cfg_file).partition("/")[2]
             clips = sorted(file.stem for file in (CONFIGS / role).glob("*.yaml"))
             return (
                 f"{role}={name} is none of the clips here ({', '.join(clips)}); for your own "
@@ -562,9 +572,10 @@ def explain(error: Exception) -> str:
     unknown = re.search(r"Could not override '([^']*)'|Key '([^']*)' is not in struct", text)
     group = re.search(r"Could not override '([^']*)'\.\s*No match in the defaults list", text)
     if group or unknown:
-        name = next(n for n in (group or unknown).groups() if n)  # type: ignore[union-attr]
-        return f"unknown option {one_line(name)}{nearest(name, known_options())}"
-    return one_line(" ".join(line.strip() for line in text.splitlines() if line.strip()))
+        names = [n for n in (group or unknown).groups() if n]  # type: ignore[union-attr]
+        name = names[0] if names else "''"
+        return f"unknown option {name}{nearest(name, known_options())}"
+    return " ".join(line.strip() for line in text.splitlines() if line.strip())
 
 
 def known_options() -> list[str]:
@@ -593,10 +604,17 @@ def main() -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     register_resolvers()
     failed.clear()
+    running.clear()
     try:
         job()
     except (HydraException, OmegaConfBaseException) as error:
         print(f"error: {explain(error)}", file=sys.stderr)
+        return 2
+    except (AssertionError, TypeError, ValueError) as error:
+        if running:
+            raise
+        # Hydra trips over a number or a list where a name belongs, e.g. content=5.
+        print(f"error: these settings cannot be understood: {one_line(error)}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader of our output has gone, e.g. head
         sys.stderr.close()

@@ -460,6 +460,12 @@ def assert_refused(code: int, err: str, message: str, folder: Path) -> None:
         ("content.start_s=99", "is 2.00 s long; it cannot start at 99 s"),
         ("style_weights.conv3=1", "unknown option style_weights.conv3"),
         ("n_steps=[", "n_steps=["),
+        ("content=5", "these settings cannot be understood"),
+        ("encoder=[256,64]", "these settings cannot be understood"),
+        ("optimizer=${.}", "these settings cannot be resolved"),
+        ("=x", "unknown option ''"),
+        ("alpha=\u202e", r"alpha=\x202e cannot be understood"),
+        ("init='a\nb'", r"init=a\x0ab is not one of"),
     ],
 )
 def test_a_bad_setting_is_one_line(command, tmp_path, argument, message):
