@@ -52,14 +52,19 @@ def from_optax(make: Callable[..., optax.GradientTransformation]) -> Optimizer:
     Floats become traced hyperparameters; whole numbers, booleans and names stay static.
 
     Raises:
-        InputError: the constructor does not take these arguments, or the learning rate is not
-            above 0.
+        InputError: it is no constructor, does not take these arguments, or the learning rate is
+            not above 0.
     """
     if isinstance(make, functools.partial):
         constructor, args, keywords = make.func, make.args, dict(make.keywords)
     else:
         constructor, args, keywords = make, (), {}
-    names = list(inspect.signature(constructor).parameters)
+    try:
+        names = list(inspect.signature(constructor).parameters)
+    except (TypeError, ValueError) as error:  # not callable, or written in C
+        raise InputError(
+            f"optimizer: {one_line(constructor)} is not one of optax's constructors"
+        ) from error
     keywords |= dict(zip(names, args, strict=False))  # positional arguments by their names
     for name in keywords:
         choice("option", f"optimizer.{name}", [f"optimizer.{known}" for known in names])

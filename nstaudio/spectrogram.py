@@ -88,6 +88,9 @@ class MelSpec:
         integer("spectrogram.n_mels", self.n_mels, at_least=1, at_most=self.n_fft // 2)
         number("spectrogram.f_min_hz", self.f_min_hz, at_least=0, at_most=self.sr / 2)
         number("spectrogram.f_max_hz", self.top_hz, above=self.f_min_hz, at_most=self.sr / 2)
+        # Closer together, the edges of bands could coincide.
+        lowest_hz = self.f_min_hz + self.sr / self.n_fft
+        number("spectrogram.f_max_hz", self.top_hz, at_least=lowest_hz)
         choice("spectrogram.mel_scale", self.mel_scale, get_args(MelScale))
         choice("spectrogram.mel_norm", self.mel_norm, ("slaney", None))
         number("spectrogram.floor_db", self.floor_db, at_least=-140, at_most=-20)

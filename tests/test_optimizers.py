@@ -68,6 +68,7 @@ def test_a_whole_learning_rate_is_a_number(rate):
             partial(optax.adam, learning_rate=0.1, beta1=0.9),
             r"option=optimizer.beta1 is not .*optimizer.b1",
         ),
+        (dict, "optimizer: .* is not one of optax's constructors"),
     ],
 )
 def test_bad_optimizers(make, message):

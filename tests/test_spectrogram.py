@@ -248,6 +248,7 @@ def test_seconds_and_frames():
         ({"n_mels": 0}, "spectrogram.n_mels=0 must be at least 1"),
         ({"n_mels": 500}, "spectrogram.n_mels=500 is too many for n_fft=1024"),
         ({"f_max_hz": 12000.0}, "spectrogram.f_max_hz=12000 must be at most 11025"),
+        ({"f_max_hz": 5e-324}, "spectrogram.f_max_hz=4.94066e-324 must be at least"),
         ({"f_min_hz": 500.0, "f_max_hz": 400.0}, "spectrogram.f_max_hz=400 must be above 500"),
         ({"mel_scale": "papr"}, r"spectrogram.mel_scale=papr is not one of.*mean paper\?"),
         ({"mel_norm": "area"}, "spectrogram.mel_norm=area is not one of"),
