@@ -114,7 +114,8 @@ def seed_file(rng: np.random.Generator) -> Seed:
     if good and 1000 <= sr <= 768_000 and channels <= 64:
         expected = "load"
     elif content in ("silence", "a NaN", "an inf") or channels > 64 or not 1000 <= sr <= 768_000:
-        expected = "refuse" if subtype not in ("VORBIS", "OPUS", "MPEG_LAYER_III") else None
+        lossless = subtype in _FLOATS or subtype.startswith("PCM")
+        expected = "refuse" if lossless else None
     return Seed(_without_chance(stream.getvalue()), extension, label, expected)
 
 
@@ -439,6 +440,7 @@ _KEYS = (
     *(f"init.attention{part}" for part in ("", ".heads", ".temperature", ".release_s")),
     *(f"inversion{part}" for part in ("", ".n_iter", ".momentum", ".start", "._target_")),
     *("content_loss", "content_loss.reduction", "content_loss._convert_", "style_loss"),
+    *("encoder._partial_", "spectrogram._partial_", "style_loss._partial_"),
     *("style_loss._target_", "style_loss.more", "experiment", "hydra", "hydra.run.dir"),
     *("unknown", "unknown.key", "Alpha", "content-path", "", ".", "a..b", "_target_", "_group_"),
 )

@@ -68,7 +68,7 @@ def build(overrides: list[str]) -> Any:
     from omegaconf.errors import OmegaConfBaseException
 
     from nstaudio import config
-    from nstaudio.errors import InputError
+    from nstaudio.errors import InputError, one_line
 
     import run
 
@@ -77,6 +77,8 @@ def build(overrides: list[str]) -> Any:
             cfg = compose("config", overrides)
     except (HydraException, OmegaConfBaseException) as error:
         raise InputError(run.explain(error)) from error
+    except (AssertionError, OSError, TypeError, ValueError) as error:
+        raise InputError(one_line(error)) from error
     return config.build(cfg)
 
 
