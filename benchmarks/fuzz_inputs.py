@@ -78,7 +78,7 @@ def build(overrides: list[str]) -> Any:
     except (HydraException, OmegaConfBaseException) as error:
         raise InputError(run.explain(error)) from error
     except (AssertionError, OSError, TypeError, ValueError) as error:
-        raise InputError(one_line(error)) from error
+        raise InputError(f"these settings cannot be understood: {one_line(error)}") from error
     return config.build(cfg)
 
 

@@ -35,7 +35,10 @@ def number(
     """
     if isinstance(value, bool) or not isinstance(value, Real):
         raise InputError(f"{name} must be a number, not {one_line(repr(value))}")
-    value = float(value)
+    try:
+        value = float(value)
+    except OverflowError:
+        raise InputError(f"{name} must be finite, not a number of hundreds of digits") from None
     if not math.isfinite(value):
         raise InputError(f"{name}={value} must be finite")
     if at_least is not None and value < at_least:

@@ -59,3 +59,8 @@ def test_nothing_near_suggests_nothing():
 @given(st.text())
 def test_one_line_is_one_line(text):
     assert len(one_line(text).splitlines()) <= 1
+
+
+def test_a_number_beyond_float_is_not_finite():
+    with pytest.raises(InputError, match="x must be finite, not a number of hundreds of digits"):
+        number("x", -(10**400))
