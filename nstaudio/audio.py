@@ -79,9 +79,10 @@ def load(
     start_s = number(f"{role}.start_s", start_s, at_least=0)
     if duration_s is not None:
         duration_s = number(f"{role}.duration_s", duration_s, above=0)
-    file = Path(path).expanduser()
-    what = f"{role} file {one_line(file)}"
+    file, what = Path(path), f"{role} file {one_line(path)}"
     try:
+        file = file.expanduser()
+        what = f"{role} file {one_line(file)}"
         if not file.exists():
             raise InputError(f"{what} does not exist")
         if file.is_dir():
@@ -91,7 +92,7 @@ def load(
         if file.stat().st_size == 0:
             raise InputError(f"{what} is empty (0 bytes)")
         return _read(file, what, start_s, duration_s)
-    except (OSError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: ~nobody
         if isinstance(error, InputError):
             raise
         raise InputError(f"{what} cannot be read: {one_line(error)}") from error
@@ -121,7 +122,11 @@ def load_all(
 
 def _read(file: Path, what: str, start_s: float, duration_s: float | None) -> Recording:
     try:
-        with soundfile.SoundFile(file) as source:
+        # By its descriptor: soundfile takes a name for a promise of the format, and for UTF-8.
+        with (
+            file.open("rb") as stream,
+            soundfile.SoundFile(stream.fileno(), closefd=False) as source,
+        ):
             sr, n_total = source.samplerate, source.frames
             samples.check_format(sr, source.channels, name=what)
             _check_complete(what, source.extra_info)
@@ -135,7 +140,8 @@ def _read(file: Path, what: str, start_s: float, duration_s: float | None) -> Re
             n = n_total - start
             if duration_s is not None:
                 n = min(n, max(1, round(duration_s * sr)))
-            source.seek(start)
+            if start:  # some codings cannot seek
+                source.seek(start)
             y = spooled(_blocks(source, n), source.channels)
             slack = _MPEG_SLACK if source.format == "MP3" else 0
             subtype = source.subtype

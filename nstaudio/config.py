@@ -30,6 +30,18 @@ _GROUPS = (
     "init",
     "inversion",
 )
+_MODULES = {
+    "spectrogram": ("nstaudio.spectrogram",),
+    "parametrization": ("nstaudio.parametrizations",),
+    "encoder": ("nstaudio.encoders",),
+    "content_loss": ("nstaudio.losses",),
+    "style_loss": ("nstaudio.losses",),
+    "optimizer": ("optax", "optax.contrib"),
+    "init": ("nstaudio.initial", "nstaudio.notes.attention"),
+    "inversion": ("nstaudio.inversion",),
+}
+"""Where each group's `_target_` may be. Hydra calls all but a few known dangers: a config that came
+with someone else's run could write files."""
 _NUMBERS = ("alpha", "beta", "content_weights", "style_weights", "n_steps", "seed")
 _RUN = (
     "windows",
@@ -185,10 +197,16 @@ def build(cfg: DictConfig) -> RunSettings:
     for key in cfg:
         choice("option", key, (*_GROUPS, *_NUMBERS, *_RUN))
     try:
-        values = OmegaConf.to_container(cfg, resolve=True)
+        values = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
-        raise InputError(one_line(str(error).splitlines()[0])) from error
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(one_line(first)) from error
     assert isinstance(values, dict)
+    for key in (*_GROUPS, *_NUMBERS, *_RUN):
+        if key not in values:
+            raise InputError(f"{key} is missing")
+    for name in _GROUPS:
+        _check_targets(name, values[name])
     parts = {name: _instantiate(name, cfg[name]) for name in _GROUPS}
     for name in ("content_weights", "style_weights"):
         if not isinstance(values[name], dict):
@@ -232,16 +250,32 @@ def _fields(kind: type, name: str, values: Any) -> Any:
     return kind(**values)
 
 
+def _check_targets(name: str, value: Any) -> None:
+    """Refuse to call what is no part of a transfer, at any depth of a group."""
+    if isinstance(value, list):
+        for below in value:
+            _check_targets(name, below)
+    if not isinstance(value, dict):
+        return
+    for below in value.values():
+        _check_targets(name, below)
+    if "_target_" in value:
+        target = str(value["_target_"])
+        if target.rpartition(".")[0] not in _MODULES[name]:
+            known = " or ".join(_MODULES[name])
+            raise InputError(f"{name}: _target_={one_line(target)} is not in {known}")
+
+
 def _instantiate(name: str, node: Any) -> Any:
     if not isinstance(node, DictConfig) or "_target_" not in node:
         raise InputError(f"{name}={one_line(node)} is not one of the choices in configs/{name}/")
     try:
         return hydra.utils.instantiate(node, _convert_="all")
-    except InstantiationException as error:
-        cause = error.__cause__
+    except (InstantiationException, OmegaConfBaseException, TypeError, ValueError) as error:
+        cause = error if isinstance(error, InputError) else error.__cause__
         if isinstance(cause, InputError):
             raise cause from error
-        raise InputError(f"{name}: {one_line(cause or error)}") from error
+        raise InputError(f"{name}: {one_line(' '.join(str(cause or error).split()))}") from error
 
 
 def override_keys(overrides: list[str]) -> list[str]:

@@ -106,7 +106,10 @@ def prepare(y: np.ndarray, sr: int, *, target_sr: int, name: str) -> np.ndarray:
     """
     mixed = mono(check(np.asarray(y), sr, name=name), sr, target_sr)
     if not mixed.any():
-        raise InputError(f"{name} is silent once its channels are mixed: they cancel each other")
+        raise InputError(
+            f"{name} is silent once its channels are mixed to one at {target_sr} Hz: they cancel "
+            "each other, or too little is there"
+        )
     return mixed
 
 

@@ -99,12 +99,12 @@ def test_a_wav_of_unknown_length_is_no_truncated_one(tmp_path):
 
 
 def bad_file(folder: Path, kind: str) -> Path:
-    file = folder / f"{kind}.wav"
+    file = folder / ("noise.raw" if kind == "raw" else f"{kind}.wav")
     if kind == "folder":
         file.mkdir()
     elif kind == "empty":
         file.touch()
-    elif kind == "text":
+    elif kind in ("text", "raw"):
         file.write_text("this is no music\n" * 100)
     elif kind == "fifo":
         os.mkfifo(file)
@@ -132,6 +132,7 @@ def bad_file(folder: Path, kind: str) -> Path:
         ("text", r"cannot be decoded .* wav, flac, ogg, mp3 and aiff are read"),
         ("fifo", "is not a regular file"),
         ("loop", r"cannot be read|does not exist"),
+        ("raw", r"cannot be decoded"),
         ("no-samples", "has 0 samples; at least 2 are needed"),
         ("one-sample", "has 1 samples; at least 2 are needed"),
         ("silence", "is silent: all 22050 samples are zero"),
@@ -158,6 +159,23 @@ def test_bad_files(tmp_path, kind, message):
 def test_bad_parts(tmp_path, part, message):
     with pytest.raises(InputError, match=message):
         audio.load(write(tmp_path, "wav", music(1)), **part)
+
+
+def test_a_home_that_is_not_there():
+    with pytest.raises(InputError, match=r"clip file ~nobody-of-this-name/a.wav cannot be read"):
+        audio.load("~nobody-of-this-name/a.wav")
+
+
+@pytest.mark.parametrize("name", ['it\'s "a" = b.wav', "ä ☃.wav", "two\nlines.wav", b"\xff.wav"])
+def test_any_name_will_do(tmp_path, name):
+    file = tmp_path / os.fsdecode(name)
+    write(tmp_path, "wav", music(1)).rename(file)
+    assert len(audio.load(file).y) == 2 * SR
+
+
+def test_a_coding_that_cannot_seek(tmp_path):
+    soundfile.write(tmp_path / "gsm.wav", music(1), SR, subtype="GSM610")
+    assert len(audio.load(tmp_path / "gsm.wav").y) >= 2 * SR
 
 
 @pytest.mark.parametrize("kind", ["channels", "rate"])

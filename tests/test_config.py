@@ -259,3 +259,28 @@ def test_the_config_is_not_changed_by_building():
     before = OmegaConf.to_yaml(cfg)
     config.build(cfg)
     assert OmegaConf.to_yaml(cfg) == before
+
+
+@pytest.mark.parametrize(
+    ("group", "target"),
+    [
+        ("style_loss", "builtins.open"),
+        ("init", "shutil.copy"),
+        ("inversion", "nstaudio.records.write_whole"),
+        ("optimizer", "os.abort"),
+        ("encoder", "Conv1dEncoder"),
+    ],
+)
+def test_only_parts_of_a_transfer_are_called(tmp_path, group, target):
+    """A config may come from anyone."""
+    file = tmp_path / "x"
+    override = f"++{group}={{_target_:{target},file:'{file}',mode:w}}"
+    with pytest.raises(InputError, match=f"{group}: _target_={target} is not in (nstaudio|optax)"):
+        build(override)
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("key", ["seed", "style", "encoder", "windows", "output"])
+def test_a_config_without_a_key_is_refused(key):
+    with pytest.raises(InputError, match=f"{key} is missing"):
+        build(f"~{key}")
