@@ -48,6 +48,9 @@ _BAND_MELS = 0.6  # 40 Hz, above 1 kHz 4 % of the frequency
 _PLACE_BLOCKS = 0.75  # standard deviation of the smoothing of places in time: 0.28 s
 _LONG_TERM = 1e-3  # the whole clip's share in what is measured of a moment
 _MAX_WIDTH = 2.0  # energy of the channels over that of the mix, over what one channel alone has
+_IMAGE_HOP_S = 0.0464
+_IMAGE_MELS = 0.4  # 27 Hz, above 1 kHz 3 % of the frequency
+_MOST_REMIXED = 4.0
 _MAX_SIDES = 7
 _TURN_HZ, _TURN_WIDTH_HZ = 200.0, 50.0
 
@@ -85,7 +88,7 @@ def restore(
         spread = 1 + np.real(place) + 1j * (widening * np.imag(place))
         changed = known * ((gain - 1) * x + spread * new) + (1 - known) * (louder - 1) * x
         grid.add(y, changed, first)
-    return y
+    return _as_wide(y, content, sr)
 
 
 def add_highs(
@@ -103,17 +106,16 @@ def add_highs(
         heard, generated: every channel at `heard_sr`, and what has become of it.
     """
     change = _change(heard, generated, heard_sr, sr, length=len(content))
-    y = content.astype(np.float32)
+    y, grid = content.astype(np.float32), _Grid.at(sr)
     if sr <= heard_sr:
-        return y + change
-    grid = _Grid.at(sr)
+        return _as_wide(y + change, content, sr)
     known, below = _bands(grid, sr, heard_sr)
     for first in range(0, grid.n_blocks(len(content)) * _BLOCK, _BLOCK):
         x, d = (grid.stft(a, first - _REACH, _BLOCK + 2 * _REACH) for a in (content, change))
         louder = _louder(x, d.mean(axis=0), below)
         changed = known * d + (1 - known) * (louder - 1) * x
         grid.add(y, changed[:, _INNER], first)
-    return y
+    return _as_wide(y, content, sr)
 
 
 def _change(
@@ -142,8 +144,8 @@ class _Grid(NamedTuple):
     window: Float[np.ndarray, " n_fft"]
 
     @classmethod
-    def at(cls, sr: int) -> "_Grid":
-        hop = 16 * max(1, round(_HOP_S * sr / 16))  # a transform of small factors
+    def at(cls, sr: int, *, hop_s: float = _HOP_S) -> "_Grid":
+        hop = 16 * max(1, round(hop_s * sr / 16))  # a transform of small factors
         return cls(sr, hop, hann(_HOPS * hop).astype(np.float32))
 
     @property
@@ -249,8 +251,7 @@ def _places(content: Channels, grid: _Grid) -> Iterator[tuple[int, Spectrum]]:
     sides = _sides(content)
     mels = hz_to_mel(grid.hz)
     centres = np.linspace(0, mels[-1], max(2, round(float(mels[-1]) / _BAND_MELS)))
-    bands = np.stack([np.interp(mels, centres, row) for row in np.eye(len(centres))], axis=1)
-    bands = bands.astype(np.float32)
+    bands = _hats(mels, centres)
     mix = np.full((1, content.shape[1]), 1 / content.shape[1], np.float32)
     n_blocks = grid.n_blocks(len(content))
     moments = np.stack(
@@ -275,6 +276,78 @@ def _places(content: Channels, grid: _Grid) -> Iterator[tuple[int, Spectrum]]:
         # From the middle of one block to that of the next.
         yield b * _BLOCK - _BLOCK // 2, before[:, None] + portion * (after - before)[:, None]
         before = after
+
+
+def _as_wide(y: Channels, content: Channels, sr: int) -> Channels:
+    """`y` with the content's image: levels and correlations of the channels, over its whole length.
+
+    A gain that is common to all channels moves the image of a band where the band's sounds, each at
+    its own place, are not amplified alike. In every band the sides are mixed anew, as little as may
+    be, of themselves and the mean; the mean stays.
+    """
+    if y.shape[1] == 1:
+        return y
+    # Longer frames than elsewhere: nothing here changes with time, and low bands lie close.
+    grid, sides = _Grid.at(sr, hop_s=_IMAGE_HOP_S), _sides(content)
+    basis = np.concatenate([np.full((1, y.shape[1]), 1 / y.shape[1], np.float32), sides])
+    mels = hz_to_mel(grid.hz)
+    bands = _hats(mels, np.linspace(0, mels[-1], max(2, round(float(mels[-1]) / _IMAGE_MELS))))
+    firsts = range(0, grid.n_blocks(len(y)) * _BLOCK, _BLOCK)
+    was, now = (
+        np.sum([_moments(basis, grid.stft(a, first, _BLOCK), bands) for first in firsts], axis=0)
+        for a in (content, y)
+    )
+    mixing = np.tensordot(bands, _remix(was, now), 1)
+    for first in firsts:
+        parts = np.tensordot(basis, grid.stft(y, first, _BLOCK), 1)
+        grid.add(y, np.tensordot(sides.T, np.einsum("bij,jtb->itb", mixing, parts), 1), first)
+    return y
+
+
+def _remix(
+    was: Float[np.ndarray, "bands parts parts"], now: Float[np.ndarray, "bands parts parts"]
+) -> Float[np.ndarray, "bands sides parts"]:
+    """What to add to each side, of the mean and of the sides, that `now` may be like `was`."""
+    n_sides = was.shape[1] - 1
+    found = np.zeros((len(was), n_sides, 1 + n_sides))
+    for i, (a, b) in enumerate(zip(was, now, strict=True)):
+        channels = a.trace(), b.trace()
+        if min(a[0, 0] - _SILENT * channels[0], b[0, 0] - _SILENT * channels[1]) <= 0:
+            continue  # next to nothing has become of it, or of nothing
+        a, b = a.astype(float), b.astype(float)
+        predicted, predicted_now = a[0, 1:] / a[0, 0], b[0, 1:] / b[0, 0]
+        # Far above what rounding leaves of the difference.
+        least = 1e-5 * (a.trace() / a[0, 0] + b.trace() / b[0, 0]) * np.eye(n_sides)
+        rest = a[1:, 1:] / a[0, 0] - np.outer(predicted, predicted) + least
+        rest_now = b[1:, 1:] / b[0, 0] - np.outer(predicted_now, predicted_now) + least
+        change = _transport(rest_now, rest)
+        found[i, :, 0] = predicted - change @ predicted_now
+        found[i, :, 1:] = change - np.eye(n_sides)
+    return found.astype(np.float32)
+
+
+def _transport(
+    of: Float[np.ndarray, "sides sides"], to: Float[np.ndarray, "sides sides"]
+) -> Float[np.ndarray, "sides sides"]:
+    """The least change that gives sounds of one covariance another, within limits.
+
+    The optimal transport between Gaussians (Olkin & Pukelsheim 1982).
+    """
+    root, inverse = _power_of(of, 0.5), _power_of(of, -0.5)
+    found = inverse @ _power_of(root @ to @ root, 0.5) @ inverse
+    values, vectors = np.linalg.eigh(found)
+    return (vectors * np.clip(values, 1 / _MOST_REMIXED, _MOST_REMIXED)) @ vectors.T
+
+
+def _power_of(m: Float[np.ndarray, "n n"], exponent: float) -> Float[np.ndarray, "n n"]:
+    """A power of a positive matrix."""
+    values, vectors = np.linalg.eigh(m)
+    return (vectors * np.maximum(values, 1e-300) ** exponent) @ vectors.T
+
+
+def _hats(x: Bins, centres: np.ndarray) -> Float[np.ndarray, "bins bands"]:
+    """Weights that interpolate from bands to bins; of each bin they add up to 1."""
+    return np.stack([np.interp(x, centres, a) for a in np.eye(len(centres))], 1).astype(np.float32)
 
 
 def _sides(content: Channels) -> Float[np.ndarray, "sides channels"]:

@@ -4,7 +4,10 @@ Every function is called as `initial(content, style, key=key, spec=spec)` with t
 returns a `Start`.
 """
 
+import functools
+import hashlib
 import logging
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import jax
@@ -14,7 +17,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from nstaudio import notes, unpitched
 from nstaudio.errors import integer, number
-from nstaudio.notes import edges
+from nstaudio.notes import Note, edges
 from nstaudio.notes.attention import Attention, render
 from nstaudio.parametrizations import Clip
 from nstaudio.spectrogram import MelSpec, log_mel
@@ -98,8 +101,9 @@ def note_attention(
     del key
     integer("init.n_steps_without_notes", n_steps_without_notes, at_least=0)
     clips = {"content": np.asarray(content.y), "style": np.asarray(style.y)}
-    heard = {role: notes.transcribe(y, spec.sr, method=transcriber) for role, y in clips.items()}
-    silent = [role for role, found in heard.items() if not found]
+    of_style = _heard_style(_Sound.of(clips["style"]), spec.sr, transcriber)
+    heard = notes.transcribe(clips["content"], spec.sr, method=transcriber)
+    silent = [role for role, n in (("content", heard), ("style", of_style.notes)) if not n]
     if silent:
         log.warning(
             "no notes were heard in the %s: the style is transferred by its statistics, in %d "
@@ -108,28 +112,59 @@ def note_attention(
             n_steps_without_notes,
         )
         return Start(content, content.level_db, n_steps_without_notes)
-    found = {role: edges.refined(y, spec.sr, heard[role]) for role, y in clips.items()}
+    found = edges.refined(clips["content"], spec.sr, heard)
     pitched = render(
         clips["content"],
-        unpitched.limited(clips["style"], spec.sr, found["style"], at_most=_UNPITCHED_IN_NOTES),
-        found["content"],
-        found["style"],
+        of_style.pitched,
+        found,
+        of_style.notes,
         spec.sr,
         attention=attention,
     )
-    noise = {role: unpitched.split(y, spec.sr, found[role]) for role, y in clips.items()}
+    noise = unpitched.split(clips["content"], spec.sr, found)
     # The style's notes bring noise of their own, their attacks and breath: not much more than the
     # content has, and where there is less the content's own, restyled.
     for measure in (unpitched.SOUNDS, unpitched.STROKES):
         own = max(unpitched.share(clips["content"], spec.sr, measure=measure), _UNPITCHED_LEAST)
         most = _UNPITCHED_MOST * own
         pitched = unpitched.limited(pitched, spec.sr, at_most=most, measure=measure)
-    pitched *= _root(energy(clips["content"] - noise["content"]) / energy(pitched))
-    lacking = _UNPITCHED_KEPT * energy(noise["content"]) - energy(unpitched.split(pitched, spec.sr))
-    restyled = unpitched.restyle(noise["content"], noise["style"], spec.sr)
+    pitched *= _root(energy(clips["content"] - noise) / energy(pitched))
+    lacking = _UNPITCHED_KEPT * energy(noise) - energy(unpitched.split(pitched, spec.sr))
+    restyled = unpitched.restyle(noise, of_style.unpitched, spec.sr)
     y = jnp.asarray(pitched + _root(lacking / energy(restyled)) * restyled)
     carrier = Clip(y, log_mel(y, spec))
     return Start(carrier, carrier.level_db)
+
+
+@dataclass(frozen=True)
+class _Sound:
+    """Samples, equal where their digests are."""
+
+    digest: bytes
+    y: np.ndarray = field(compare=False)
+
+    @classmethod
+    def of(cls, y: np.ndarray) -> "_Sound":
+        return cls(hashlib.sha256(np.ascontiguousarray(y).tobytes()).digest(), y)
+
+
+class _HeardStyle(NamedTuple):
+    notes: list[Note]
+    pitched: Float[np.ndarray, " samples"]
+    unpitched: Float[np.ndarray, " samples"]
+
+
+@functools.lru_cache(maxsize=1)  # all windows of a content have the same style
+def _heard_style(style: _Sound, sr: int, transcriber: str) -> _HeardStyle:
+    heard = notes.transcribe(style.y, sr, method=transcriber)
+    if not heard:
+        return _HeardStyle([], style.y, style.y)
+    found = edges.refined(style.y, sr, heard)
+    return _HeardStyle(
+        found,
+        unpitched.limited(style.y, sr, found, at_most=_UNPITCHED_IN_NOTES),
+        unpitched.split(style.y, sr, found),
+    )
 
 
 def _root(x: float) -> np.float32:
