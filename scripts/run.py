@@ -6,12 +6,14 @@ python scripts/run.py -m alpha=0.01,0.03,0.1 seed=0,1
 python scripts/run.py resume=outputs/2026-01-31/12-00-00_jazz_as_classical
 """
 
+import contextlib
 import logging
 import os
 import re
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -104,12 +106,52 @@ def run(cfg: DictConfig, folder: Path, overrides: list[str]) -> bool:
     first = job.first_sound()
     preparing = time.perf_counter() - preparing
     # Everything has been checked; only now does the folder become a run's.
-    if not resuming:
-        try:
-            config.save(cfg, record)
-        except FileExistsError:
-            raise InputError(f"{one_line(folder)} is being used by another run") from None
+    with only_user(folder):
+        if not resuming:
+            try:
+                config.save(cfg, record)
+            except FileExistsError:
+                raise InputError(f"{one_line(folder)} already holds a run") from None
+        # What is refused on the way must not have changed the record.
+        saved = partial(config.save, cfg, record, replace=True) if resuming else None
+        return perform(job, cfg, first, preparing, overrides, saved, started)
 
+
+@contextlib.contextmanager
+def only_user(folder: Path) -> Iterator[None]:
+    """Hold a folder against other runs; the system lets go of it when the process ends.
+
+    Raises:
+        InputError: another run holds it.
+    """
+    from filelock import FileLock, Timeout
+
+    try:
+        with FileLock(folder / ".lock", timeout=0):
+            yield
+    except Timeout:
+        raise InputError(f"{one_line(folder)} is being used by another run") from None
+
+
+def perform(
+    job: "Job",
+    cfg: DictConfig,
+    first: tuple[int, Any],
+    seconds_preparing: float,
+    overrides: list[str],
+    on_restored: Any,
+    started: float,
+) -> bool:
+    """The run, once it is clear that it can be; false when it was interrupted.
+
+    Args:
+        first, on_restored: see `optimize`.
+        seconds_preparing: what preparing the first window took.
+        started: when the run began, by `time.perf_counter`.
+    """
+    from nstaudio import config, estimate, pipeline
+
+    settings, content, transfer = job.settings, job.content, job.settings.transfer
     changed = {key.split(".")[0] for key in config.override_keys(overrides)}
     if "inversion" in changed and pipeline.needs_no_inversion(first[1]):
         log.warning(
@@ -118,7 +160,7 @@ def run(cfg: DictConfig, folder: Path, overrides: list[str]) -> bool:
         )
 
     expected = estimate.measure(
-        *(job.window(first[0]), content.sr, len(job.spans), first[1], preparing, transfer)
+        *(job.window(first[0]), content.sr, len(job.spans), first[1], seconds_preparing, transfer)
     )
     log.info(
         "%.1f s of %d channels at %d Hz, %d window%s: about %s and %.1f GB of memory",
@@ -128,9 +170,7 @@ def run(cfg: DictConfig, folder: Path, overrides: list[str]) -> bool:
         expected.bytes / 1e9,
     )
     with StopRequest() as stop:
-        # What is refused on the way must not have changed the record.
-        saved = partial(config.save, cfg, record, replace=True) if resuming else None
-        done = optimize(job, first, stop, on_restored=saved)
+        done = optimize(job, first, stop, on_restored=on_restored)
         summary = write(job, done, OmegaConf.to_yaml(cfg, resolve=True), started)
     log.info(
         "style loss %.4g -> %.4g (%.4g on the audio), consistency %.1f dB, %d steps in %.0f s",
@@ -148,9 +188,9 @@ def run(cfg: DictConfig, folder: Path, overrides: list[str]) -> bool:
             summary["total_loss"],
             settings.reference_loss,
         )
-    log.info("listen: %s", folder / "report.html")
+    log.info("listen: %s", job.folder / "report.html")
     if done.interrupted:
-        log.info("interrupted at step %d; go on with: resume=%s", summary["n_steps"], folder)
+        log.info("interrupted at step %d; go on with: resume=%s", summary["n_steps"], job.folder)
     return not done.interrupted
 
 
@@ -485,7 +525,8 @@ def write(job: Job, done: Done, settings_yaml: str, started: float) -> dict[str,
     for title, role, name, samples_, rate, level in inputs:
         factor = loudness.gain(level, made, max_true_peak_db=0.0).factor
         file = f"{role}_{config.short_name(name)}.wav"
-        audio.save(job.folder / file, samples_, rate, gain=factor)
+        coded = content.subtype if role == "content" else "PCM_24"
+        audio.save(job.folder / file, samples_, rate, subtype=coded, gain=factor)
         panels.append(report.Panel(title, samples_, rate, factor, level_db[role]))
     generated_db = pipeline.join_levels(
         [done.parts.load(i).generated_db for i in indices], powers, job.spans

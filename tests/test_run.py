@@ -381,6 +381,18 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(command, tmp_path):
     assert (tmp_path / "outputs/d/r/generated.wav").read_bytes() == before
 
 
+@pytest.mark.parametrize("arguments", [["hydra.run.dir=r"], ["resume=r"]])
+def test_a_folder_has_one_user_at_a_time(command, tmp_path, arguments):
+    if arguments == ["resume=r"]:
+        assert command("hydra.run.dir=r", "n_steps=2")[0] == 0
+    (tmp_path / "r").mkdir(exist_ok=True)
+    with run.only_user(tmp_path / "r"):
+        code, err = command(*arguments, defaults=arguments != ["resume=r"])
+    assert code == 2
+    assert "error: r is being used by another run" in err.replace(str(tmp_path) + "/", "")
+    assert command(*arguments, defaults=arguments != ["resume=r"])[0] == 0
+
+
 def bad_clip(folder: Path, kind: str) -> str:
     file = folder / f"{kind}.wav"
     if kind == "folder":
