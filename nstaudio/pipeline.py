@@ -159,18 +159,29 @@ def analyse(y: np.ndarray, settings: Settings, *, name: str) -> tuple[Clip, floa
     Raises:
         InputError: silence, or too short for the encoder.
     """
-    spec, encoder = settings.spec, settings.encoder
-    n_frames, needed = spec.n_frames(len(y)), encoder.receptive_field
-    if n_frames < needed:
-        raise InputError(
-            f"{name} is {len(y) / spec.sr:.2f} s long ({n_frames} frames); the encoder's receptive "
-            f"field is {needed} frames, so at least {spec.seconds(needed - 1):.2f} s are needed"
-        )
+    check_length(len(y), settings, name=name)
+    spec = settings.spec
     power = float(_peak_power(jnp.asarray(y), spec))
     if power < SILENCE_POWER:
         raise silent(name)
     scaled = jnp.asarray(y / np.sqrt(power), jnp.float32)
     return Clip(scaled, _log_mel(scaled, spec=spec)), power
+
+
+def check_length(n_samples: int, settings: Settings, *, name: str) -> None:
+    """Check that so many samples at the analysis rate are enough.
+
+    Raises:
+        InputError: they are too few for the encoder.
+    """
+    spec, needed = settings.spec, settings.encoder.receptive_field
+    n_frames = spec.n_frames(n_samples)
+    if n_frames < needed:
+        raise InputError(
+            f"{name} is {n_samples / spec.sr:.2f} s long ({n_frames} frames); the encoder's "
+            f"receptive field is {needed} frames, so at least {spec.seconds(needed - 1):.2f} s "
+            "are needed"
+        )
 
 
 def make_objective(settings: Settings) -> Objective:

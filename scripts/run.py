@@ -91,7 +91,6 @@ def run(cfg: DictConfig, folder: Path, overrides: list[str]) -> bool:
     styles = audio.load_all(**vars(settings.style), role="style")
     settings.output.check(content.sr, content.y.shape[1])
     style = pipeline.hear_style([(clip.y, clip.sr, clip.label) for clip in styles], transfer)
-    estimate.check_memory(content.y, content.sr, len(style), transfer)
     job = Job(
         folder,
         settings,
@@ -102,6 +101,11 @@ def run(cfg: DictConfig, folder: Path, overrides: list[str]) -> bool:
         style,
         transfer.windows.spans(len(content.y), content.sr),
     )
+    # The sizes first: what is too long for the memory must not be analysed.
+    n_window = round(len(job.window(0)) * transfer.spec.sr / content.sr)
+    pipeline.check_length(n_window, transfer, name=job.label(0))
+    pipeline.check_length(len(style), transfer, name=job.style_label)
+    estimate.check_memory(content.y, content.sr, len(style), transfer)
     preparing = time.perf_counter()
     first = job.first_sound()
     preparing = time.perf_counter() - preparing
@@ -219,19 +223,22 @@ class Job(NamedTuple):
         """The content's samples in a window."""
         return self.content.y[self.spans[index]]
 
+    def label(self, index: int) -> str:
+        """What to call a window in errors."""
+        if len(self.spans) == 1:
+            return self.content.label
+        return f"window {index + 1} of {self.content.label} (see windows.length_s)"
+
     def prepare(self, index: int, shared: Any = None) -> Any:
         """A window ready to be optimised; `None` where it is silent."""
         from nstaudio import pipeline
 
-        label = self.content.label
-        if len(self.spans) > 1:
-            label = f"window {index + 1} of {label} (see windows.length_s)"
         return pipeline.prepare_window(
             self.window(index),
             self.content.sr,
             self.style,
             self.settings.transfer,
-            names=(label, self.style_label),
+            names=(self.label(index), self.style_label),
             shared=shared,
         )
 

@@ -284,3 +284,10 @@ def test_only_parts_of_a_transfer_are_called(tmp_path, group, target):
 def test_a_config_without_a_key_is_refused(key):
     with pytest.raises(InputError, match=f"{key} is missing"):
         build(f"~{key}")
+
+
+def test_output_channels_are_one_or_the_contents():
+    three = config.OutputSettings(channels=3)
+    three.check(44100, 1)
+    with pytest.raises(InputError, match=r"output\.channels=3 of a content of 2 channels"):
+        three.check(44100, 2)
