@@ -2,8 +2,11 @@
 
 import hashlib
 import logging
+import tempfile
 import time
 import zlib
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +27,17 @@ def _checksum(state: TransferState) -> int:
     return crc
 
 
+def _reason(error: Exception) -> str:
+    """What an error says, in short."""
+    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+
+
 class Checkpoints:
     """The checkpoints of one run, saved in the background, newest first to be restored.
 
-    A context manager: leaving it waits for the save under way, which would else be lost.
+    A context manager: leaving it waits for the save under way, which would else be lost. A save
+    that fails, as on a full disk, is a warning and no more: the work goes on, and so do the saves
+    that follow.
 
     Args:
         folder: holds one folder for each step that was saved.
@@ -51,7 +61,22 @@ class Checkpoints:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._manager.close()
+        self._attempt(self._manager.wait_until_finished)
+        self._attempt(self._manager.close)
+
+    def _attempt(self, action: Callable[[], Any]) -> bool:
+        """Whether it went well: what fails in the background is raised by what comes after it."""
+        try:
+            action()
+        except Exception as error:  # Orbax and TensorStore raise bare Exceptions here
+            log.warning("a checkpoint could not be saved (%s); the run goes on", _reason(error))
+            return False
+        return True
+
+    def _probe(self) -> None:
+        # Where Orbax cannot make a folder, its threads wait for it for minutes.
+        self.folder.mkdir(parents=True, exist_ok=True)
+        Path(tempfile.mkdtemp(prefix="probe_", dir=self.folder)).rmdir()
 
     def save(self, state: TransferState) -> None:
         """Save `state` unless its step was the last one saved."""
@@ -60,8 +85,12 @@ class Checkpoints:
             return
         meta = {"checksum": _checksum(state), "inputs": self.inputs}
         args = ocp.args.Composite(state=ocp.args.StandardSave(state), meta=ocp.args.JsonSave(meta))
-        self._manager.save(step, args=args)
-        self._last_save, self._last_step = time.monotonic(), step
+        self._attempt(self._manager.wait_until_finished)
+        if self._attempt(self._probe) and self._attempt(
+            partial(self._manager.save, step, args=args)
+        ):
+            self._last_step = step
+        self._last_save = time.monotonic()
 
     def save_if_due(self, state: TransferState) -> None:
         """Save `state` when the interval has passed.
@@ -89,8 +118,7 @@ class Checkpoints:
                 if _checksum(state) != meta["checksum"] or int(state.step) != step:
                     raise ValueError("its checksum does not match")
             except Exception as error:  # Orbax and TensorStore raise bare Exceptions here
-                reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-                log.warning("checkpoint of step %d cannot be read (%s)", step, reason)
+                log.warning("checkpoint of step %d cannot be read (%s)", step, _reason(error))
                 self._move_aside(step)
                 continue
             self._last_step = step

@@ -27,6 +27,17 @@ PACKAGES = (
 )
 
 
+def _line(row: str) -> dict[str, float] | None:
+    """A line of metrics.jsonl; `None` where it is none."""
+    try:
+        line = {str(name): float(value) for name, value in json.loads(row).items()}
+        if not {"window", "step", "total", "content", "style", "seconds"} <= line.keys():
+            return None
+        return {**line, "window": int(line["window"]), "step": int(line["step"])}
+    except (ValueError, TypeError, AttributeError, OverflowError):
+        return None
+
+
 class Metrics:
     """metrics.jsonl: a line a logged step with its window, the losses and the seconds so far.
 
@@ -39,14 +50,13 @@ class Metrics:
 
     def __init__(self, file: Path) -> None:
         self.lines: list[dict[str, float]] = []
-        self._file, self._window = file, 0
+        self._file, self._window, self._steps = file, 0, set[float]()
         text = file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
         for row in text.splitlines():
-            try:
-                line = json.loads(row)
-                self.lines.append({**line, "window": int(line["window"]), "step": line["step"]})
-            except (ValueError, KeyError, TypeError):
+            line = _line(row)
+            if line is None:
                 break  # a kill can cut the last line
+            self.lines.append(line)
         self._rewrite()
 
     def _rewrite(self) -> None:
@@ -76,14 +86,13 @@ class Metrics:
             self.lines = kept
             self._stream.close()
             self._rewrite()
+        self._steps = {line["step"] for line in self.lines if line["window"] == window}
 
     def write(self, step: int, losses: Losses, seconds: float) -> None:
-        """Add a line, unless the last one is of this step already."""
-        if self.lines and (self.lines[-1]["window"], self.lines[-1]["step"]) == (
-            self._window,
-            step,
-        ):
+        """Add a line, unless there is one of this window and step already."""
+        if step in self._steps:
             return
+        self._steps.add(step)
         line = {
             "window": self._window,
             "step": step,

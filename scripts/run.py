@@ -650,6 +650,8 @@ def main() -> int:
 
     # Hydra would print its errors over many lines and exit with 1; like this it raises them.
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    # A log that cannot be written, as on a full disk, would be reported by a traceback a line.
+    logging.raiseExceptions = False
     register_resolvers()
     failed.clear()
     running.clear()

@@ -1,5 +1,7 @@
 import gc
 import logging
+import shutil
+import subprocess
 from pathlib import Path
 
 import jax
@@ -155,3 +157,57 @@ def test_fingerprint_tells_inputs_apart():
     assert fingerprint(a, b) == fingerprint(a.copy(), b.copy())
     assert fingerprint(a, b) != fingerprint(b, a)
     assert fingerprint(a) != fingerprint(a + 1e-9)
+
+
+class Disk:
+    """A file system of a size in kB."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        self._mount("size=64k")
+
+    def _mount(self, options: str) -> None:
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(self.folder)]
+        if subprocess.run(command, capture_output=True).returncode:
+            pytest.skip("only root can mount a small file system")
+
+    def resize(self, kilobytes: int) -> None:
+        self._mount(f"remount,size={kilobytes}k")
+
+    def remove(self) -> None:
+        subprocess.run(["umount", "-l", str(self.folder)], capture_output=True)
+
+
+@pytest.fixture
+def disk(tmp_path):
+    made = Disk(tmp_path / "disk")
+    yield made
+    made.remove()
+
+
+@collects_orbax_leftovers
+@pytest.mark.usefixtures("leftovers")
+def test_a_full_disk_is_a_warning_and_the_saves_after_it_count(disk, caplog):
+    big = TransferState(jax.random.normal(jax.random.key(0), (300, 300)), (), jnp.int32(1))
+    with caplog.at_level(logging.WARNING, "nstaudio"), checkpoints(disk.folder / "c") as saved:
+        saved.save(big)
+        saved.save(big._replace(step=jnp.int32(2)))
+        assert "a checkpoint could not be saved" in caplog.text
+        disk.resize(10_000)
+        saved.save(big._replace(step=jnp.int32(3)))
+        saved.save(big._replace(step=jnp.int32(4)))
+    with checkpoints(disk.folder / "c") as saved:
+        restored = saved.restore(big)
+    assert restored is not None
+    assert_same(restored[0], big._replace(step=jnp.int32(4)))
+
+
+def test_folders_that_have_gone_are_a_warning(tmp_path, caplog):
+    with caplog.at_level(logging.WARNING, "nstaudio"), checkpoints(tmp_path / "c") as saved:
+        saved.save(state(1))
+        saved._manager.wait_until_finished()
+        shutil.rmtree(tmp_path / "c")
+        (tmp_path / "c").write_text("in its place")
+        saved.save(state(2))
+    assert "a checkpoint could not be saved" in caplog.text

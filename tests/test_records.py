@@ -83,3 +83,39 @@ def test_versions_and_memory():
     peak = records.peak_rss_mb()
     assert peak is not None
     assert 20 < peak < 100_000
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        *("7", "[]", "null", '{"window": 0, "step": 0}', '{"window": 1e999, "step": 0}'),
+        '{"window": 0, "step": "x", "total": 1, "content": 1, "style": 1, "seconds": 1}',
+        '{"window": 1e999, "step": 1, "total": 1, "content": 1, "style": 1, "seconds": 1}',
+        '{"window": 0, "step": 1, "total": "much", "content": 1, "style": 1, "seconds": 1}',
+    ],
+)
+def test_what_follows_a_line_that_is_none_is_dropped(tmp_path, row):
+    file = tmp_path / "m.jsonl"
+    with records.Metrics(file) as metrics:
+        for step in (0, 5):
+            metrics.write(step, losses(9 - step), 0.1 * step)
+    kept = read(file)[:1]
+    first, second = file.read_text().splitlines(keepends=True)
+    file.write_text(first + row + "\n" + second)
+    with records.Metrics(file) as metrics:
+        assert metrics.lines == kept
+    assert read(file) == kept
+
+
+def test_a_window_made_again_after_others_has_no_step_twice(tmp_path):
+    with records.Metrics(tmp_path / "m.jsonl") as metrics:
+        for window in (0, 1):
+            metrics.start(window, last_step=0)
+            metrics.write(0, losses(9), 0.0)
+            metrics.write(5, losses(4), 0.1)
+        before = list(metrics.lines)
+        for window in (0, 1):
+            metrics.start(window, last_step=5)
+            metrics.write(5, losses(4), 0.2)
+        assert metrics.lines == before
+    assert read(tmp_path / "m.jsonl") == before
