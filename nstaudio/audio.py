@@ -4,6 +4,7 @@ soundfile rather than `librosa.load`, which resamples, mixes and shortens damage
 """
 
 import contextlib
+import io
 import os
 import re
 import tempfile
@@ -294,6 +295,26 @@ _RATES = {
 _MOST_OF_WAV = 2**32 - 2**16  # bytes: the sizes in its header have 32 bits
 
 
+class _Target(io.FileIO):
+    """A file that keeps its errors for `check`: soundfile would print them and go on."""
+
+    error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        left = memoryview(data)
+        try:
+            while self.error is None and len(left):
+                left = left[super().write(left) or 0 :]
+        except OSError as error:
+            self.error = error
+        return len(data)
+
+    def check(self) -> None:
+        """Raise what has failed."""
+        if self.error is not None:
+            raise self.error
+
+
 def save(
     file: Path,
     y: Float[np.ndarray, "samples *channels"],
@@ -317,9 +338,12 @@ def save(
     y = y.reshape(len(y), -1)
     temporary = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
-        with temporary.open("wb") as stream, coding.open(stream, sr, y, subtype) as target:
-            for start in range(0, len(y), _BLOCK):
-                target.write(y[start : start + _BLOCK] * np.float32(gain))
+        with _Target(temporary, "w") as stream:
+            with coding.open(stream, sr, y, subtype) as target:
+                for start in range(0, len(y), _BLOCK):
+                    target.write(y[start : start + _BLOCK] * np.float32(gain))
+                    stream.check()
+            stream.check()
         temporary.replace(file)
     except soundfile.LibsndfileError as error:
         raise OSError(f"{one_line(file)} cannot be written: {one_line(error)}") from error

@@ -1,6 +1,7 @@
 """Orbax save and restore of the state that is optimised."""
 
 import hashlib
+import json
 import logging
 import tempfile
 import time
@@ -19,9 +20,9 @@ from nstaudio.descent import TransferState
 log = logging.getLogger(__name__)
 
 
-def _checksum(state: TransferState) -> int:
-    """CRC-32 over every array: a damaged file can still decode to numbers."""
-    crc = 0
+def _checksum(state: TransferState, inputs: Any) -> int:
+    """CRC-32 over all that is saved: a damaged file can still decode to numbers."""
+    crc = zlib.crc32(json.dumps(inputs, sort_keys=True).encode())
     for leaf in jax.tree.leaves(state):
         crc = zlib.crc32(np.ascontiguousarray(leaf).tobytes(), crc)
     return crc
@@ -83,7 +84,7 @@ class Checkpoints:
         step = int(state.step)
         if step == self._last_step:
             return
-        meta = {"checksum": _checksum(state), "inputs": self.inputs}
+        meta = {"checksum": _checksum(state, self.inputs), "inputs": self.inputs}
         args = ocp.args.Composite(state=ocp.args.StandardSave(state), meta=ocp.args.JsonSave(meta))
         self._attempt(self._manager.wait_until_finished)
         if self._attempt(self._probe) and self._attempt(
@@ -115,7 +116,7 @@ class Checkpoints:
                 )
                 restored = self._manager.restore(step, args=args)
                 state, meta = TransferState(*restored["state"]), restored["meta"]
-                if _checksum(state) != meta["checksum"] or int(state.step) != step:
+                if _checksum(state, meta["inputs"]) != meta["checksum"] or int(state.step) != step:
                     raise ValueError("its checksum does not match")
             except Exception as error:  # Orbax and TensorStore raise bare Exceptions here
                 log.warning("checkpoint of step %d cannot be read (%s)", step, _reason(error))
@@ -142,5 +143,5 @@ def fingerprint(*arrays: Any) -> str:
     """A short hash of arrays, to tell whether a run's inputs are still the same."""
     digest = hashlib.sha256()
     for array in arrays:
-        digest.update(np.ascontiguousarray(array).tobytes())
+        digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()[:16]

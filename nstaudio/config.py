@@ -168,8 +168,8 @@ def register_resolvers() -> None:
         "short": short_name,
         # A resumed run goes on in its own folder; `.hydra` there keeps the record of its start.
         "run_dir": lambda resume, default: str(resume) if is_run(resume) else default,
-        "record_dir": lambda resume: (
-            f".hydra/resumed_{datetime.now():%Y-%m-%d_%H-%M-%S}" if is_run(resume) else ".hydra"
+        "record_dir": lambda folder: (
+            f".hydra/again_{datetime.now():%Y-%m-%d_%H-%M-%S}" if is_run(folder) else ".hydra"
         ),
     }.items():
         OmegaConf.register_new_resolver(name, resolver, replace=True)

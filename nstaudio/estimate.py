@@ -183,4 +183,6 @@ def measure(
     seconds = n_windows * (prepared.n_steps * a_step + seconds_preparing + rendering)
     n_style = len(prepared.style.y)
     needed = _bytes(len(window) / sr, window.shape[1], sr, n_style, settings)
+    # The recording and the result; the system can take them back where they are files.
+    needed += 2 * n_windows * window.nbytes
     return Estimate(seconds, psutil.Process().memory_info().rss + needed)

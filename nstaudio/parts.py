@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from nstaudio.errors import one_line
+
 
 class Part(NamedTuple):
     """A window that is done."""
@@ -59,6 +61,17 @@ class Parts:
                 return Part(arrays["y"], arrays["generated_db"], arrays["content_db"], record)
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None  # it can be made again
+
+    def __getitem__(self, index: int) -> Part:
+        """A window that has been saved.
+
+        Raises:
+            OSError: it is not there any more, or damaged.
+        """
+        part = self.load(index)
+        if part is None:
+            raise OSError(f"{one_line(self._file(index))} is missing or damaged")
+        return part
 
     def remove(self) -> None:
         """Remove them all."""

@@ -155,6 +155,12 @@ def write_summary(file: Path, summary: Mapping[str, Any]) -> None:
     write_whole(file, json.dumps(summary, indent=2, allow_nan=False) + "\n")
 
 
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a killed process had begun to write."""
+    for temporary in folder.rglob(".*.part"):
+        temporary.unlink(missing_ok=True)
+
+
 def write_whole(file: Path, data: str | bytes, *, replace: bool = True) -> None:
     """Write a file that appears under its name only when it is whole.
 
@@ -162,18 +168,23 @@ def write_whole(file: Path, data: str | bytes, *, replace: bool = True) -> None:
         FileExistsError: there is one already and `replace` is false.
     """
     temporary = file.with_name(f".{file.name}.{os.getpid()}.part")
-    if isinstance(data, bytes):
-        temporary.write_bytes(data)
-    else:
-        temporary.write_text(data, encoding="utf-8")
-    if replace:
-        temporary.replace(file)
-        return
+    try:
+        if isinstance(data, bytes):
+            temporary.write_bytes(data)
+        else:
+            temporary.write_text(data, encoding="utf-8")
+        if replace:
+            temporary.replace(file)
+        else:
+            _name_new(temporary, file)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _name_new(temporary: Path, file: Path) -> None:
     try:
         os.link(temporary, file)  # unlike a rename, it fails where there is one already
-        temporary.unlink()
     except FileExistsError:
-        temporary.unlink()
         raise
     except OSError:  # a file system without hard links
         if file.exists():

@@ -12,12 +12,17 @@ import os
 import re
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import Any, NamedTuple
+
+if __name__ == "__main__":
+    # Until there is something to finish, Ctrl-C just ends the process, without a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -72,7 +77,10 @@ def run(cfg: DictConfig, folder: Path, overrides: list[str]) -> bool:
     """
     started = time.perf_counter()
     # JAX, Orbax and matplotlib take seconds to import: --help needs none of them.
-    from nstaudio import audio, config, estimate, pipeline
+    import numpy as np
+
+    from nstaudio import audio, config, estimate, pipeline, records
+    from nstaudio.checkpoint import fingerprint
 
     record = folder / "config.yaml"
     resuming = cfg.resume is not None
@@ -100,6 +108,7 @@ def run(cfg: DictConfig, folder: Path, overrides: list[str]) -> bool:
         styles[0].label,
         style,
         transfer.windows.spans(len(content.y), content.sr),
+        fingerprint(np.array([content.sr, *content.y.shape]), content.y, style),
     )
     # The sizes first: what is too long for the memory must not be analysed.
     n_window = round(len(job.window(0)) * transfer.spec.sr / content.sr)
@@ -116,6 +125,8 @@ def run(cfg: DictConfig, folder: Path, overrides: list[str]) -> bool:
                 config.save(cfg, record)
             except FileExistsError:
                 raise InputError(f"{one_line(folder)} already holds a run") from None
+        else:
+            records.remove_unfinished(folder)
         # What is refused on the way must not have changed the record.
         saved = partial(config.save, cfg, record, replace=True) if resuming else None
         return perform(job, cfg, first, preparing, overrides, saved, started)
@@ -218,6 +229,8 @@ class Job(NamedTuple):
     style: Any
     """As the method hears it, see `pipeline.hear_style`."""
     spans: list[slice]
+    inputs: str
+    """A fingerprint of both clips."""
 
     def window(self, index: int) -> Any:
         """The content's samples in a window."""
@@ -295,13 +308,13 @@ def optimize(job: Job, first: tuple[int, Any], stop: StopRequest, *, on_restored
     from tqdm import tqdm
 
     from nstaudio import pipeline, records
-    from nstaudio.checkpoint import fingerprint
     from nstaudio.parts import Part, Parts
 
     resuming, transfer = on_restored is not None, job.settings.transfer
     shared, n_steps, clock = first[1].shared, first[1].n_steps, Clock()
     waiting = dict([first])  # prepared already
     parts, made = Parts(job.folder / "windows"), []
+    key = {"inputs": job.inputs, "settings": job.lasting, "n_steps": transfer.n_steps}
     bar = tqdm(
         total=len(job.spans) * n_steps,
         desc=f"{one_line(job.content.name)} as {one_line(job.style_name)}",
@@ -313,20 +326,14 @@ def optimize(job: Job, first: tuple[int, Any], stop: StopRequest, *, on_restored
     del first
     with bar, records.Metrics(job.folder / "metrics.jsonl") as metrics:
         for index in range(len(job.spans)):
-            window = job.window(index)
-            key = {
-                "inputs": fingerprint(window, job.style),
-                "settings": job.lasting,
-                "n_steps": transfer.n_steps,
-            }
             part = parts.load(index) if resuming else None
-            usable = part is not None and part.record["key"] == key and metrics.has(index)
+            usable = part is not None and part.record.get("key") == key and metrics.has(index)
             if part is not None and usable and not part.record["interrupted"]:
                 bar.update(part.record["step"])
             else:
                 prepared = waiting.pop(index, None) or job.prepare(index, shared)
                 if prepared is None:
-                    quiet = pipeline.silence(window, job.content.sr, transfer.spec)
+                    quiet = pipeline.silence(job.window(index), job.content.sr, transfer.spec)
                     record = {"step": 0, "interrupted": False, "power": 0.0}
                     part = Part(quiet.y, quiet.generated_db, quiet.content_db, record)
                 else:
@@ -503,7 +510,7 @@ def write(job: Job, done: Done, settings_yaml: str, started: float) -> dict[str,
     n_channels, sr = output.channels or content.y.shape[1], output.sr or content.sr
     indices = range(len(done.records))
     joined = audio.spooled(
-        windows.join((done.parts.load(i).y for i in indices), job.spans), content.y.shape[1]
+        windows.join((done.parts[i].y for i in indices), job.spans), content.y.shape[1]
     )
     original = content.y[: len(joined)]  # what an interrupted run has come to
     y = audio.spooled(samples.converted(joined, content.sr, sr, n_channels), n_channels)
@@ -525,7 +532,7 @@ def write(job: Job, done: Done, settings_yaml: str, started: float) -> dict[str,
     powers = [record["power"] for record in done.records]
     level_db = {
         "content": pipeline.join_levels(
-            [done.parts.load(i).content_db for i in indices], powers, job.spans
+            [done.parts[i].content_db for i in indices], powers, job.spans
         ),
         "style": np.asarray(done.style.clip.level_db),
     }
@@ -536,7 +543,7 @@ def write(job: Job, done: Done, settings_yaml: str, started: float) -> dict[str,
         audio.save(job.folder / file, samples_, rate, subtype=coded, gain=factor)
         panels.append(report.Panel(title, samples_, rate, factor, level_db[role]))
     generated_db = pipeline.join_levels(
-        [done.parts.load(i).generated_db for i in indices], powers, job.spans
+        [done.parts[i].generated_db for i in indices], powers, job.spans
     )
     panels.append(report.Panel("generated", y, sr, gain.factor, generated_db))
     pictures = {
@@ -596,6 +603,16 @@ def job(cfg: DictConfig) -> None:
         raise KeyboardInterrupt  # the rest of the sweep is not wanted either
 
 
+def complain(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print a traceback, but for one: when a checkpoint failed, it tells of nothing else.
+
+    TensorStore's threads go on to speak to the event loop that Orbax has closed.
+    """
+    late = isinstance(error, RuntimeError) and "Event loop is closed" in str(error)
+    if not late or threading.current_thread() is threading.main_thread():
+        sys.__excepthook__(kind, error, trace)
+
+
 def explain(error: Exception) -> str:
     """One line for what Hydra says in several, with the nearest right name."""
     return one_line(_explanation(error)) or "these settings cannot be resolved"
@@ -652,6 +669,7 @@ def main() -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     # A log that cannot be written, as on a full disk, would be reported by a traceback a line.
     logging.raiseExceptions = False
+    sys.excepthook = complain
     register_resolvers()
     failed.clear()
     running.clear()

@@ -1,6 +1,8 @@
 """Shared settings and small sounds; every warning is an error, every implicit broadcast too."""
 
+import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
@@ -49,3 +51,30 @@ def clips(tmp_path_factory: pytest.TempPathFactory, content, style) -> dict[str,
     soundfile.write(paths["content"], content, SR)
     soundfile.write(paths["style"], style, SR)
     return paths
+
+
+class Disk:
+    """A file system of a size in kB."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        self._mount("size=64k")
+
+    def _mount(self, options: str) -> None:
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(self.folder)]
+        if subprocess.run(command, capture_output=True).returncode:
+            pytest.skip("only root can mount a small file system")
+
+    def resize(self, kilobytes: int) -> None:
+        self._mount(f"remount,size={kilobytes}k")
+
+    def remove(self) -> None:
+        subprocess.run(["umount", "-l", str(self.folder)], capture_output=True)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    made = Disk(tmp_path / "disk")
+    yield made
+    made.remove()

@@ -298,14 +298,18 @@ def test_codings_that_do_not_exist():
         Coding("flac", "FLOAT")
 
 
-def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
-    def full(self, data):
-        raise soundfile.LibsndfileError(2, "No space left on device: ")
-
-    monkeypatch.setattr(soundfile.SoundFile, "write", full)
-    with pytest.raises(OSError, match="x.wav cannot be written"):
-        audio.save(tmp_path / "x.wav", music(1), SR)
-    assert not list(tmp_path.iterdir())
+@pytest.mark.parametrize("format_", ["wav", "flac", "ogg", "mp3"])
+def test_a_full_disk_leaves_nothing(tmp_path, format_, capfd):
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            audio.save(tmp_path / "x", music(1, 20.0), SR, coding=Coding(format_))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
+    assert capfd.readouterr().err == ""
 
 
 def test_several_files(tmp_path):

@@ -1,7 +1,6 @@
 import gc
 import logging
 import shutil
-import subprocess
 from pathlib import Path
 
 import jax
@@ -98,6 +97,20 @@ def leftovers():
 
 @collects_orbax_leftovers
 @pytest.mark.usefixtures("leftovers")
+def test_what_the_state_belongs_to_is_checked_too(tmp_path):
+    with checkpoints(tmp_path / "c") as saved:
+        saved.save(state(1))
+        saved.save(state(2))
+    (meta,) = (tmp_path / "c" / "2").glob("meta/metadata")
+    meta.write_text(meta.read_text().replace('"abc"', '"abd"'))
+    with checkpoints(tmp_path / "c") as saved:
+        restored = saved.restore(state(0))
+    assert restored is not None
+    assert (int(restored[0].step), restored[1]) == (1, "abc")
+
+
+@collects_orbax_leftovers
+@pytest.mark.usefixtures("leftovers")
 @pytest.mark.parametrize("how", ["truncated", "emptied", "flipped", "deleted"])
 def test_a_damaged_newest_falls_back_to_the_one_before(tmp_path, how, caplog):
     """Whichever of its files is hit: the right state of step 2 or, warned, that of step 1."""
@@ -157,33 +170,6 @@ def test_fingerprint_tells_inputs_apart():
     assert fingerprint(a, b) == fingerprint(a.copy(), b.copy())
     assert fingerprint(a, b) != fingerprint(b, a)
     assert fingerprint(a) != fingerprint(a + 1e-9)
-
-
-class Disk:
-    """A file system of a size in kB."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        folder.mkdir()
-        self._mount("size=64k")
-
-    def _mount(self, options: str) -> None:
-        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(self.folder)]
-        if subprocess.run(command, capture_output=True).returncode:
-            pytest.skip("only root can mount a small file system")
-
-    def resize(self, kilobytes: int) -> None:
-        self._mount(f"remount,size={kilobytes}k")
-
-    def remove(self) -> None:
-        subprocess.run(["umount", "-l", str(self.folder)], capture_output=True)
-
-
-@pytest.fixture
-def disk(tmp_path):
-    made = Disk(tmp_path / "disk")
-    yield made
-    made.remove()
 
 
 @collects_orbax_leftovers

@@ -224,6 +224,23 @@ def test_the_highs_are_the_contents_in_step_with_the_result():
     np.testing.assert_allclose(highs_db(y)[audible], highs_db(wanted)[audible], atol=1)
 
 
+@pytest.mark.parametrize("way", ["filtered", "restored"])
+@pytest.mark.parametrize("gain", [0.1, 3.0])
+def test_no_gap_where_the_highs_begin(way, gain):
+    content = noise(8)[:, None]
+    below = heard(content)
+    if way == "restored":
+        y = restore(content, gain * below)
+    else:
+        changed = (below[:, None], gain * below[:, None])
+        y = fullband.add_highs(content, *changed, sr=SR, heard_sr=HEARD_SR)
+    hz, was = scipy.signal.welch(content[:, 0], SR, nperseg=512)
+    now = scipy.signal.welch(y[:, 0], SR, nperseg=512)[1]
+    around = (hz > 8000) & (hz < 14000)
+    level_db = 10 * np.log10(now[around] / was[around]) - 20 * np.log10(gain)
+    assert np.abs(level_db).max() < 1
+
+
 def test_no_clicks_between_blocks():
     """A steady tone becomes another: where neither is, hardly anything is."""
     t = np.arange(4 * SR) / SR

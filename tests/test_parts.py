@@ -26,6 +26,9 @@ def test_what_is_saved_comes_back(tmp_path):
             np.testing.assert_array_equal(getattr(got, name), getattr(expected, name))
         assert got.record == expected.record
     assert parts.load(1) is None
+    with pytest.raises(OSError, match=r"0001\.npz is missing or damaged"):
+        parts[1]
+    np.testing.assert_array_equal(parts[3].y, part(3).y)
     parts.remove()
     assert list(tmp_path.iterdir()) == []
     parts.remove()

@@ -231,7 +231,7 @@ def test_resume_is_bit_for_bit(command, tmp_path):
     assert seconds == sorted(seconds)
     # the record of the first call stays, that of the second is beside it
     assert "n_steps=7" in (cut / ".hydra" / "overrides.yaml").read_text()
-    assert len(list((cut / ".hydra").glob("resumed_*/overrides.yaml"))) == 1
+    assert len(list((cut / ".hydra").glob("again_*/overrides.yaml"))) == 1
     # resuming a finished run renders it again, to the same bytes
     before = (cut / "generated.wav").read_bytes()
     assert command("resume=outputs/d/cut", defaults=False)[0] == 0
@@ -374,11 +374,12 @@ def test_a_config_that_was_edited_is_refused(command, tmp_path):
 
 def test_a_folder_that_holds_a_run_is_not_overwritten(command, tmp_path):
     assert command("hydra.run.dir=outputs/d/r")[0] == 0
-    before = (tmp_path / "outputs/d/r/generated.wav").read_bytes()
+    run = tmp_path / "outputs/d/r"
+    before = {file: file.read_bytes() for file in run.rglob("*") if file.is_file()}
     code, err = command("hydra.run.dir=outputs/d/r", "seed=5")
     assert code == 2
     assert "already holds a run; continue it with resume=" in err
-    assert (tmp_path / "outputs/d/r/generated.wav").read_bytes() == before
+    assert {file for file in before if file.read_bytes() != before[file]} == {run / "run.log"}
 
 
 @pytest.mark.parametrize("arguments", [["hydra.run.dir=r"], ["resume=r"]])
@@ -581,6 +582,21 @@ def test_an_interrupt_finishes_cleanly(tmp_path, clips, kind):
     assert soundfile.info(folder / "generated.wav").frames == 2 * SR
     assert (folder / "report.html").exists()
     assert f"resume={folder}" in err
+
+
+@pytest.mark.parametrize("moment_s", [1.0, 2.0])
+def test_an_interrupt_before_there_is_anything_just_ends_it(tmp_path, clips, moment_s):
+    process = start(tmp_path, clips, *LONG, f"hydra.run.dir={tmp_path / 'r'}")
+    time.sleep(moment_s)
+    while process.poll() is None:  # a slow machine may not have begun to listen
+        if (tmp_path / "r" / "config.yaml").exists():
+            process.kill()
+            process.communicate()
+            pytest.skip("this machine is too fast for this moment")
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+    assert process.returncode == -signal.SIGINT
+    assert "Traceback" not in process.communicate()[1]
 
 
 def test_kill_9_at_any_moment_loses_no_more_than_an_interval(tmp_path, clips, command):
