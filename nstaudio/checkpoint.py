@@ -20,12 +20,24 @@ from nstaudio.descent import TransferState
 log = logging.getLogger(__name__)
 
 
-def _checksum(state: TransferState, inputs: Any) -> int:
-    """CRC-32 over all that is saved: a damaged file can still decode to numbers."""
-    crc = zlib.crc32(json.dumps(inputs, sort_keys=True).encode())
+class OtherInputs(ValueError):
+    """A checkpoint is whole and belongs to other `inputs`, which this has."""
+
+    def __init__(self, inputs: Any) -> None:
+        super().__init__("a checkpoint belongs to other inputs")
+        self.inputs = inputs
+
+
+def _checksum(state: TransferState) -> int:
+    """CRC-32 over every array: a damaged file can still decode to numbers."""
+    crc = 0
     for leaf in jax.tree.leaves(state):
         crc = zlib.crc32(np.ascontiguousarray(leaf).tobytes(), crc)
     return crc
+
+
+def _text_checksum(inputs: Any) -> int:
+    return zlib.crc32(json.dumps(inputs, sort_keys=True).encode())
 
 
 def _reason(error: Exception) -> str:
@@ -84,7 +96,11 @@ class Checkpoints:
         step = int(state.step)
         if step == self._last_step:
             return
-        meta = {"checksum": _checksum(state, self.inputs), "inputs": self.inputs}
+        meta = {
+            "checksum": _checksum(state),
+            "inputs": self.inputs,
+            "inputs_checksum": _text_checksum(self.inputs),
+        }
         args = ocp.args.Composite(state=ocp.args.StandardSave(state), meta=ocp.args.JsonSave(meta))
         self._attempt(self._manager.wait_until_finished)
         if self._attempt(self._probe) and self._attempt(
@@ -102,29 +118,37 @@ class Checkpoints:
         if time.monotonic() - self._last_save >= self.interval_s:
             self.save(state)
 
-    def restore(self, like: TransferState) -> tuple[TransferState, Any] | None:
-        """The newest checkpoint that can be read and its `inputs`.
+    def restore(self, like: TransferState) -> TransferState | None:
+        """The newest checkpoint that can be read; `None` when there is none.
 
         One that cannot be read is moved aside with a warning and the one before is taken.
-        `None` when there is none.
+
+        Raises:
+            OtherInputs: it belongs to others.
         """
-        steps = sorted(self._manager.all_steps(), reverse=True)
-        for step in steps:
+        for step in sorted(self._manager.all_steps(), reverse=True):
             try:
-                args = ocp.args.Composite(
-                    state=ocp.args.StandardRestore(like), meta=ocp.args.JsonRestore()
-                )
-                restored = self._manager.restore(step, args=args)
-                state, meta = TransferState(*restored["state"]), restored["meta"]
-                if _checksum(state, meta["inputs"]) != meta["checksum"] or int(state.step) != step:
+                meta = self._read(step, meta=ocp.args.JsonRestore())
+                if _text_checksum(meta["inputs"]) != meta["inputs_checksum"]:
                     raise ValueError("its checksum does not match")
+                if meta["inputs"] != self.inputs:
+                    raise OtherInputs(meta["inputs"])
+                state = TransferState(*self._read(step, state=ocp.args.StandardRestore(like)))
+                if _checksum(state) != meta["checksum"] or int(state.step) != step:
+                    raise ValueError("its checksum does not match")
+            except OtherInputs:
+                raise
             except Exception as error:  # Orbax and TensorStore raise bare Exceptions here
                 log.warning("checkpoint of step %d cannot be read (%s)", step, _reason(error))
                 self._move_aside(step)
                 continue
             self._last_step = step
-            return state, meta["inputs"]
+            return state
         return None
+
+    def _read(self, step: int, **item: Any) -> Any:
+        restored = self._manager.restore(step, args=ocp.args.Composite(**item))
+        return restored[next(iter(item))]
 
     def _move_aside(self, step: int) -> None:
         self._manager.close()

@@ -12,7 +12,6 @@ import os
 import re
 import signal
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -431,27 +430,31 @@ def descend(
 
 def _restore(checkpoints: Any, state: Any, n_steps: int, job: Job, index: int) -> Any:
     """The newest checkpoint's state, or `state` where a run was cut before its first."""
+    from nstaudio.checkpoint import OtherInputs
+
     folder = job.folder
-    restored = checkpoints.restore(state)
+    try:
+        restored = checkpoints.restore(state)
+    except OtherInputs as other:
+        if other.inputs["settings"] == job.lasting:
+            raise InputError(
+                f"the clips have changed since the run in {one_line(folder)} was started"
+            ) from None
+        changes = config_changes(other.inputs["settings"], job.lasting)
+        raise InputError(
+            f"config.yaml in {one_line(folder)} has changed since the run was started: {changes}"
+        ) from None
     where = f"window {index + 1} of {len(job.spans)}: " if len(job.spans) > 1 else ""
     if restored is None:
         log.warning("%sno checkpoint can be read in %s: starting from the beginning", where, folder)
         return state
-    state, inputs = restored
-    if inputs["settings"] != job.lasting:
-        changes = config_changes(inputs["settings"], job.lasting)
+    if int(restored.step) > n_steps:
         raise InputError(
-            f"config.yaml in {one_line(folder)} has changed since the run was started: {changes}"
-        )
-    if inputs != checkpoints.inputs:
-        raise InputError(f"the clips have changed since the run in {one_line(folder)} was started")
-    if int(state.step) > n_steps:
-        raise InputError(
-            f"n_steps={n_steps} is below the {int(state.step)} steps already made in "
+            f"n_steps={n_steps} is below the {int(restored.step)} steps already made in "
             f"{one_line(folder)}"
         )
-    log.info("%sresuming at step %d of %d", where, int(state.step), n_steps)
-    return state
+    log.info("%sresuming at step %d of %d", where, int(restored.step), n_steps)
+    return restored
 
 
 def config_changes(before: dict[str, Any], now: dict[str, Any]) -> str:
@@ -606,10 +609,9 @@ def job(cfg: DictConfig) -> None:
 def complain(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """Print a traceback, but for one: when a checkpoint failed, it tells of nothing else.
 
-    TensorStore's threads go on to speak to the event loop that Orbax has closed.
+    TensorStore goes on to speak to the event loop that Orbax has closed; nothing calls it there.
     """
-    late = isinstance(error, RuntimeError) and "Event loop is closed" in str(error)
-    if not late or threading.current_thread() is threading.main_thread():
+    if trace is None or trace.tb_frame.f_code.co_name != "call_soon_threadsafe":
         sys.__excepthook__(kind, error, trace)
 
 

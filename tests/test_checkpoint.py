@@ -9,7 +9,7 @@ import numpy as np
 import optax
 import pytest
 
-from nstaudio.checkpoint import Checkpoints, fingerprint
+from nstaudio.checkpoint import Checkpoints, OtherInputs, fingerprint
 from nstaudio.descent import TransferState
 
 
@@ -34,8 +34,7 @@ def test_restores_the_newest_to_the_bit(tmp_path):
     with checkpoints(tmp_path / "c") as saved:
         restored = saved.restore(state(0))
     assert restored is not None
-    assert_same(restored[0], state(20))
-    assert restored[1] == "abc"
+    assert_same(restored, state(20))
 
 
 def test_keeps_as_many_as_asked(tmp_path):
@@ -43,6 +42,19 @@ def test_keeps_as_many_as_asked(tmp_path):
         for step in range(5):
             saved.save(state(step))
     assert sorted(p.name for p in (tmp_path / "c").iterdir()) == ["3", "4"]
+
+
+def test_a_checkpoint_of_other_inputs_says_so_whatever_its_shape(tmp_path):
+    with checkpoints(tmp_path / "c") as saved:
+        saved.save(state(1))
+    other = TransferState(jnp.zeros((7, 3)), (), jnp.int32(0))
+    with (
+        checkpoints(tmp_path / "c", inputs={"a": [1.5]}) as saved,
+        pytest.raises(OtherInputs) as error,
+    ):
+        saved.restore(other)
+    assert error.value.inputs == "abc"
+    assert (tmp_path / "c" / "1").is_dir(), "it is still of use to the run that made it"
 
 
 def test_none_yet(tmp_path):
@@ -106,7 +118,7 @@ def test_what_the_state_belongs_to_is_checked_too(tmp_path):
     with checkpoints(tmp_path / "c") as saved:
         restored = saved.restore(state(0))
     assert restored is not None
-    assert (int(restored[0].step), restored[1]) == (1, "abc")
+    assert_same(restored, state(1))
 
 
 @collects_orbax_leftovers
@@ -128,8 +140,8 @@ def test_a_damaged_newest_falls_back_to_the_one_before(tmp_path, how, caplog):
         with caplog.at_level(logging.WARNING, "nstaudio"), checkpoints(folder / "c") as saved:
             restored = saved.restore(state(0))
             assert restored is not None, victims[index]
-            step = int(restored[0].step)
-            assert_same(restored[0], state(step))
+            step = int(restored.step)
+            assert_same(restored, state(step))
             if step == 1:
                 fallbacks += 1
                 assert "checkpoint of step 2 cannot be read" in caplog.text
@@ -139,7 +151,7 @@ def test_a_damaged_newest_falls_back_to_the_one_before(tmp_path, how, caplog):
         with checkpoints(folder / "c") as saved:
             again = saved.restore(state(0))
             assert again is not None
-            assert_same(again[0], state(2))
+            assert_same(again, state(2))
     assert fallbacks >= 2
 
 
@@ -162,7 +174,7 @@ def test_a_stray_empty_folder_does_no_harm(tmp_path):
     with checkpoints(tmp_path / "c") as saved:
         restored = saved.restore(state(0))
     assert restored is not None
-    assert_same(restored[0], state(1))
+    assert_same(restored, state(1))
 
 
 def test_fingerprint_tells_inputs_apart():
@@ -186,7 +198,7 @@ def test_a_full_disk_is_a_warning_and_the_saves_after_it_count(disk, caplog):
     with checkpoints(disk.folder / "c") as saved:
         restored = saved.restore(big)
     assert restored is not None
-    assert_same(restored[0], big._replace(step=jnp.int32(4)))
+    assert_same(restored, big._replace(step=jnp.int32(4)))
 
 
 def test_folders_that_have_gone_are_a_warning(tmp_path, caplog):
