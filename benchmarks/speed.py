@@ -28,13 +28,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from hydra import compose, initialize_config_dir
-from tqdm import tqdm
 
-from nstaudio import audio, config, descent, kernels, pipeline, records
+from nstaudio import audio, config, descent, kernels, pipeline, records, runs
 from nstaudio.checkpoint import Checkpoints
 from nstaudio.convolution import convolve
 from nstaudio.encoders import Conv1dEncoder, InfiniteEncoder
 from nstaudio.losses import Gram
+from nstaudio.outputs import Clock
 from nstaudio.spectrogram import unit
 
 import peers
@@ -249,12 +249,14 @@ def paper(args: argparse.Namespace) -> None:
                 inputs="",
             ) as checkpoints,
             records.Metrics(Path(folder) / "metrics.jsonl") as metrics,
-            tqdm(total=prepared.n_steps, mininterval=10.0) as bar,
         ):
-            run.descend(
-                *(prepared.state, prepared, settings, checkpoints, metrics),
-                *(run.Clock(), bar, run.StopRequest()),
+            descend = runs.descend(
+                *(prepared.state, prepared, settings, checkpoints, metrics, Clock()),
+                name="the preset",
+                before=0,
+                total=prepared.n_steps,
             )
+            run.drive(descend)
 
     def in_torch() -> None:
         peer = peers.Paper(

@@ -331,6 +331,22 @@ def lasting(cfg: DictConfig) -> dict[str, Any]:
     return {name: leaf for name, leaf in found.items() if name not in others}
 
 
+def changes(before: dict[str, Any], now: dict[str, Any]) -> str:
+    """The settings that differ, see `lasting`, one after the other."""
+    return one_line(
+        ", ".join(
+            f"{name} was {before.get(name)} and is {now.get(name)}"
+            for name in sorted({*before, *now})
+            if before.get(name) != now.get(name)
+        )
+    )
+
+
+def to_yaml(cfg: DictConfig) -> str:
+    """The resolved settings."""
+    return OmegaConf.to_yaml(cfg, resolve=True)
+
+
 def load(file: Path) -> DictConfig:
     """Read the config that `save` wrote.
 

@@ -171,6 +171,37 @@ def advance(
     return state, objective(state.variable, problem)
 
 
+class Steps(NamedTuple):
+    """Updates to be made."""
+
+    state: TransferState
+    problem: Problem
+    n_steps: int
+    objective: Objective
+    transformation: optax.GradientTransformationExtraArgs
+
+
+def make(steps: Steps) -> tuple[TransferState, Losses]:
+    """Make them; returns when it is done."""
+    return jax.block_until_ready(
+        advance(
+            steps.state,
+            steps.problem,
+            jnp.int32(steps.n_steps),
+            objective=steps.objective,
+            transformation=steps.transformation,
+        )
+    )
+
+
+def milestones(step: int, n_steps: int, chunk: int) -> Iterator[int]:
+    """Where to stop on the way: at `step` itself, every multiple of `chunk`, and `n_steps`."""
+    yield step
+    while step < n_steps:
+        step = min(n_steps, (step // chunk + 1) * chunk)
+        yield step
+
+
 def run(
     state: TransferState,
     problem: Problem,
@@ -185,20 +216,8 @@ def run(
     The first item is `state` as given with its losses, after compiling and before any update.
     Between items the caller may log, save or stop; the computation is finished when it gets one.
     """
-    step = int(state.step)
-    target = step
-    while True:
-        state, terms = jax.block_until_ready(
-            advance(
-                state,
-                problem,
-                jnp.int32(target - step),
-                objective=objective,
-                transformation=transformation,
-            )
-        )
-        yield state, terms
-        step = target
-        if step >= n_steps:
-            return
-        target = min(n_steps, (step // chunk + 1) * chunk)
+    last = int(state.step)
+    for step in milestones(last, n_steps, chunk):
+        state, losses = make(Steps(state, problem, step - last, objective, transformation))
+        yield state, losses
+        last = step

@@ -16,7 +16,7 @@ import pytest
 import soundfile
 from hydra.core.global_hydra import GlobalHydra
 
-from nstaudio import audio
+from nstaudio import audio, runs
 from nstaudio.spectrogram import MelSpec, log_mel
 
 import run
@@ -390,7 +390,7 @@ def test_a_folder_has_one_user_at_a_time(command, tmp_path, arguments):
     if arguments == ["resume=r"]:
         assert command("hydra.run.dir=r", "n_steps=2")[0] == 0
     (tmp_path / "r").mkdir(exist_ok=True)
-    with run.only_user(tmp_path / "r"):
+    with runs.only_user(tmp_path / "r"):
         code, err = command(*arguments, defaults=arguments != ["resume=r"])
     assert code == 2
     assert "error: r is being used by another run" in err.replace(str(tmp_path) + "/", "")
