@@ -29,7 +29,7 @@ import jax.numpy as jnp
 import numpy as np
 from hydra import compose, initialize_config_dir
 
-from nstaudio import audio, config, descent, kernels, pipeline, records, runs
+from nstaudio import audio, config, descent, driving, kernels, pipeline, records, runs
 from nstaudio.checkpoint import Checkpoints
 from nstaudio.convolution import convolve
 from nstaudio.encoders import Conv1dEncoder, InfiniteEncoder
@@ -211,7 +211,6 @@ def layers(args: argparse.Namespace) -> None:
 def paper(args: argparse.Namespace) -> None:
     """(d) The preset `paper`: bare, with everything around it, and in PyTorch."""
     sys.path.insert(0, str(ROOT / "scripts"))
-    import run
 
     config.register_resolvers()
     with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
@@ -256,7 +255,7 @@ def paper(args: argparse.Namespace) -> None:
                 before=0,
                 total=prepared.n_steps,
             )
-            run.drive(descend)
+            driving.drive(descend)
 
     def in_torch() -> None:
         peer = peers.Paper(

@@ -1,15 +1,17 @@
 """Orbax save and restore of the state that is optimised."""
 
+import contextlib
 import hashlib
 import json
 import logging
 import tempfile
+import threading
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import numpy as np
@@ -18,6 +20,8 @@ import orbax.checkpoint as ocp
 from nstaudio.descent import TransferState
 
 log = logging.getLogger(__name__)
+
+_LARGEST_SHARE = 0.05  # of the time of runs side by side, that may go into saving them
 
 
 class OtherInputs(ValueError):
@@ -50,7 +54,8 @@ class Checkpoints:
 
     A context manager: leaving it waits for the save under way, which would else be lost. A save
     that fails, as on a full disk, is a warning and no more: the work goes on, and so do the saves
-    that follow.
+    that follow. Those of several runs in one process, in whatever threads, take turns: Orbax's
+    managers, when two save at once, wait for each other for ever.
 
     Args:
         folder: holds one folder for each step that was saved.
@@ -59,12 +64,29 @@ class Checkpoints:
         inputs: what the state belongs to, saved with it: anything that JSON can hold.
     """
 
+    _turn: ClassVar = threading.RLock()
+    _saving: ClassVar["Checkpoints | None"] = None
+    """Whose save may still be under way."""
+
     def __init__(self, folder: Path, *, keep: int, interval_s: float, inputs: Any) -> None:
         self.folder = folder.absolute()  # Orbax refuses relative paths
         self.keep, self.interval_s, self.inputs = keep, interval_s, inputs
-        self._manager = self._open()
-        self._last_save = time.monotonic()
+        self._failure: Exception | None = None
+        with self._taking_turns():
+            self._manager = self._open()
+        self._last_save, self._save_s = time.monotonic(), 0.0
         self._last_step: int | None = None
+
+    @contextlib.contextmanager
+    def _taking_turns(self) -> Iterator[None]:
+        with Checkpoints._turn:
+            other, Checkpoints._saving = Checkpoints._saving, self
+            if other is not None and other is not self:
+                try:
+                    other._manager.wait_until_finished()
+                except Exception as error:  # to be told by the other, in its own log
+                    other._failure = error
+            yield
 
     def _open(self) -> ocp.CheckpointManager:
         options = ocp.CheckpointManagerOptions(max_to_keep=self.keep, create=True)
@@ -74,13 +96,18 @@ class Checkpoints:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._attempt(self._manager.wait_until_finished)
-        self._attempt(self._manager.close)
+        with self._taking_turns():
+            self._attempt(self._manager.wait_until_finished)
+            self._attempt(self._manager.close)
+            Checkpoints._saving = None
 
     def _attempt(self, action: Callable[[], Any]) -> bool:
         """Whether it went well: what fails in the background is raised by what comes after it."""
         try:
             action()
+            failure, self._failure = self._failure, None
+            if failure is not None:
+                raise failure
         except Exception as error:  # Orbax and TensorStore raise bare Exceptions here
             log.warning("a checkpoint could not be saved (%s); the run goes on", _reason(error))
             return False
@@ -102,20 +129,31 @@ class Checkpoints:
             "inputs_checksum": _text_checksum(self.inputs),
         }
         args = ocp.args.Composite(state=ocp.args.StandardSave(state), meta=ocp.args.JsonSave(meta))
-        self._attempt(self._manager.wait_until_finished)
-        if self._attempt(self._probe) and self._attempt(
-            partial(self._manager.save, step, args=args)
-        ):
-            self._last_step = step
-        self._last_save = time.monotonic()
+        with self._taking_turns():
+            started = time.monotonic()
+            self._attempt(self._manager.wait_until_finished)
+            if self._attempt(self._probe) and self._attempt(
+                partial(self._manager.save, step, args=args)
+            ):
+                self._last_step = step
+            self._last_save = time.monotonic()
+            self._save_s = self._last_save - started
 
-    def save_if_due(self, state: TransferState) -> None:
+    def save_if_due(self, state: TransferState, *, n_beside: int = 1) -> None:
         """Save `state` when the interval has passed.
 
         The interval is time, not steps: saving after every few milliseconds' worth of steps
         would cost several times the steps themselves.
+
+        Args:
+            n_beside: runs that go on side by side, this one included. They wait while each of them
+                is saved; so that this takes no more than a twentieth of the time, a positive
+                interval can become longer.
         """
-        if time.monotonic() - self._last_save >= self.interval_s:
+        interval_s = self.interval_s
+        if n_beside > 1 and interval_s > 0:
+            interval_s = max(interval_s, n_beside * self._save_s / _LARGEST_SHARE)
+        if time.monotonic() - self._last_save >= interval_s:
             self.save(state)
 
     def restore(self, like: TransferState) -> TransferState | None:
@@ -126,6 +164,10 @@ class Checkpoints:
         Raises:
             OtherInputs: it belongs to others.
         """
+        with self._taking_turns():
+            return self._restore(like)
+
+    def _restore(self, like: TransferState) -> TransferState | None:
         for step in sorted(self._manager.all_steps(), reverse=True):
             try:
                 meta = self._read(step, meta=ocp.args.JsonRestore())

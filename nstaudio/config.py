@@ -156,8 +156,12 @@ def short_name(text: object, *, longest: int = 60) -> str:
     return name or "unnamed"
 
 
-def register_resolvers() -> None:
-    """Make the `${...:...}` functions of configs/ known; before Hydra composes."""
+def register_resolvers(sweep_name: str = "sweep") -> None:
+    """Make the `${...:...}` functions of configs/ known; before Hydra composes.
+
+    Args:
+        sweep_name: a folder's name for the sweep that the command line asks for.
+    """
 
     def is_run(folder: object) -> bool:
         return folder is not None and (Path(str(folder)) / "config.yaml").is_file()
@@ -166,6 +170,7 @@ def register_resolvers() -> None:
         "clip": lambda name: str(CLIPS_DIR / name),
         "clip_name": lambda path: short_name("+".join(Path(p).stem for p in _paths(path))),
         "short": short_name,
+        "sweep_name": lambda: sweep_name,
         # A resumed run goes on in its own folder; `.hydra` there keeps the record of its start.
         "run_dir": lambda resume, default: str(resume) if is_run(resume) else default,
         "record_dir": lambda folder: (
@@ -314,21 +319,68 @@ def resumed(cfg: DictConfig, saved: DictConfig, overrides: list[str]) -> DictCon
     return merged
 
 
+def again(cfg: DictConfig, saved: DictConfig, folder: Path) -> None:
+    """Check that a run of a sweep can go on with these settings.
+
+    Args:
+        cfg: the config of this call.
+        saved: the config the run in `folder` was started with.
+
+    Raises:
+        InputError: a setting that cannot change midway has changed.
+    """
+    before, now = lasting(saved), lasting(cfg)
+    if before != now:
+        raise InputError(
+            f"{one_line(folder)} holds a run of other settings: {changes(before, now)}; remove it, "
+            "or choose another folder with hydra.sweep.dir="
+        )
+
+
+def as_asked(cfg: DictConfig, saved: DictConfig) -> bool:
+    """Whether a run that has ended with the settings `saved` is what `cfg` asks for."""
+    found = [_leaves(OmegaConf.to_container(one, resolve=True)) for one in (cfg, saved)]
+    others = ("resume", "content.path", "style.path", "log_every")
+    return all(
+        found[0].get(key) == found[1].get(key)
+        for key in {*found[0], *found[1]}
+        if key not in others and not key.startswith("checkpoint.")
+    )
+
+
 def lasting(cfg: DictConfig) -> dict[str, Any]:
     """The settings that must not change while a run is under way, by dotted key.
 
     Of the clips' paths nothing is said: the files may move, but not what is in them.
     """
-
-    def leaves(value: Any, key: str) -> dict[str, Any]:
-        if not isinstance(value, dict) or not value:
-            return {key: value}
-        found = [leaves(below, f"{key}.{name}".strip(".")) for name, below in value.items()]
-        return {name: leaf for one in found for name, leaf in one.items()}
-
     others = (*CHANGEABLE, "resume", "reference_loss", "content.path", "style.path")
-    found = leaves(OmegaConf.to_container(cfg, resolve=True), "")
+    found = _leaves(OmegaConf.to_container(cfg, resolve=True))
     return {name: leaf for name, leaf in found.items() if name not in others}
+
+
+def static(cfg: DictConfig) -> dict[str, Any]:
+    """The settings that shape the compiled program: all but the numbers that it takes as they are.
+
+    Runs that agree in them may run in one program. That is a guess; `batches` looks at what they
+    ask for.
+    """
+    numbers = ("alpha", "beta", "seed", "init.noise_db", "log_every", "n_steps", "reference_loss")
+    groups = ("content_weights.", "style_weights.", "output.", "checkpoint.")
+    return {
+        name: leaf
+        for name, leaf in _leaves(OmegaConf.to_container(cfg, resolve=True)).items()
+        if name not in numbers
+        and not name.startswith(groups)
+        and not (name.startswith("optimizer.") and isinstance(leaf, float))
+    }
+
+
+def _leaves(value: Any, key: str = "") -> dict[str, Any]:
+    """Nested settings by dotted key."""
+    if not isinstance(value, dict) or not value:
+        return {key: value}
+    found = [_leaves(below, f"{key}.{name}".strip(".")) for name, below in value.items()]
+    return {name: leaf for one in found for name, leaf in one.items()}
 
 
 def changes(before: dict[str, Any], now: dict[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """What a transfer will take: memory by the compiled programs, time by a try."""
 
+import functools
 import time
 from functools import partial
 from pathlib import Path
@@ -8,12 +9,15 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import psutil
 from jaxtyping import Float
 
 from nstaudio import descent, fullband, pipeline, samples
-from nstaudio.descent import TransferState
+from nstaudio.descent import Objective, Steps, TransferState
 from nstaudio.errors import InputError
+from nstaudio.losses import Weights
+from nstaudio.optimizers import Optimizer
 from nstaudio.parametrizations import Clip
 from nstaudio.pipeline import Prepared, Settings
 
@@ -52,24 +56,44 @@ def window_bytes(n_content: int, n_style: int, settings: Settings) -> int:
     Args:
         n_content, n_style: samples of the window and of the style at the analysis rate.
     """
+    return _program_bytes(
+        n_content,
+        n_style,
+        pipeline.make_objective(settings),
+        settings.optimizer.transformation,
+        tuple(settings.optimizer.hyperparams),
+    )
+
+
+@functools.lru_cache(maxsize=8)  # the jobs of a sweep have the same programs
+def _program_bytes(
+    n_content: int,
+    n_style: int,
+    objective: Objective,
+    transformation: optax.GradientTransformationExtraArgs,
+    hyperparams: tuple[str, ...],
+) -> int:
+    spec = objective.spec
 
     def clip(n: int) -> Clip:
-        shape = settings.spec.n_frames(n), settings.spec.n_mels
+        shape = spec.n_frames(n), spec.n_mels
         shapes: Any = [jax.ShapeDtypeStruct(s, jnp.float32) for s in ((n,), shape)]
         return Clip(*shapes)
 
     content, style = clip(n_content), clip(n_style)
-    objective = pipeline.make_objective(settings)
-    arguments = (jax.random.key(0), content, style, content, settings.weights)
+    optimizer = Optimizer(transformation, dict.fromkeys(hyperparams, 0.5))
+    layers = {name: jnp.float32(1) for name in objective.encoder.layer_names}
+    weights = Weights(jnp.float32(1), jnp.float32(1), layers, layers)
+    arguments = (jax.random.key(0), content, style, content, weights)
     problem = jax.eval_shape(partial(descent.make_problem, objective=objective), *arguments)
     variable = jax.eval_shape(
-        partial(objective.parametrization.init, spec=settings.spec),
+        partial(objective.parametrization.init, spec=spec),
         content.level_db,
         problem.constants,
     )
     state = TransferState(
         variable,
-        jax.eval_shape(settings.optimizer.init, variable),
+        jax.eval_shape(optimizer.init, variable),
         jax.ShapeDtypeStruct((), jnp.int32),  # type: ignore[arg-type]
     )
     programs = (
@@ -79,7 +103,7 @@ def window_bytes(n_content: int, n_style: int, settings: Settings) -> int:
             problem,
             jax.ShapeDtypeStruct((), jnp.int32),
             objective=objective,
-            transformation=settings.optimizer.transformation,
+            transformation=transformation,
         ),
     )
     needed = []
@@ -90,6 +114,37 @@ def window_bytes(n_content: int, n_style: int, settings: Settings) -> int:
             memory.temp_size_in_bytes + memory.argument_size_in_bytes + memory.output_size_in_bytes
         )
     return max(needed)
+
+
+def how_many_fit(steps: Steps) -> int:
+    """How many runs like this one can go side by side in half of the memory that is free."""
+    program = descent.advance.lower(
+        steps.state,
+        steps.problem,
+        jnp.int32(steps.n_steps),
+        objective=steps.objective,
+        transformation=steps.transformation,
+    )
+    memory = program.compile().memory_analysis()
+    assert memory is not None
+    # Each run holds its arguments itself, and is held once more in a stack.
+    needed = (
+        memory.temp_size_in_bytes
+        + 2 * memory.argument_size_in_bytes
+        + 2 * memory.output_size_in_bytes
+    )
+    return max(1, int(_device_bytes() / 2 / needed))
+
+
+def _device_bytes() -> int:
+    """Memory that the devices have left; the machine's, where they have none of their own."""
+    left = 0
+    for device in jax.local_devices():
+        stats = device.memory_stats()
+        if not stats or "bytes_limit" not in stats:
+            return available_bytes()
+        left += stats["bytes_limit"] - stats.get("bytes_in_use", 0)
+    return left
 
 
 class Estimate(NamedTuple):

@@ -1,5 +1,6 @@
 """What a run works on: its folder, its settings, its two clips, and the windows of the content."""
 
+import functools
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,8 +9,9 @@ import numpy as np
 from nstaudio import audio, config, estimate, pipeline
 from nstaudio.audio import Recording
 from nstaudio.checkpoint import fingerprint
-from nstaudio.config import RunSettings
+from nstaudio.config import ClipSettings, RunSettings
 from nstaudio.pipeline import Prepared, Style
+from nstaudio.windows import Windows
 
 
 class Job(NamedTuple):
@@ -31,34 +33,41 @@ class Job(NamedTuple):
 
     @classmethod
     def load(cls, cfg: Any, folder: Path) -> "Job":
-        """Build the settings, read the clips, and check that all of it can work.
+        """Build the settings and read the clips.
 
         Raises:
-            InputError: it cannot.
+            InputError: one of them cannot be used.
         """
         settings = config.build(cfg)
         transfer = settings.transfer
-        content = audio.load(**vars(settings.content), role="content")
-        styles = audio.load_all(**vars(settings.style), role="style")
+        clips = _clips(
+            _Source.of(settings.content),
+            _Source.of(settings.style),
+            transfer.windows,
+            transfer.spec.sr,
+        )
+        content = clips.content
         settings.output.check(content.sr, content.y.shape[1])
-        style = pipeline.hear_style([(clip.y, clip.sr, clip.label) for clip in styles], transfer)
-        job = cls(
+        return cls(
             folder,
             settings,
             config.lasting(cfg),
-            content,
-            "+".join(clip.name for clip in styles),
-            styles[0].label,
-            style,
+            *clips[:-1],
             transfer.windows.spans(len(content.y), content.sr),
-            fingerprint(np.array([content.sr, *content.y.shape]), content.y, style),
+            clips.inputs,
         )
-        # The sizes first: what is too long for the memory must not be analysed.
-        n_window = round(len(job.window(0)) * transfer.spec.sr / content.sr)
-        pipeline.check_length(n_window, transfer, name=job.label(0))
-        pipeline.check_length(len(style), transfer, name=job.style_label)
-        estimate.check_memory(content.y, content.sr, len(style), transfer)
-        return job
+
+    def check_size(self) -> None:
+        """Check that the clips are long enough, and that they fit.
+
+        Raises:
+            InputError: they are not, or do not.
+        """
+        transfer, content = self.settings.transfer, self.content
+        n_window = round(len(self.window(0)) * transfer.spec.sr / content.sr)
+        pipeline.check_length(n_window, transfer, name=self.label(0))
+        pipeline.check_length(len(self.style), transfer, name=self.style_label)
+        estimate.check_memory(content.y, content.sr, len(self.style), transfer)
 
     def window(self, index: int) -> np.ndarray:
         """The content's samples in a window."""
@@ -92,3 +101,53 @@ class Job(NamedTuple):
             if prepared is not None:
                 return index, prepared
         raise pipeline.silent(self.content.label)
+
+
+class _Clips(NamedTuple):
+    content: Recording
+    style_name: str
+    style_label: str
+    style: np.ndarray
+    inputs: str
+
+
+class _Source(NamedTuple):
+    """Files, and what tells whether they have changed."""
+
+    settings: tuple[tuple[str, ...] | str, float, float | None]
+    stamps: tuple[tuple[int, int, int] | None, ...]
+
+    @classmethod
+    def of(cls, clip: ClipSettings) -> "_Source":
+        path = clip.path if isinstance(clip.path, str) else tuple(clip.path)
+        paths = [path] if isinstance(path, str) else path
+        return cls((path, clip.start_s, clip.duration_s), tuple(_stamp(p) for p in paths))
+
+    def arguments(self) -> dict[str, Any]:
+        path, start_s, duration_s = self.settings
+        path = path if isinstance(path, str) else list(path)
+        return {"path": path, "start_s": start_s, "duration_s": duration_s}
+
+
+def _stamp(path: str) -> tuple[int, int, int] | None:
+    try:
+        found = Path(path).expanduser().stat()
+    except (OSError, RuntimeError, ValueError):
+        return None  # `audio.load` says what is wrong with it
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+@functools.lru_cache(maxsize=2)  # the jobs of a sweep have the same clips, most of them
+def _clips(content: _Source, style: _Source, windows: Windows, sr: int) -> _Clips:
+    recording = audio.load(**content.arguments(), role="content")
+    styles = audio.load_all(**style.arguments(), role="style")
+    heard = pipeline.hear_style([(clip.y, clip.sr, clip.label) for clip in styles], windows, sr)
+    for shared in (recording.y, heard):
+        shared.flags.writeable = False
+    return _Clips(
+        recording,
+        "+".join(clip.name for clip in styles),
+        styles[0].label,
+        heard,
+        fingerprint(np.array([recording.sr, *recording.y.shape]), recording.y, heard),
+    )

@@ -137,6 +137,7 @@ def write(job: Job, done: Done, settings_yaml: str, started: float) -> dict[str,
     summary = {
         "content": content.name,
         "style": job.style_name,
+        "inputs": job.inputs,
         **records.mean([a["figures"] for a in done.records if a["power"] > 0]),
         "initial_style_loss": records.initial(done.lines)["style"],
         "loudness_lufs": made.lufs,

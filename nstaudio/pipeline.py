@@ -416,25 +416,27 @@ def join_levels(
     return np.maximum(np.concatenate(joined), min(float(a.min()) for a in levels))
 
 
-def hear_style(clips: Sequence[tuple[np.ndarray, int, str]], settings: Settings) -> np.ndarray:
-    """The style as the method hears it: mono samples at the analysis rate.
+def hear_style(
+    clips: Sequence[tuple[np.ndarray, int, str]], windows: Windows, sr: int
+) -> np.ndarray:
+    """The style as the method hears it: mono samples at the rate `sr`, Hz.
 
     Args:
         clips: samples (`samples channels`), rate in Hz and name of each recording; of long ones
-            passages are heard, see `Windows`.
+            passages are heard.
 
     Raises:
         InputError: no clip at all, or silence.
     """
     heard = []
-    for y, sr, name in clips:
-        spans = settings.windows.passages(len(y), sr, share=1 / len(clips))
-        passages = [samples.mono(y[span], sr, settings.spec.sr) for span in spans]
-        joined = samples.join(passages, settings.spec.sr, level=False)
+    for y, of_clip, name in clips:
+        spans = windows.passages(len(y), of_clip, share=1 / len(clips))
+        passages = [samples.mono(y[span], of_clip, sr) for span in spans]
+        joined = samples.join(passages, sr, level=False)
         if not joined.any():
             raise InputError(f"{name} is silent, or its channels cancel each other when mixed")
         heard.append(joined)
-    return samples.join(heard, settings.spec.sr)
+    return samples.join(heard, sr)
 
 
 def prepare_window(
@@ -522,7 +524,8 @@ def transfer(
     styles = style if isinstance(style, list | tuple) else [style]
     style = hear_style(
         [(samples.check(np.asarray(y), style_sr, name="style"), style_sr, "style") for y in styles],
-        settings,
+        settings.windows,
+        settings.spec.sr,
     )
     spans = settings.windows.spans(len(content), sr)
     history: list[tuple[int, Losses]] = []

@@ -155,6 +155,17 @@ def write_summary(file: Path, summary: Mapping[str, Any]) -> None:
     write_whole(file, json.dumps(summary, indent=2, allow_nan=False) + "\n")
 
 
+def read_summary(folder: Path) -> dict[str, Any] | None:
+    """A run's summary; `None` where there is none that is whole."""
+    try:
+        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(summary, dict) or not {"inputs", "interrupted"} <= summary.keys():
+        return None
+    return summary
+
+
 def remove_unfinished(folder: Path) -> None:
     """Remove what a killed process had begun to write."""
     for temporary in folder.rglob(".*.part"):

@@ -46,6 +46,8 @@ class Answer(NamedTuple):
     losses: Losses
     seconds: float
     """What it took, of steps made together with others a share."""
+    n_beside: int
+    """Runs that went on side by side, this one included."""
     stop: bool
     """Whether the run shall end here."""
 
@@ -54,12 +56,20 @@ Run = Generator[Request, Answer, dict[str, Any]]
 """A run under way; it returns what summary.json holds."""
 
 
-def run(cfg: Any, folder: Path, overrides: list[str], *, estimating: bool = True) -> Run:
+def run(
+    cfg: Any,
+    folder: Path,
+    overrides: list[str],
+    *,
+    of_sweep: bool = False,
+    estimating: bool = True,
+) -> Run:
     """One transfer, from files to files in `folder`.
 
     Args:
         cfg: the composed config; `cfg.resume` is the folder of a run to go on with.
         overrides: the command line, Hydra's form.
+        of_sweep: go on with what is in the folder; what has come to its end there is left as it is.
         estimating: say what time and memory it will take, by a try.
 
     Raises:
@@ -73,12 +83,21 @@ def run(cfg: Any, folder: Path, overrides: list[str], *, estimating: bool = True
         if not record.is_file():
             raise InputError(f"resume={one_line(cfg.resume)} is no run's folder: no config.yaml")
         cfg = config.resumed(cfg, config.load(record), overrides)
+    elif of_sweep and record.exists():
+        resuming = True
+        config.again(cfg, config.load(record), folder)
     elif record.exists():
         raise InputError(
             f"{one_line(folder)} already holds a run; continue it with resume=, or choose another "
             "folder with hydra.run.dir="
         )
     job = Job.load(cfg, folder)
+    if of_sweep and resuming:
+        summary = _done_before(job, cfg)
+        if summary is not None:
+            return summary
+    # The sizes first: what is too long for the memory must not be analysed.
+    job.check_size()
     preparing = time.perf_counter()
     first = job.first_sound()
     preparing = time.perf_counter() - preparing
@@ -107,6 +126,17 @@ def run(cfg: Any, folder: Path, overrides: list[str], *, estimating: bool = True
         return summary
 
 
+def _done_before(job: Job, cfg: Any) -> dict[str, Any] | None:
+    """The summary of a run that has come to the end that is asked for; else `None`."""
+    summary = records.read_summary(job.folder)
+    if summary is None or summary["interrupted"] or summary["inputs"] != job.inputs:
+        return None
+    if not config.as_asked(cfg, config.load(job.folder / "config.yaml")):
+        return None
+    log.info("done before: %s", job.folder / "report.html")
+    return summary
+
+
 @contextlib.contextmanager
 def only_user(folder: Path) -> Iterator[None]:
     """Hold a folder against other runs; the system lets go of it when the process ends.
@@ -115,7 +145,7 @@ def only_user(folder: Path) -> Iterator[None]:
         InputError: another run holds it.
     """
     try:
-        with FileLock(folder / ".lock", timeout=0):
+        with FileLock(folder / ".lock", timeout=0, thread_local=False):
             yield
     except Timeout:
         raise InputError(f"{one_line(folder)} is being used by another run") from None
@@ -267,7 +297,7 @@ def descend(
         state, last = answer.state, step
         pipeline.check_finite(answer.losses, step, transfer)
         metrics.write(step, answer.losses, earlier + seconds)
-        checkpoints.save_if_due(state)
+        checkpoints.save_if_due(state, n_beside=answer.n_beside)
         if answer.stop:
             break
     assert answer is not None

@@ -11,9 +11,8 @@ import os
 import re
 import signal
 import sys
-import time
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any
 
 if __name__ == "__main__":
@@ -40,98 +39,36 @@ running: list[Path] = []
 """The folder of a job that has begun and not returned; while there is none, Hydra is at work."""
 
 
-class StopRequest:
-    """Turns the first Ctrl-C (or SIGTERM) into a flag; the second one interrupts as usual."""
-
-    def __init__(self) -> None:
-        self.requested = False
-        self._previous: dict[int, Any] = {}
-
-    def __enter__(self) -> "StopRequest":
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._previous[number] = signal.signal(number, self._request)
-        return self
-
-    def _request(self, number: int, frame: FrameType | None) -> None:
-        del frame
-        if self.requested:
-            raise KeyboardInterrupt
-        self.requested = True
-        name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
-        print(f"\n{name}: finishing what there is (again to stop at once)", file=sys.stderr)
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
-
-
-def drive(run: Any) -> dict[str, Any]:
-    """Make the steps that a run asks for, and show how far it has come; returns its summary.
-
-    Args:
-        run: see `nstaudio.runs`.
-
-    Raises:
-        InputError, OSError: see `nstaudio.runs.run`.
-    """
-    # JAX takes seconds to import: --help needs none of it.
-    from nstaudio import descent
-    from nstaudio.runs import Answer
-
-    try:
-        request = next(run)
-        with StopRequest() as stop, progress_bar(request) as bar:
-            while True:
-                started = time.perf_counter()
-                state, losses = descent.make(request.steps)
-                seconds = time.perf_counter() - started
-                bar.update(request.done + request.steps.n_steps - bar.n)
-                bar.set_postfix(
-                    total=f"{float(losses.total):.3g}",
-                    content=f"{float(losses.content):.3g}",
-                    style=f"{float(losses.style):.3g}",
-                    refresh=False,
-                )
-                if bar.n == bar.total or stop.requested:
-                    bar.close()  # what is said from here on stands below it
-                request = run.send(Answer(state, losses, seconds, stop.requested))
-    except StopIteration as finished:
-        return finished.value
-
-
-def progress_bar(request: Any) -> Any:
-    """A bar for the run that has made this request."""
-    from tqdm import tqdm
-
-    return tqdm(
-        total=request.total,
-        desc=one_line(request.name),
-        unit="step",
-        mininterval=0.2 if sys.stderr.isatty() else 10.0,
-        dynamic_ncols=True,
-        disable=request.total == 0,
-    )
-
-
 @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="config")
 def job(cfg: DictConfig) -> None:
-    """One Hydra job; every expected failure becomes one logged line."""
+    """One Hydra job; every expected failure becomes one logged line, in a sweep every failure."""
+    # JAX, Orbax and matplotlib take seconds to import: --help needs none of them.
+    from nstaudio import compiled, driving, runs, sweeps
+
+    compiled.keep()
     hydra_cfg = HydraConfig.get()
+    of_sweep = hydra_cfg.mode is RunMode.MULTIRUN
     folder = Path(hydra_cfg.runtime.output_dir if cfg.resume is None else cfg.resume)
     running[:] = [folder]
+    run = runs.run(cfg, folder, list(hydra_cfg.overrides.task), of_sweep=of_sweep)
     try:
-        from nstaudio import runs
-
-        summary = drive(runs.run(cfg, folder, list(hydra_cfg.overrides.task)))
-    except (InputError, OSError) as error:
+        outcome = driving.drive(run)
+    except Exception as error:
         # Raising would have Hydra print more lines, and in a sweep report the first error alone.
-        log.error("error: %s", one_line(error))
-        failed.append(folder)
+        if of_sweep:
+            sweeps.settle(folder, error)
+        elif isinstance(error, InputError | OSError):
+            log.error("error: %s", one_line(error))
+            failed.append(folder)
+        else:
+            raise
         running.clear()
         return
     running.clear()
-    if summary["interrupted"] and hydra_cfg.mode is RunMode.MULTIRUN:
-        raise KeyboardInterrupt  # the rest of the sweep is not wanted either
+    if of_sweep:
+        sweeps.settle(folder, outcome)
+        if sweeps.is_interrupted(outcome):
+            raise KeyboardInterrupt  # the rest of the sweep is not wanted either
 
 
 def complain(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -193,26 +130,31 @@ def known_options() -> list[str]:
 
 def main() -> int:
     """The command; returns the exit code: 0, 2 for bad input, 130 for a second Ctrl-C."""
-    from nstaudio.config import register_resolvers
+    from nstaudio import config, sweeps
 
     # Hydra would print its errors over many lines and exit with 1; like this it raises them.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     # A log that cannot be written, as on a full disk, would be reported by a traceback a line.
     logging.raiseExceptions = False
     sys.excepthook = complain
-    register_resolvers()
+    config.register_resolvers(sweeps.name(sys.argv[1:]))
     failed.clear()
     running.clear()
+    sweeps.Watch.folder = None
+    code = run_jobs()
+    if sweeps.Watch.folder is not None:
+        code = end_sweep(sweeps.Watch.folder) or code
+    return code
+
+
+def run_jobs() -> int:
+    """All that Hydra does; what it raises becomes a line."""
+    from nstaudio import sweeps
+
     try:
         job()
     except (HydraException, OmegaConfBaseException) as error:
         print(f"error: {explain(error)}", file=sys.stderr)
-        return 2
-    except (AssertionError, TypeError, ValueError) as error:
-        if running:
-            raise
-        # Hydra trips over a number or a list where a name belongs, e.g. content=5.
-        print(f"error: these settings cannot be understood: {one_line(error)}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader of our output has gone, e.g. head
         sys.stderr.close()
@@ -222,7 +164,33 @@ def main() -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        if running:
+            raise
+        if sweeps.Watch.folder is not None:  # e.g. a worker process that was killed
+            what = f"{type(error).__name__}: {error}"
+            print(f"error: the sweep was cut short: {one_line(what)}", file=sys.stderr)
+            return 2
+        if not isinstance(error, AssertionError | TypeError | ValueError):
+            raise
+        # Hydra trips over a number or a list where a name belongs, e.g. content=5.
+        print(f"error: these settings cannot be understood: {one_line(error)}", file=sys.stderr)
+        return 2
     return 2 if failed else 0
+
+
+def end_sweep(folder: Path) -> int:
+    """Say what has become of the jobs; returns the exit code, 0 where all is well."""
+    from nstaudio import sweeps
+
+    found = sweeps.outcome(folder)
+    lines = [f"{len(found.finished)} jobs are done in {one_line(folder)}"]
+    lines += [f"failed: {one_line(job.name)}: {why}" for job, why in found.failed.items()]
+    lines += [f"not finished: {one_line(job.name)}" for job in found.unfinished]
+    if found.failed or found.unfinished:
+        lines.append("the same command goes on with what is not finished")
+    print("\n".join(lines), file=sys.stderr)
+    return 2 if found.failed else 0
 
 
 if __name__ == "__main__":

@@ -1,9 +1,20 @@
 """Shared settings and small sounds; every warning is an error, every implicit broadcast too."""
 
+import atexit
+import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+# What one test or its processes have compiled, the others need not; nothing of it in the user's
+# own folder. Before JAX is imported.
+CACHE = tempfile.mkdtemp(prefix="nstaudio-tests-")
+atexit.register(shutil.rmtree, CACHE, ignore_errors=True)
+os.environ["JAX_COMPILATION_CACHE_DIR"] = CACHE
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
 
 import jax
 import numpy as np

@@ -155,18 +155,15 @@ def test_windows_share_the_styles_targets(content, style):
 
 def test_of_a_long_style_passages_are_heard(style):
     tones = [np.full((SR, 1), float(i), np.float32) for i in range(1, 11)]
-    settings = Settings(windows=CUT)
-    heard = pipeline.hear_style([(np.concatenate(tones), SR, "style")], settings)
+    heard = pipeline.hear_style([(np.concatenate(tones), SR, "style")], CUT, SR)
     assert len(heard) == 2 * SR
     middles = heard[SR // 4 :: SR // 2]
     np.testing.assert_allclose(middles, [1, 4, 7, 10], atol=1e-3)
     # of two recordings half as much each, equally loud
-    both = pipeline.hear_style(
-        [(np.concatenate(tones), SR, "a"), (3 * tones[0], SR, "b")], settings
-    )
+    both = pipeline.hear_style([(np.concatenate(tones), SR, "a"), (3 * tones[0], SR, "b")], CUT, SR)
     assert len(both) == 2 * SR
     with pytest.raises(InputError, match="b is silent, or its channels cancel"):
-        pipeline.hear_style([(tones[0], SR, "a"), (0 * tones[0], SR, "b")], settings)
+        pipeline.hear_style([(tones[0], SR, "a"), (0 * tones[0], SR, "b")], CUT, SR)
 
 
 def test_loudness_stays(content, style):

@@ -182,7 +182,7 @@ def test_a_sweep_compiles_once(command, tmp_path):
     )
     assert code == 0, err
     assert descent.advance._cache_size() == before  # type: ignore[attr-defined]
-    jobs = sorted(tmp_path.glob("outputs/*/*_sweep/*/summary.json"))
+    jobs = sorted(tmp_path.glob("outputs/sweeps/*/*/summary.json"))
     assert len(jobs) == 4
     assert len({json.loads(job.read_text())["total_loss"] for job in jobs}) == 4
     assert jobs[0].parent.name.startswith("0_alpha=1e-07")
@@ -194,7 +194,9 @@ def test_a_sweep_goes_on_after_a_bad_job(command, tmp_path):
     assert code == 2
     assert err.count("error: ") == 1
     assert "error: n_steps=-1 must be at least 0" in err
-    assert len(list(tmp_path.glob("outputs/*/*_sweep/1_*/summary.json"))) == 1
+    assert "1 jobs are done in outputs/sweeps/n_steps_" in err
+    assert "failed: 0_n_steps=-1: n_steps=-1 must be at least 0" in err
+    assert len(list(tmp_path.glob("outputs/sweeps/*/1_*/summary.json"))) == 1
 
 
 def test_notes_in_the_sound_of_several_clips(command, tmp_path, clips):

@@ -1,0 +1,164 @@
+"""Drive runs: make the steps that they ask for, show how far they have come, stop on Ctrl-C."""
+
+import contextlib
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import FrameType
+from typing import Any, TypeVar
+
+from tqdm import tqdm
+
+from nstaudio import batches, descent, estimate
+from nstaudio.errors import one_line
+from nstaudio.runs import Answer, Request, Run
+
+Summary = dict[str, Any]
+T = TypeVar("T")
+
+
+class StopRequest:
+    """Turns the first Ctrl-C (or SIGTERM) into a flag; the second one interrupts as usual."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> "StopRequest":
+        if threading.current_thread() is threading.main_thread():  # no other may listen
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._previous[number] = signal.signal(number, self._request)
+        return self
+
+    def _request(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        if self.requested:
+            raise KeyboardInterrupt
+        self.requested = True
+        name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+        print(f"\n{name}: finishing what there is (again to stop at once)", file=sys.stderr)
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+
+def drive(run: Generator[Request, Answer, T]) -> T:
+    """A run, to its end; returns what it returns.
+
+    Raises:
+        InputError, OSError: see `runs.run`.
+    """
+    try:
+        request = next(run)
+        with StopRequest() as stop, _bar(request.total, request.name) as bar:
+            while True:
+                started = time.perf_counter()
+                state, losses = descent.make(request.steps)
+                seconds = time.perf_counter() - started
+                bar.update(request.done + request.steps.n_steps - bar.n)
+                bar.set_postfix(
+                    total=f"{float(losses.total):.3g}",
+                    content=f"{float(losses.content):.3g}",
+                    style=f"{float(losses.style):.3g}",
+                    refresh=False,
+                )
+                if bar.n == bar.total or stop.requested:
+                    bar.close()  # what is said from here on stands below it
+                request = run.send(Answer(state, losses, seconds, 1, stop.requested))
+    except StopIteration as finished:
+        return finished.value
+
+
+def _bar(n_steps: int, name: str) -> Any:
+    """A progress bar."""
+    return tqdm(
+        total=n_steps,
+        desc=one_line(name),
+        unit="step",
+        mininterval=0.2 if sys.stderr.isatty() else 10.0,
+        dynamic_ncols=True,
+        disable=n_steps == 0,
+    )
+
+
+def drive_together(
+    runs: Sequence[Run], *, within: Callable[[int], contextlib.AbstractContextManager[Any]]
+) -> list[Summary | BaseException]:
+    """Runs side by side, as many at a time as fit: steps that are alike are made in one program.
+
+    What a run does by itself, reading, rendering, writing, is done in threads.
+
+    Args:
+        within: what to do a run's own work in, by its number.
+
+    Returns:
+        Of each run its summary, or what it failed by; KeyboardInterrupt of one that never began.
+    """
+    outcomes: list[Summary | BaseException | None] = [None] * len(runs)
+
+    def turn(i: int, answer: Answer | None) -> Request | None:
+        """On to its next request; `None` where it has ended."""
+        with within(i):
+            try:
+                return next(runs[i]) if answer is None else runs[i].send(answer)
+            except StopIteration as finished:
+                outcomes[i] = finished.value
+            except Exception as error:  # the others go on
+                outcomes[i] = error
+            return None
+
+    with StopRequest() as stop, ThreadPoolExecutor(batches.n_cores()) as pool:
+        waiting = list(range(len(runs)))
+        n_fit = 1
+        while waiting and not stop.requested:
+            # The first by itself: what it compiles, the others have, and it tells what they need.
+            first = waiting.pop(0)
+            request = turn(first, None)
+            if request is not None:
+                n_fit = estimate.how_many_fit(request.steps)
+            n_batches = -(-(1 + len(waiting)) // n_fit)
+            more = waiting[: -(-(1 + len(waiting)) // n_batches) - 1]
+            del waiting[: len(more)]
+            begun = {first: request}
+            begun |= zip(more, pool.map(turn, more, [None] * len(more)), strict=True)
+            _steps_of(begun, turn, stop, pool)
+    return [KeyboardInterrupt() if a is None else a for a in outcomes]
+
+
+def _steps_of(
+    begun: dict[int, Request | None],
+    turn: Callable[[int, Answer | None], Request | None],
+    stop: StopRequest,
+    pool: ThreadPoolExecutor,
+) -> None:
+    """Runs that have begun, to their ends."""
+    requests = {i: request for i, request in begun.items() if request is not None}
+    done = {i: request.done for i, request in requests.items()}
+    kept: dict[Any, batches.Batch] = {}
+    with _bar(sum(a.total for a in requests.values()), f"{len(begun)} runs") as bar:
+        while requests:
+            groups: dict[Any, list[int]] = {}
+            for i, request in requests.items():
+                groups.setdefault(batches.alike(request.steps), []).append(i)
+            answers = {}
+            for key, group in groups.items():
+                started = time.perf_counter()
+                batch = kept.setdefault((key[1:], tuple(group)), batches.Batch())
+                made = batch.make([requests[i].steps for i in group])
+                share = (time.perf_counter() - started) / len(group)
+                for i, (state, losses) in zip(group, made, strict=True):
+                    answers[i] = Answer(state, losses, share, len(begun), stop.requested)
+                    done[i] = requests[i].done + requests[i].steps.n_steps
+            bar.update(sum(done.values()) - bar.n)
+            if bar.n == bar.total or stop.requested:
+                bar.close()  # what is said from here on stands below it
+            next_ones = pool.map(turn, answers.keys(), answers.values())
+            requests = {
+                i: request
+                for i, request in zip(answers, next_ones, strict=True)
+                if request is not None
+            }

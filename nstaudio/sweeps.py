@@ -1,0 +1,116 @@
+"""Sweeps: folders of runs that the same command finds again, and what has become of the runs.
+
+Whatever launched them, in this process or on another machine, what is known of the runs of a sweep
+is what lies in their folders: `summary.json` of those that are done, `error.txt` of those that
+failed.
+"""
+
+import contextlib
+import hashlib
+import logging
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+
+from nstaudio.config import short_name
+from nstaudio.errors import InputError, one_line
+from nstaudio.records import read_summary, write_whole
+
+log = logging.getLogger(__name__)
+
+_ERROR = "error.txt"
+
+
+def name(arguments: Sequence[str]) -> str:
+    """A folder's name for a command line: its swept settings, and a hash of all of it.
+
+    What launches the jobs and where is not part of it, so they can go on with another launcher.
+    """
+    settings = sorted(a for a in arguments if not a.lstrip("+~").startswith(("hydra", "-")))
+    digest = hashlib.sha256("\n".join(settings).encode()).hexdigest()[:8]
+    return f"{short_name(','.join(_swept(settings)))}_{digest}"
+
+
+def _swept(settings: list[str]) -> list[str]:
+    """The last parts of the keys that have several values."""
+    try:
+        overrides = OverridesParser.create().parse_overrides(settings)
+    except HydraException:
+        return []  # Hydra will say what is wrong with them
+    keys = [a.get_key_element().lstrip("+~") for a in overrides if a.is_sweep_override()]
+    return [key.split("@")[0].replace("/", ".").rpartition(".")[2] for key in keys]
+
+
+def settle(folder: Path, outcome: Mapping[str, Any] | BaseException) -> None:
+    """Leave in a run's folder, and say, what it failed by, if it did.
+
+    Args:
+        outcome: its summary, or an error.
+    """
+    if not isinstance(outcome, Exception):
+        (folder / _ERROR).unlink(missing_ok=True)
+        return
+    expected = isinstance(outcome, InputError | OSError)
+    reason = one_line(outcome if expected else f"{type(outcome).__name__}: {outcome}")
+    log.error("error: %s", reason)
+    text = "" if expected else "\n" + "".join(traceback.format_exception(outcome))
+    with contextlib.suppress(OSError):  # a disk that is full may be what failed
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / _ERROR, f"{reason}\n{text}")
+
+
+def is_interrupted(outcome: Mapping[str, Any] | BaseException) -> bool:
+    """Whether a run was stopped by its user."""
+    if isinstance(outcome, BaseException):
+        return isinstance(outcome, KeyboardInterrupt)
+    return outcome["interrupted"]
+
+
+class Outcome(NamedTuple):
+    """What has become of the runs of a sweep, by their folders."""
+
+    finished: list[Path]
+    failed: dict[Path, str]
+    """And why."""
+    unfinished: list[Path]
+
+
+def outcome(folder: Path) -> Outcome:
+    """Look at a sweep's folder."""
+    found = Outcome([], {}, [])
+    for job in sorted(folder.iterdir(), key=_number) if folder.is_dir() else []:
+        if not (job / ".hydra").is_dir() and not (job / _ERROR).exists():
+            continue
+        if (job / _ERROR).exists():
+            text = (job / _ERROR).read_text(encoding="utf-8", errors="replace")
+            found.failed[job] = one_line((text.splitlines() or ["no reason given"])[0])
+        elif not (read_summary(job) or {"interrupted": True})["interrupted"]:
+            found.finished.append(job)
+        else:
+            found.unfinished.append(job)
+    return found
+
+
+def _number(folder: Path) -> tuple[int, str]:
+    number = folder.name.partition("_")[0]
+    return (int(number) if number.isdecimal() else 2**31, folder.name)
+
+
+class Watch(Callback):
+    """Hydra's callback: remembers where a sweep's folder is, and removes what is out of date."""
+
+    folder: Path | None = None
+    """Of the sweep that this process has begun."""
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Before the first job."""
+        del kwargs
+        Watch.folder = Path(config.hydra.sweep.dir)
+        for error in Watch.folder.glob(f"*/{_ERROR}"):
+            error.unlink()
