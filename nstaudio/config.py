@@ -42,7 +42,10 @@ _MODULES = {
 }
 """Where each group's `_target_` may be. Hydra calls all but a few known dangers: a config that came
 with someone else's run could write files."""
-_NUMBERS = ("alpha", "beta", "content_weights", "style_weights", "n_steps", "seed")
+_NUMBERS = (
+    *("strength", "alpha", "beta", "content_weights", "style_weights"),
+    *("n_steps", "seed"),
+)
 _RUN = (
     "windows",
     "output",

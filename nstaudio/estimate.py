@@ -60,7 +60,10 @@ def window_bytes(n_content: int, n_style: int, settings: Settings) -> int:
 
     content, style = clip(n_content), clip(n_style)
     objective = pipeline.make_objective(settings)
-    arguments = (jax.random.key(0), content, style, content, settings.weights)
+    arguments = (
+        *(jax.random.key(0), content, style, content),
+        *(settings.weights, None, settings.traced_strength),
+    )
     problem = jax.eval_shape(partial(descent.make_problem, objective=objective), *arguments)
     variable = jax.eval_shape(
         partial(objective.parametrization.init, spec=settings.spec),
