@@ -418,7 +418,7 @@ CANARY = "executed-by-a-setting"
 """The file that a command in a setting would make."""
 
 _KEYS = (
-    *("alpha", "beta", "n_steps", "seed", "reference_loss", "log_every", "resume"),
+    *("strength", "alpha", "beta", "n_steps", "seed", "reference_loss", "log_every", "resume"),
     *("checkpoint", "checkpoint.interval_s", "checkpoint.keep", "checkpoint.more"),
     *(f"{w}_weights{layer}" for w in ("content", "style") for layer in ("", ".conv1", ".conv9")),
     *(

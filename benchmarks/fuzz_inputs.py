@@ -93,7 +93,7 @@ def check_built(settings: Any) -> str | None:
     return None
 
 
-_PLAIN = ("alpha", "beta", "content_weights", "style_weights", "n_steps", "seed")
+_PLAIN = ("strength", "alpha", "beta", "content_weights", "style_weights", "n_steps", "seed")
 
 
 class Outcome(NamedTuple):

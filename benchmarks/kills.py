@@ -447,7 +447,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], tuple[int, ...]]] = {
         (0,),
     ),
     "checkpoint's settings flipped": (
-        lambda run: edit(newest(run) / "meta/metadata", r'"alpha": ?0', '"alpha":1'),
+        lambda run: edit(newest(run) / "meta/metadata", r'"seed": ?0', '"seed":1'),
         (0,),
     ),
     "checkpoint removed": (lambda run: shutil.rmtree(newest(run)), (0,)),

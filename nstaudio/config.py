@@ -42,7 +42,10 @@ _MODULES = {
 }
 """Where each group's `_target_` may be. Hydra calls all but a few known dangers: a config that came
 with someone else's run could write files."""
-_NUMBERS = ("alpha", "beta", "content_weights", "style_weights", "n_steps", "seed")
+_NUMBERS = (
+    *("strength", "alpha", "beta", "content_weights", "style_weights"),
+    *("n_steps", "seed"),
+)
 _RUN = (
     "windows",
     "output",
@@ -364,12 +367,14 @@ def static(cfg: DictConfig) -> dict[str, Any]:
     Runs that agree in them may run in one program. That is a guess; `batches` looks at what they
     ask for.
     """
-    numbers = ("alpha", "beta", "seed", "init.noise_db", "log_every", "n_steps", "reference_loss")
+    numbers = ("alpha", "beta", "strength", "seed", "init.noise_db", "n_steps")
+    others = ("log_every", "reference_loss", "resume")
     groups = ("content_weights.", "style_weights.", "output.", "checkpoint.")
     return {
         name: leaf
         for name, leaf in _leaves(OmegaConf.to_container(cfg, resolve=True)).items()
         if name not in numbers
+        and name not in others
         and not name.startswith(groups)
         and not (name.startswith("optimizer.") and isinstance(leaf, float))
     }

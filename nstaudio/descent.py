@@ -18,6 +18,11 @@ from nstaudio.spectrogram import MelSpec, unit
 
 LogMel = Float[Array, "frames mels"]
 
+PROBE_STEP_DB = 0.5
+"""Length of a step towards the probe of `balance`, root mean square."""
+PROBE_MOST_STEPS = 100
+"""Steps after which a style that will not come nearer is near enough."""
+
 
 class TransferState(NamedTuple):
     """All that changes while optimising: what a checkpoint holds."""
@@ -100,6 +105,63 @@ def filtered(
     return objective.parametrization.filtered(y, variable, problem.constants, objective.spec)
 
 
+def balance(
+    content_db: LogMel, problem: Problem, strength: Float[Array, ""], *, objective: Objective
+) -> Weights:
+    """The weights whose alpha and beta make the two gradients `1 - strength` to `strength`.
+
+    At the content itself the content loss has no gradient to compare with. So the two are taken at
+    a probe half way to the style: steps of `PROBE_STEP_DB` down the style loss, from the content,
+    until the distance of the Gram matrices, the root of the style loss, has been halved. There
+
+        |alpha grad L_content| : |beta grad L_style| = (1 - strength) : strength
+
+    with respect to the spectrogram, and beta times the style loss of the content is `strength`. So
+    neither the units of a loss nor the start nor what is optimised has a say.
+
+    Args:
+        content_db: the content's log-mel spectrogram, dB.
+        problem: its alpha and beta are not read.
+        strength: 0, the content, to 1, the style.
+    """
+
+    def style(level_db: LogMel) -> Float[Array, ""]:
+        return objective.losses(level_db, problem).style
+
+    def content(level_db: LogMel) -> Float[Array, ""]:
+        return objective.losses(level_db, problem).content
+
+    def is_before(probe: tuple[LogMel, Array, LogMel, Array]) -> Array:
+        _, loss, _, n = probe
+        return (loss > first / 4) & (n < PROBE_MOST_STEPS)
+
+    def step(probe: tuple[LogMel, Array, LogMel, Array]) -> tuple[LogMel, Array, LogMel, Array]:
+        level_db, _, grad, n = probe
+        level_db = level_db - PROBE_STEP_DB * grad / _above_0(_root_mean_square(grad))
+        return (level_db, *jax.value_and_grad(style)(level_db), n + 1)
+
+    first, grad = jax.value_and_grad(style)(content_db)
+    level_db, _, grad, _ = jax.lax.while_loop(
+        is_before, step, (content_db, first, grad, jnp.int32(0))
+    )
+    of_style, of_content = (
+        _above_0(_root_mean_square(g)) for g in (grad, jax.grad(content)(level_db))
+    )
+    beta = strength / _above_0(first)
+    alpha = (1.0 - strength) / _above_0(first) * of_style / of_content
+    return problem.weights._replace(alpha=alpha, beta=beta)
+
+
+def _above_0(x: Float[Array, ""]) -> Float[Array, ""]:
+    """1 for what is 0: a loss without weights, or of two clips that are the same, has no size."""
+    return jnp.where(x > 0, x, 1.0)
+
+
+def _root_mean_square(x: LogMel) -> Float[Array, ""]:
+    largest = _above_0(jnp.max(jnp.abs(x)))  # the squares of a gradient may be below any float32
+    return largest * jnp.sqrt(jnp.mean((x / largest) ** 2))
+
+
 @partial(jax.jit, static_argnames=("objective",))
 def make_problem(
     key: jax.Array,
@@ -108,6 +170,7 @@ def make_problem(
     carrier: Clip,
     weights: Weights,
     style_targets: Any = None,
+    strength: Float[Array, ""] | None = None,
     *,
     objective: Objective,
 ) -> Problem:
@@ -115,6 +178,7 @@ def make_problem(
 
     `carrier` is the sound that the parametrization changes: the content, or what the start made.
     `style_targets` are those of a problem with the same key and style, where there is one.
+    `strength` chooses alpha and beta, see `balance`; where it is `None`, those in `weights` hold.
     """
     clips = [unit(clip.level_db, objective.spec) for clip in (content, style)]
     variables = objective.encoder.init(key, clips[0])
@@ -125,6 +189,9 @@ def make_problem(
         targets = targets._replace(style=style_targets)
     constants = objective.parametrization.constants(carrier, style, objective.spec)
     problem = Problem(variables, targets, weights, constants, jnp.float32(1.0))
+    if strength is not None:
+        balanced = balance(content.level_db, problem, strength, objective=objective)
+        problem = problem._replace(weights=balanced)
     total = objective.losses(content.level_db, problem).total
     return problem._replace(content_total=jnp.where(total > 0, total, 1.0))
 

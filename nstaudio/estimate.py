@@ -62,6 +62,7 @@ def window_bytes(n_content: int, n_style: int, settings: Settings) -> int:
         pipeline.make_objective(settings),
         settings.optimizer.transformation,
         tuple(settings.optimizer.hyperparams),
+        settings.strength is not None,
     )
 
 
@@ -72,6 +73,7 @@ def _program_bytes(
     objective: Objective,
     transformation: optax.GradientTransformationExtraArgs,
     hyperparams: tuple[str, ...],
+    balanced: bool,
 ) -> int:
     spec = objective.spec
 
@@ -84,7 +86,8 @@ def _program_bytes(
     optimizer = Optimizer(transformation, dict.fromkeys(hyperparams, 0.5))
     layers = {name: jnp.float32(1) for name in objective.encoder.layer_names}
     weights = Weights(jnp.float32(1), jnp.float32(1), layers, layers)
-    arguments = (jax.random.key(0), content, style, content, weights)
+    strength = jnp.float32(0.5) if balanced else None
+    arguments = (jax.random.key(0), content, style, content, weights, None, strength)
     problem = jax.eval_shape(partial(descent.make_problem, objective=objective), *arguments)
     variable = jax.eval_shape(
         partial(objective.parametrization.init, spec=spec),

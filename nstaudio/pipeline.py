@@ -25,6 +25,9 @@ from nstaudio.windows import Windows
 
 LogMel = Float[Array, "frames mels"]
 
+ALPHA, BETA = 0.005, 1.0
+"""The weights of content and style where neither they nor a strength are given."""
+
 SILENCE_POWER = 1e-12
 """A clip whose loudest mel band is below this (-120 dB) is taken for silence."""
 
@@ -37,7 +40,10 @@ class Settings:
     """Everything that defines a transfer besides the two clips; the fields of `configs/`.
 
     Attributes:
-        alpha, beta: weights of content and style in the total, at least 0, not both 0.
+        alpha, beta: weights of content and style in the total, at least 0, not both 0. `None` is
+            0.005 and 1, or what `strength` chooses.
+        strength: of the style, 0 (the content) to 1; it chooses alpha and beta for these clips,
+            see `descent.balance`.
         content_weights, style_weights: weight of each layer by name; a layer that is not
             named has 1 / (number of layers).
         n_steps: updates to make; more where the start needs them (`initial.Start`).
@@ -60,8 +66,9 @@ class Settings:
     )
     init: Callable[..., Start] = initial.content
     inversion: Callable[..., Float[Array, " samples"]] = inversion.mel_griffin_lim
-    alpha: float = 0.005
-    beta: float = 1.0
+    alpha: float | None = None
+    beta: float | None = None
+    strength: float | None = None
     content_weights: Mapping[str, float] = field(default_factory=dict)
     style_weights: Mapping[str, float] = field(default_factory=dict)
     n_steps: int = 200
@@ -69,8 +76,19 @@ class Settings:
     windows: Windows = field(default_factory=Windows)
 
     def __post_init__(self) -> None:
-        number("alpha", self.alpha, at_least=0)
-        number("beta", self.beta, at_least=0)
+        given = {
+            name: number(name, value, at_least=0)
+            for name, value in (("alpha", self.alpha), ("beta", self.beta))
+            if value is not None
+        }
+        if self.strength is not None:
+            number("strength", self.strength, at_least=0, at_most=1)
+            if given:
+                listed = " and ".join(f"{name}={value:g}" for name, value in given.items())
+                raise InputError(
+                    f"strength={self.strength:g} chooses alpha and beta, and {listed} is given: "
+                    "set strength=null, or alpha=null and beta=null"
+                )
         if self.alpha == 0 and self.beta == 0:
             raise InputError("alpha=0 and beta=0: nothing to optimise, set at least one above 0")
         integer("n_steps", self.n_steps, at_least=0)
@@ -89,27 +107,33 @@ class Settings:
         return self.encoder.layer_names
 
     @property
+    def traced_strength(self) -> Array | None:
+        """The strength as a float32 scalar, so that a sweep over it compiles once."""
+        return None if self.strength is None else jnp.float32(self.strength)
+
+    @property
     def weights(self) -> Weights:
-        """The weights as float32 scalars, every layer named."""
+        """The weights as float32 scalars, every layer named; without what `strength` chooses."""
 
         def scalars(given: Mapping[str, float]) -> dict[str, Array]:
             even = 1.0 / len(self.layer_names)
             return {name: jnp.float32(given.get(name, even)) for name in self.layer_names}
 
         return Weights(
-            jnp.float32(self.alpha),
-            jnp.float32(self.beta),
+            jnp.float32(ALPHA if self.alpha is None else self.alpha),
+            jnp.float32(BETA if self.beta is None else self.beta),
             scalars(self.content_weights),
             scalars(self.style_weights),
         )
 
 
 class Style(NamedTuple):
-    """An analysed style and its targets: what all windows of a content share."""
+    """An analysed style, its targets and the weights: what all windows of a content share."""
 
     clip: Clip
     power: float
     targets: Any
+    weights: Weights
 
 
 class Prepared(NamedTuple):
@@ -136,7 +160,8 @@ class Prepared(NamedTuple):
     @property
     def shared(self) -> Style:
         """What another window of the same content can take over."""
-        return Style(self.style, self.style_power, self.problem.targets.style)
+        problem = self.problem
+        return Style(self.style, self.style_power, problem.targets.style, problem.weights)
 
 
 class Figures(NamedTuple):
@@ -222,8 +247,10 @@ def prepare(
     content_clip, content_power = analyse(content, settings, name=names[0])
     if shared is None:
         style_clip, style_power = analyse(style, settings, name=names[1])
+        targets, weights, strength = None, settings.weights, settings.traced_strength
     else:
-        style_clip, style_power = shared.clip, shared.power
+        style_clip, style_power, targets, weights = shared
+        strength = None  # it has chosen
     encoder_key, init_key, _ = _keys(settings)
     objective = make_objective(settings)
     start = settings.init(content_clip, style_clip, key=init_key, spec=settings.spec)
@@ -232,8 +259,7 @@ def prepare(
         content_clip,
         style_clip,
         start.carrier,
-        settings.weights,
-        None if shared is None else shared.targets,
+        *(weights, targets, strength),
         objective=objective,
     )
     variable = _init_variable(start.level_db, problem.constants, objective=objective)

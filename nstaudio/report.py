@@ -152,6 +152,8 @@ def _player(panel: Panel) -> str:
 
 HOW_TO_READ = {
     "total_loss": "alpha x content + beta x style; only comparable between runs of equal settings",
+    "alpha": "weight of the content loss in the total: as given, or as strength chose it",
+    "beta": "the same of the style loss",
     "reference_loss": "the total loss of the publication that this preset follows; its "
     "normalisation may differ",
     "content_loss": "half the squared difference of the activations from the content's, mean or "
@@ -221,9 +223,9 @@ keeps the content's pattern in time and shows the style's balance of bright and 
 generated one is analysed from the sound, so what you see is what you hear.</p>
 <img id="spectrograms" alt="Mel spectrograms of the three clips" src="$spectrograms">
 <h2>Losses</h2>
-<p class="note">Style should fall by a factor of ten or so; where it does not, raise beta or lower
-alpha. Content rises from 0 when the start is the content. Curves that are still falling at the
-end ask for more steps.</p>
+<p class="note">Style should fall by a factor of ten or so; where it does not, ask for more with
+strength=, from 0 (the content) to 1 (the style). Content rises from 0 when the start is the
+content. Curves that are still falling at the end ask for more steps.</p>
 <img id="losses" alt="Loss curves" src="$losses">
 <h2>Figures</h2>
 <table id="figures">$figures</table>

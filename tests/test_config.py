@@ -44,7 +44,7 @@ def same(a: pipeline.Settings, b: pipeline.Settings) -> None:
     for one, other in ((a.init, b.init), (a.inversion, b.inversion)):
         # a partial of the defaults on one side, the function itself on the other
         assert getattr(one, "func", one) is getattr(other, "func", other)
-    for name in ("alpha", "beta", "content_weights", "style_weights", "n_steps", "seed"):
+    for name in config._NUMBERS:
         assert getattr(a, name) == getattr(b, name), name
 
 
@@ -152,6 +152,8 @@ def test_a_style_of_several_files(tmp_path, monkeypatch):
         ("n_steps=1.5", "n_steps must be a whole number, not 1.5"),
         ("n_steps=null", "n_steps must be a whole number, not None"),
         ("alpha=x", "alpha must be a number, not 'x'"),
+        ("strength=2", "strength=2 must be at most 1"),
+        ("strength=x", "strength must be a number, not 'x'"),
         ("alpha=[1,2]", r"alpha must be a number, not \[1, 2\]"),
         ("log_every=0", "log_every=0 must be at least 1"),
         ("checkpoint.keep=0", "checkpoint.keep=0 must be at least 1"),

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from functools import partial
 
 import jax
@@ -30,12 +31,21 @@ def clip(seed: int, n_frames: int = 40) -> jax.Array:
     return jnp.asarray(np.clip(-35 + 6 * smooth, -80, 0), jnp.float32)
 
 
-def problem(alpha=1e-4, beta=1.0, seed=0):
-    even = {name: jnp.float32(0.5) for name in ENCODER.layer_names}
-    weights = Weights(jnp.float32(alpha), jnp.float32(beta), even, even)
-    key = jax.random.key(seed)
-    content, style = Clip(jnp.zeros(9), clip(1)), Clip(jnp.zeros(9), clip(2, 50))
-    return descent.make_problem(key, content, style, content, weights, objective=OBJECTIVE)
+def problem(
+    alpha=1e-4, beta=1.0, seed=0, strength=None, objective=OBJECTIVE, v=0.5, w=0.5, style=None
+):
+    """`v` and `w` weigh the layers of content and of style, all alike or each by a number."""
+    of_content, of_style = (
+        dict(zip(ENCODER.layer_names, jnp.broadcast_to(jnp.float32(each), 2), strict=True))
+        for each in (v, w)
+    )
+    weights = Weights(jnp.float32(alpha), jnp.float32(beta), of_content, of_style)
+    clips = [Clip(jnp.zeros(9), db) for db in (clip(1), clip(2, 50) if style is None else style)]
+    if strength is not None:
+        strength = jnp.float32(strength)
+    return descent.make_problem(
+        jax.random.key(seed), *clips, clips[0], weights, None, strength, objective=objective
+    )
 
 
 def start(optimizer):
@@ -124,6 +134,79 @@ def test_numbers_do_not_recompile():
         optimizer = from_optax(partial(optax.adam, learning_rate=rate))
         run(optimizer, 4, 2, alpha=alpha, beta=alpha + 1, seed=seed)
     assert descent.advance._cache_size() == before  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("strength", [0.125, 0.5, 0.9])
+def test_a_strength_is_the_proportion_of_the_gradients_half_way(strength):
+    """The probe walked to and both losses written out by hand, in double precision."""
+    chosen = problem(strength=strength)
+    with jax.enable_x64(True):
+        variables = jax.tree.map(lambda a: a.astype(jnp.float64), chosen.variables)
+        clips = [db.astype(jnp.float64) for db in (clip(1), clip(2, 50))]
+
+        def layers(level_db):
+            return ENCODER.apply(variables, 1 + level_db / 80)
+
+        def grams(level_db):
+            return {k: f.T @ f / len(f) for k, f in layers(level_db).items()}
+
+        p, a = layers(clips[0]), grams(clips[1])
+
+        def style(level_db):
+            g = grams(level_db)
+            return sum(0.5 * jnp.sum((g[k] - a[k]) ** 2) / (4 * len(a[k]) ** 2) for k in a)
+
+        def content(level_db):
+            f = layers(level_db)
+            return sum(0.5 * 0.5 * jnp.sum((f[k] - p[k]) ** 2) for k in p)
+
+        x, n_steps = clips[0], 0
+        while np.sqrt(style(x)) > 0.5 * np.sqrt(style(clips[0])):
+            g = jax.grad(style)(x)
+            x, n_steps = x - 0.5 * g / np.sqrt(np.mean(g**2)), n_steps + 1
+        assert 2 < n_steps < descent.PROBE_MOST_STEPS
+        sizes = [np.linalg.norm(jax.grad(loss)(x)) for loss in (content, style)]
+        of_content = float(style(clips[0]))
+    alpha, beta = float(chosen.weights.alpha), float(chosen.weights.beta)
+    assert alpha * sizes[0] / (beta * sizes[1]) == pytest.approx(
+        (1 - strength) / strength, rel=1e-3
+    )
+    assert beta * of_content == pytest.approx(strength, rel=1e-4)
+
+
+def test_no_strength_is_the_content_and_all_of_it_the_style():
+    none, all_of_it = (problem(strength=s).weights for s in (0, 1))
+    assert none.alpha > none.beta == 0
+    assert all_of_it.beta > all_of_it.alpha == 0
+
+
+def test_a_strength_knows_no_units():
+    """Neither those of the losses nor how their layers are weighed, not even by plain descent."""
+    optimizer = from_optax(partial(optax.sgd, learning_rate=3e3))
+    mean = replace(OBJECTIVE, content_loss=SquaredError("mean"))
+
+    def reached(objective=OBJECTIVE, **changes):
+        items = descent.run(
+            start(optimizer),
+            problem(strength=0.5, objective=objective, **changes),
+            objective=objective,
+            transformation=optimizer.transformation,
+            n_steps=30,
+            chunk=30,
+        )
+        return list(items)[-1][0].variable
+
+    expected = reached()
+    assert np.sqrt(np.mean((expected - clip(1)) ** 2)) > 1
+    for other in (reached(v=50.0), reached(w=0.003), reached(mean, v=[12 * 38, 8 * 36])):
+        np.testing.assert_allclose(other, expected, atol=0.02)
+
+
+@pytest.mark.parametrize("changes", [{"v": 0}, {"w": 0}, {"style": clip(1)}])
+def test_a_strength_of_what_cannot_be_compared_is_finite(changes):
+    weights = problem(strength=0.5, **changes).weights
+    assert np.isfinite([weights.alpha, weights.beta]).all()
+    assert weights.alpha > 0
 
 
 def test_targets_are_the_clips_own():

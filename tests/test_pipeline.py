@@ -7,7 +7,7 @@ import pyloudnorm
 import pytest
 
 import nstaudio
-from nstaudio import descent, initial, pipeline
+from nstaudio import audio, descent, initial, pipeline, samples
 from nstaudio.encoders import Conv1dEncoder, InfiniteEncoder
 from nstaudio.errors import InputError
 from nstaudio.losses import SquaredError
@@ -153,6 +153,15 @@ def test_windows_share_the_styles_targets(content, style):
         assert not np.allclose(content_target, first.problem.targets.content[layer])
 
 
+def test_windows_share_what_a_strength_has_chosen(content, style):
+    settings = Settings(**SMALL, strength=0.5)
+    first = pipeline.prepare(content, style, settings)
+    backwards = content[::-1].copy()
+    other = pipeline.prepare(backwards, style, settings, shared=first.shared)
+    assert other.problem.weights == first.problem.weights
+    assert pipeline.prepare(backwards, style, settings).problem.weights != first.problem.weights
+
+
 def test_of_a_long_style_passages_are_heard(style):
     tones = [np.full((SR, 1), float(i), np.float32) for i in range(1, 11)]
     heard = pipeline.hear_style([(np.concatenate(tones), SR, "style")], CUT, SR)
@@ -206,6 +215,15 @@ def test_layer_weights_default_to_even():
         ({"alpha": -1.0}, "alpha=-1 must be at least 0"),
         ({"beta": float("nan")}, "beta=nan must be finite"),
         ({"alpha": 0.0, "beta": 0.0}, "alpha=0 and beta=0: nothing to optimise"),
+        ({"strength": -0.1}, "strength=-0.1 must be at least 0"),
+        ({"strength": 1.5}, "strength=1.5 must be at most 1"),
+        ({"strength": True}, "strength must be a number, not True"),
+        (
+            {"strength": 0.5, "alpha": 0.1, "beta": 1.0},
+            "strength=0.5 chooses alpha and beta, and alpha=0.1 and beta=1 is given: set "
+            "strength=null, or alpha=null and beta=null",
+        ),
+        ({"strength": 0, "alpha": 0.0}, "strength=0 chooses .* alpha=0 is given"),
         ({"n_steps": -5}, "n_steps=-5 must be at least 0"),
         ({"seed": -1}, "seed=-1 must be at least 0"),
         ({"style_weights": {"conv3": 1.0}}, r"conv3 is not one of: conv1, conv2 \(did you mean"),
@@ -306,6 +324,78 @@ def test_a_sweep_over_sixteen_weights_compiles_once(content, style):
     }
     assert len(totals) == 16
     assert [function._cache_size() for function in compiled] == before  # type: ignore[attr-defined]
+
+
+def test_a_sweep_over_strength_compiles_once(content, style):
+    def losses(strength):
+        return nstaudio.transfer(content, style, SR, **{**SMALL, "n_steps": 2}, strength=strength)
+
+    losses(0.5)
+    compiled = [descent.advance, descent.make_problem, descent.evaluate]
+    before = [function._cache_size() for function in compiled]  # type: ignore[attr-defined]
+    totals = {losses(strength).history[-1][1].total for strength in (0, 0.1, 0.9, 1)}
+    assert len(totals) == 4
+    assert [function._cache_size() for function in compiled] == before  # type: ignore[attr-defined]
+
+
+def demo(name: str) -> np.ndarray:
+    """Two seconds of a demo clip."""
+    clip = audio.load(str(audio.CLIPS_DIR / f"{name}.ogg"), duration_s=2.0, role="content")
+    return samples.mono(clip.y, clip.sr, SR)
+
+
+@pytest.mark.parametrize("pair", ["synthetic", "jazz as classical", "classical as jazz"])
+def test_strength_goes_from_the_content_to_the_style_step_by_step(content, style, pair):
+    if pair != "synthetic":
+        content, style = (demo(name) for name in pair.split(" as "))
+    n = 9
+    found = [
+        nstaudio.transfer(
+            content, style, SR, **{**SMALL, "n_steps": 60}, strength=i / (n - 1), log_every=60
+        )
+        for i in range(n)
+    ]
+    shares = np.array([result.figures.style_share for result in found])
+    distances = np.array([result.history[-1][1].content for result in found])
+    assert shares[0] == pytest.approx(1, abs=0.02)
+    assert shares[-1] < 0.1
+    # no step is a matter of chance, and none takes most of the way
+    assert (shares[1:] < 0.95 * shares[:-1]).all(), shares
+    assert (shares[1:] > 0.3 * shares[:-1]).all(), shares
+    assert (np.diff(distances) > 0.02 * distances[-1]).all(), distances
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"parametrization": FreeMel()},
+        {"parametrization": SmoothMel()},
+        {"parametrization": Waveform()},
+        {"init": initial.noisy_content},
+        {"init": initial.white_noise},
+        {"encoder": InfiniteEncoder((3,))},
+        {"content_loss": SquaredError("sum")},
+        {"style_weights": {"conv1": 1e3, "conv2": 1e-3}},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_strength_whatever_else_is_chosen(content, style, changes):
+    def reached(strength):
+        settings = Settings(**{**SMALL, **changes}, strength=strength)
+        prepared = pipeline.prepare(content, style, settings)
+        *_, (_, losses) = descent.run(
+            prepared.state,
+            prepared.problem,
+            objective=prepared.objective,
+            transformation=settings.optimizer.transformation,
+            n_steps=settings.n_steps,
+            chunk=settings.n_steps,
+        )
+        return losses
+
+    none, half, full = (reached(strength) for strength in (0, 0.5, 1))
+    assert none.style > 1.3 * half.style > 1.3**2 * full.style
+    assert none.content < 0.7 * half.content < 0.7**2 * full.content
 
 
 def test_a_loss_without_a_kernel_form_is_refused(content, style):

@@ -42,6 +42,7 @@ FIGURES = {
     "style_loss_on_audio",
     "consistency_db",
     "style_ratio",
+    *("alpha", "beta"),
     *("style_share", "unseen_style_share"),
     *("added_noise_db", "added_floor_db", "added_residual_db"),
     "versions",
@@ -187,6 +188,14 @@ def test_a_sweep_compiles_once(command, tmp_path):
     assert len({json.loads(job.read_text())["total_loss"] for job in jobs}) == 4
     assert jobs[0].parent.name.startswith("0_alpha=1e-07")
     assert all((job.parent / "generated.wav").exists() for job in jobs)
+    code, err = command("-m", "strength=0,0.3,1", "n_steps=2", "hydra.sweep.dir=outputs/x/strength")
+    assert code == 0, err
+    assert descent.advance._cache_size() == before  # type: ignore[attr-defined]
+    chosen = [
+        json.loads(job.read_text()) for job in sorted(tmp_path.glob("outputs/x/*/*/summary.json"))
+    ]
+    assert chosen[0]["alpha"] > chosen[1]["alpha"] > chosen[2]["alpha"] == 0
+    assert 0 == chosen[0]["beta"] < chosen[1]["beta"] < chosen[2]["beta"]
 
 
 def test_a_sweep_goes_on_after_a_bad_job(command, tmp_path):
@@ -222,9 +231,11 @@ def test_notes_in_the_sound_of_several_clips(command, tmp_path, clips):
     assert (none / "generated.wav").read_bytes() == (whole / "generated.wav").read_bytes()
 
 
-def test_resume_is_bit_for_bit(command, tmp_path):
-    assert command("hydra.run.dir=outputs/d/whole", "n_steps=20")[0] == 0
-    assert command("hydra.run.dir=outputs/d/cut", "n_steps=7")[0] == 0
+@pytest.mark.parametrize("strength", ["null", "0.5"])
+def test_resume_is_bit_for_bit(command, tmp_path, strength):
+    chosen = f"strength={strength}"
+    assert command("hydra.run.dir=outputs/d/whole", "n_steps=20", chosen)[0] == 0
+    assert command("hydra.run.dir=outputs/d/cut", "n_steps=7", chosen)[0] == 0
     code, err = command("resume=outputs/d/cut", "n_steps=20", defaults=False)
     assert code == 0, err
     assert "resuming at step 7 of 20" in err
@@ -369,10 +380,10 @@ def test_a_config_that_was_edited_is_refused(command, tmp_path):
     assert command("hydra.run.dir=r")[0] == 0
     record = tmp_path / "r" / "config.yaml"
     before = record.read_text()
-    record.write_text(before.replace("alpha: 0.005", "alpha: 0.01"))
+    record.write_text(before.replace("alpha: null", "alpha: 0.01"))
     code, err = command("resume=r", "n_steps=20", defaults=False)
     assert code == 2
-    assert "has changed since the run was started: alpha was 0.005 and is 0.01" in err
+    assert "has changed since the run was started: alpha was None and is 0.01" in err
     record.write_text(before)
     assert command("resume=r", "n_steps=14", defaults=False)[0] == 0
 
@@ -539,6 +550,11 @@ def test_the_infinite_encoder_on_linear_bands_resumes_bit_for_bit(command, tmp_p
 def test_alpha_and_beta_both_zero(command, tmp_path):
     code, err = command("alpha=0", "beta=0")
     assert_refused(code, err, "alpha=0 and beta=0: nothing to optimise", tmp_path)
+
+
+def test_strength_beside_what_it_chooses(command, tmp_path):
+    code, err = command("strength=0.5", "beta=2")
+    assert_refused(code, err, "strength=0.5 chooses alpha and beta, and beta=2 is given", tmp_path)
 
 
 @pytest.mark.parametrize("folder", ["file/below", "/proc/nowhere/run"])
