@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from string import Template
 from typing import Any
 
+import matplotlib.image
 import numpy as np
 import soundfile
 from jaxtyping import Float
@@ -108,6 +109,23 @@ def draw_losses(metrics: Sequence[Mapping[str, float]]) -> bytes:
     return _png(figure)
 
 
+def draw_thumbnail(
+    level_db: Float[np.ndarray, "frames mels"], *, floor_db: float, top_db: float
+) -> bytes:
+    """A mel spectrogram alone, a pixel a band and frame, in the colours of the others; JPEG."""
+    buffer = io.BytesIO()
+    matplotlib.image.imsave(
+        *(buffer, level_db.T),
+        vmin=floor_db,
+        vmax=top_db,
+        cmap="magma",
+        origin="lower",
+        format="jpeg",
+        pil_kwargs={"quality": 88},
+    )
+    return buffer.getvalue()
+
+
 def _plain(title: str) -> str:
     """`title` with what matplotlib would take for mathematics made literal."""
     return title.replace("\\", "\\\\").replace("$", r"\$")
@@ -126,28 +144,40 @@ def _png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def _data_url(mime: str, data: bytes) -> str:
+def data_url(mime: str, data: bytes) -> str:
+    """`data` as an address that holds it."""
     return f"data:{mime};base64,{base64.b64encode(data).decode()}"
 
 
 _LOSSLESS_S = 60.0
+_FEW_BITS = 0.65  # 128 kbit/s
 
 
 def _player(panel: Panel) -> str:
-    """The sound as a data URL.
+    """The sound as FLAC, half the size of wav, or as MP3 where that would be too long a page."""
+    lossless = panel.duration_s <= _LOSSLESS_S
+    return playable(panel.y, panel.sr, gain=panel.gain, lossless=lossless)
 
-    FLAC, which is lossless and half the size of wav, or MP3 where that would be too much for a
-    page. Every browser plays both, with two channels and rates that sound cards have.
+
+def playable(
+    y: Float[np.ndarray, "samples *channels"], sr: int, *, gain: float = 1.0, lossless: bool
+) -> str:
+    """A sound as a data URL: FLAC, or MP3 of 16 kB a second.
+
+    Every browser plays both, with two channels and rates that sound cards have. Of a constant bit
+    rate, since browsers only guess where a second begins in another MP3.
     """
-    n_channels = 1 if panel.y.ndim == 1 or panel.y.shape[1] > 2 else panel.y.shape[1]
-    sr = panel.sr if panel.sr in (22050, 32000, 44100, 48000) else 48000
-    kind = ("FLAC", "PCM_16") if panel.duration_s <= _LOSSLESS_S else ("MP3", "MPEG_LAYER_III")
-    y = panel.y.reshape(len(panel.y), -1)
+    n_channels = 1 if y.ndim == 1 or y.shape[1] > 2 else y.shape[1]
+    playable_sr = sr if sr in (22050, 32000, 44100, 48000) else 48000
+    kind = ("FLAC", "PCM_16") if lossless else ("MP3", "MPEG_LAYER_III")
+    few = {} if lossless else {"compression_level": _FEW_BITS, "bitrate_mode": "CONSTANT"}
     buffer = io.BytesIO()
-    with soundfile.SoundFile(buffer, "w", sr, n_channels, kind[1], format=kind[0]) as stream:
-        for block in converted(y, panel.sr, sr, n_channels):
-            stream.write(np.clip(block * np.float32(panel.gain), -1, 1))
-    return _data_url("audio/flac" if kind[0] == "FLAC" else "audio/mpeg", buffer.getvalue())
+    with soundfile.SoundFile(
+        buffer, "w", playable_sr, n_channels, kind[1], format=kind[0], **few
+    ) as stream:
+        for block in converted(y.reshape(len(y), -1), sr, playable_sr, n_channels):
+            stream.write(np.clip(block * np.float32(gain), -1, 1))
+    return data_url("audio/flac" if lossless else "audio/mpeg", buffer.getvalue())
 
 
 HOW_TO_READ = {
@@ -187,28 +217,33 @@ HOW_TO_READ = {
 }
 """One line on each figure of the summary."""
 
+STYLE = """
+:root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 20%, transparent); }
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
+table { border-collapse: collapse; width: 100%; }
+td, th { text-align: left; padding: .3rem .8rem .3rem 0; border-top: 1px solid var(--line);
+  vertical-align: top; }
+td.number { font-variant-numeric: tabular-nums; white-space: nowrap; }
+.note { opacity: .75; }
+"""
+"""What all pages look like."""
+
 _PAGE = Template("""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>$title</title>
-<style>
-:root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 20%, transparent); }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
+<style>$style
+body { max-width: 62rem; }
 .players { display: grid; grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr)); gap: 1rem; }
 .players figure { margin: 0; border: 1px solid var(--line); border-radius: .5rem; padding: .8rem; }
 .players figcaption { font-weight: 600; margin-bottom: .4rem; overflow-wrap: anywhere; }
 audio { width: 100%; }
 img { width: 100%; height: auto; background: #fff; border-radius: .5rem; }
-table { border-collapse: collapse; width: 100%; }
-td, th { text-align: left; padding: .3rem .8rem .3rem 0; border-top: 1px solid var(--line);
-  vertical-align: top; }
-td.number { font-variant-numeric: tabular-nums; white-space: nowrap; }
 pre { overflow-x: auto; border: 1px solid var(--line); border-radius: .5rem; padding: .8rem;
   font-size: 13px; }
-.note { opacity: .75; }
 </style>
 </head>
 <body>
@@ -277,11 +312,12 @@ def make_page(
         + "."
     )
     return _PAGE.substitute(
+        style=STYLE,
         title=html.escape(f"{summary['content']} in the style of {summary['style']}"),
         lead=html.escape(lead),
         players=players,
-        spectrograms=_data_url("image/png", pictures["spectrograms.png"]),
-        losses=_data_url("image/png", pictures["losses.png"]),
+        spectrograms=data_url("image/png", pictures["spectrograms.png"]),
+        losses=data_url("image/png", pictures["losses.png"]),
         figures=figures,
         settings=html.escape(settings_yaml),
         summary=html.escape(json.dumps(summary, indent=2)),

@@ -1,0 +1,29 @@
+"""Make the page of a sweep, FOLDER/sweep.html, from the runs in and below FOLDER.
+
+python scripts/gallery.py outputs/2026-01-31/12-00-00_sweep
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command; returns the exit code: 0, or 2 for a folder that cannot be used."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("folder", type=Path, metavar="FOLDER")
+    folder = parser.parse_args(argv).folder
+
+    from nstaudio import gallery  # JAX takes seconds to import: --help needs none of it
+    from nstaudio.errors import InputError, one_line
+
+    try:
+        print(gallery.write(folder))
+    except (InputError, OSError) as error:
+        print(f"error: {one_line(error)}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
