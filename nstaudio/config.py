@@ -159,11 +159,11 @@ def short_name(text: object, *, longest: int = 60) -> str:
     return name or "unnamed"
 
 
-def register_resolvers(sweep_name: str = "sweep") -> None:
+def register_resolvers(names: Any = None) -> None:
     """Make the `${...:...}` functions of configs/ known; before Hydra composes.
 
     Args:
-        sweep_name: a folder's name for the sweep that the command line asks for.
+        names: what to call the folders of a sweep, see `sweeps.Names`.
     """
 
     def is_run(folder: object) -> bool:
@@ -172,8 +172,8 @@ def register_resolvers(sweep_name: str = "sweep") -> None:
     for name, resolver in {
         "clip": lambda name: str(CLIPS_DIR / name),
         "clip_name": lambda path: short_name("+".join(Path(p).stem for p in _paths(path))),
-        "short": short_name,
-        "sweep_name": lambda: sweep_name,
+        "sweep_name": lambda: names.sweep if names else "sweep",
+        "job_name": lambda overrides: names.job(overrides) if names else short_name(overrides),
         # A resumed run goes on in its own folder; `.hydra` there keeps the record of its start.
         "run_dir": lambda resume, default: str(resume) if is_run(resume) else default,
         "record_dir": lambda folder: (

@@ -76,6 +76,17 @@ def write(folder: Path) -> Path:
     return file
 
 
+def is_current(folder: Path) -> bool:
+    """Whether the page in `folder` is newer than all that it shows."""
+    try:
+        made = (folder / NAME).stat().st_mtime_ns
+    except OSError:
+        return False
+    # Hydra writes its own record anew whenever the sweep is called again.
+    files = [run / name for run in find(folder) for name in _RECORDS if name[0] != "."]
+    return all(file.stat().st_mtime_ns < made for file in files if file.is_file())
+
+
 def make_page(folder: Path) -> str:
     """The page as text; it names files relative to `folder`.
 

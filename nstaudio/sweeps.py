@@ -27,24 +27,34 @@ log = logging.getLogger(__name__)
 _ERROR = "error.txt"
 
 
-def name(arguments: Sequence[str]) -> str:
-    """A folder's name for a command line: its swept settings, and a hash of all of it.
+class Names(NamedTuple):
+    """What to call the folders of a sweep.
 
-    What launches the jobs and where is not part of it, so they can go on with another launcher.
+    Attributes:
+        sweep: the swept settings, and a hash of the whole command line but for what launches the
+            jobs and where: so they can go on with another launcher.
+        swept: the keys of the swept settings.
     """
-    settings = sorted(a for a in arguments if not a.lstrip("+~").startswith(("hydra", "-")))
-    digest = hashlib.sha256("\n".join(settings).encode()).hexdigest()[:8]
-    return f"{short_name(','.join(_swept(settings)))}_{digest}"
 
+    sweep: str
+    swept: tuple[str, ...]
 
-def _swept(settings: list[str]) -> list[str]:
-    """The last parts of the keys that have several values."""
-    try:
-        overrides = OverridesParser.create().parse_overrides(settings)
-    except HydraException:
-        return []  # Hydra will say what is wrong with them
-    keys = [a.get_key_element().lstrip("+~") for a in overrides if a.is_sweep_override()]
-    return [key.split("@")[0].replace("/", ".").rpartition(".")[2] for key in keys]
+    @classmethod
+    def of(cls, arguments: Sequence[str]) -> "Names":
+        """Of a command line."""
+        settings = sorted(a for a in arguments if not a.lstrip("+~").startswith(("hydra", "-")))
+        try:
+            overrides = OverridesParser.create().parse_overrides(settings)
+        except HydraException:
+            overrides = []  # Hydra will say what is wrong with them
+        swept = tuple(a.get_key_element() for a in overrides if a.is_sweep_override())
+        short = short_name(",".join(key.replace("/", ".").rpartition(".")[2] for key in swept))
+        digest = hashlib.sha256("\n".join(settings).encode()).hexdigest()[:8]
+        return cls(f"{short}_{digest}", swept)
+
+    def job(self, overrides: Sequence[str]) -> str:
+        """What tells a job from the others: its values of the swept settings."""
+        return short_name(",".join(a for a in overrides if a.partition("=")[0] in self.swept))
 
 
 def settle(folder: Path, outcome: Mapping[str, Any] | BaseException) -> None:
@@ -70,6 +80,10 @@ def is_interrupted(outcome: Mapping[str, Any] | BaseException) -> bool:
     if isinstance(outcome, BaseException):
         return isinstance(outcome, KeyboardInterrupt)
     return outcome["interrupted"]
+
+
+class Stopped(KeyboardInterrupt):
+    """A run of a sweep was stopped by its user: the rest of it is not wanted either."""
 
 
 class Outcome(NamedTuple):

@@ -68,7 +68,7 @@ def job(cfg: DictConfig) -> None:
     if of_sweep:
         sweeps.settle(folder, outcome)
         if sweeps.is_interrupted(outcome):
-            raise KeyboardInterrupt  # the rest of the sweep is not wanted either
+            raise sweeps.Stopped
 
 
 def complain(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -137,11 +137,16 @@ def main() -> int:
     # A log that cannot be written, as on a full disk, would be reported by a traceback a line.
     logging.raiseExceptions = False
     sys.excepthook = complain
-    config.register_resolvers(sweeps.name(sys.argv[1:]))
+    config.register_resolvers(sweeps.Names.of(sys.argv[1:]))
     failed.clear()
     running.clear()
     sweeps.Watch.folder = None
-    code = run_jobs()
+    try:
+        code = run_jobs()
+    except sweeps.Stopped:
+        code = 130
+    except KeyboardInterrupt:
+        return 130
     if sweeps.Watch.folder is not None:
         code = end_sweep(sweeps.Watch.folder) or code
     return code
@@ -162,8 +167,6 @@ def run_jobs() -> int:
     except OSError as error:
         print(f"error: the output folder cannot be used: {one_line(error)}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        return 130
     except Exception as error:
         if running:
             raise
@@ -181,14 +184,21 @@ def run_jobs() -> int:
 
 def end_sweep(folder: Path) -> int:
     """Say what has become of the jobs; returns the exit code, 0 where all is well."""
-    from nstaudio import sweeps
+    from nstaudio import gallery, sweeps
 
     found = sweeps.outcome(folder)
-    lines = [f"{len(found.finished)} jobs are done in {one_line(folder)}"]
+    n_jobs = sum(len(jobs) for jobs in found)
+    lines = [f"{len(found.finished)} of {n_jobs} jobs are done in {one_line(folder)}"]
     lines += [f"failed: {one_line(job.name)}: {why}" for job, why in found.failed.items()]
     lines += [f"not finished: {one_line(job.name)}" for job in found.unfinished]
     if found.failed or found.unfinished:
-        lines.append("the same command goes on with what is not finished")
+        lines.append("the same command goes on with what is not done")
+    if n_jobs:
+        try:
+            page = folder / gallery.NAME if gallery.is_current(folder) else gallery.write(folder)
+            lines.append(f"listen: {one_line(page)}")
+        except (InputError, OSError) as error:
+            lines.append(f"no page of the sweep: {one_line(error)}")
     print("\n".join(lines), file=sys.stderr)
     return 2 if found.failed else 0
 

@@ -203,7 +203,7 @@ def test_a_sweep_goes_on_after_a_bad_job(command, tmp_path):
     assert code == 2
     assert err.count("error: ") == 1
     assert "error: n_steps=-1 must be at least 0" in err
-    assert "1 jobs are done in outputs/sweeps/n_steps_" in err
+    assert "1 of 2 jobs are done in outputs/sweeps/n_steps_" in err
     assert "failed: 0_n_steps=-1: n_steps=-1 must be at least 0" in err
     assert len(list(tmp_path.glob("outputs/sweeps/*/1_*/summary.json"))) == 1
 

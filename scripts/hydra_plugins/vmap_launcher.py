@@ -159,4 +159,4 @@ def _launch_together(jobs: list[_Job]) -> None:
             sweeps.settle(job.folder, outcome)
         interrupted = interrupted or sweeps.is_interrupted(outcome)
     if interrupted:
-        raise KeyboardInterrupt  # the rest of the sweep is not wanted either
+        raise sweeps.Stopped

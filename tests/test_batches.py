@@ -1,0 +1,129 @@
+"""Steps of many runs in one program, against the same steps one by one."""
+
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+from nstaudio import batches, descent, pipeline
+from nstaudio.descent import Steps
+from nstaudio.encoders import Conv1dEncoder
+from nstaudio.losses import Gram
+from nstaudio.pipeline import Settings
+from nstaudio.spectrogram import MelSpec
+
+SMALL = {"spec": MelSpec(n_mels=40), "encoder": Conv1dEncoder(features=(16, 8))}
+
+
+def steps(content, style, n_steps: int = 3, **changes) -> Steps:
+    settings = Settings(**{**SMALL, **changes})
+    prepared = pipeline.prepare(content, style, settings)
+    transformation = settings.optimizer.transformation
+    return Steps(prepared.state, prepared.problem, n_steps, prepared.objective, transformation)
+
+
+def assert_equal(made, expected, atol: float = 1e-6) -> None:
+    for a, b in zip(jax.tree.leaves(made), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-5, atol=atol)
+
+
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_the_same_as_one_by_one(content, style, n):
+    many = [steps(content, style, alpha=0.01 * i, seed=i % 2) for i in range(n)]
+    batch = batches.Batch()
+    first = batch.make(many)
+    for made, one in zip(first, many, strict=True):
+        assert_equal(made, descent.make(one))
+    # and on from there
+    again = [one._replace(state=made[0]) for one, made in zip(many, first, strict=True)]
+    for made, one in zip(batch.make(again), again, strict=True):
+        assert_equal(made, descent.make(one))
+        assert int(made[0].step) == 6
+
+
+def test_a_batch_notices_other_problems(content, style):
+    many = [steps(content, style, alpha=0.01), steps(content, style, alpha=0.02)]
+    others = [steps(style[: len(content)], style, alpha=a) for a in (0.01, 0.02)]
+    batch = batches.Batch()
+    batch.make(many)
+    for made, one in zip(batch.make(others), others, strict=True):
+        assert_equal(made, descent.make(one))
+
+
+def test_what_is_alike(content, style):
+    one = steps(content, style)
+    assert batches.alike(one) == batches.alike(steps(content, style, alpha=0.5, seed=3))
+    for other in (
+        steps(content, style, 4),
+        steps(content[:-3000], style),
+        steps(content, style, encoder=Conv1dEncoder(features=(16, 9))),
+    ):
+        assert batches.alike(other) != batches.alike(one)
+
+
+def test_what_does_not_fit_is_made_in_halves(content, style, monkeypatch):
+    many = [steps(content, style, alpha=0.01 * i) for i in range(5)]
+    expected = [descent.make(one) for one in many]
+    whole, tried = batches.Batch._make, []
+
+    def small(self, steps):
+        tried.append(len(steps))
+        if len(steps) > 2:
+            raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory")
+        return whole(self, steps)
+
+    monkeypatch.setattr(batches.Batch, "_make", small)
+    for made, one in zip(batches.Batch().make(many), expected, strict=True):
+        assert_equal(made, one)
+    assert tried == [5, 2, 3, 2]
+    monkeypatch.setattr(
+        batches.Batch,
+        "_make",
+        lambda *_: (_ for _ in ()).throw(jax.errors.JaxRuntimeError("INTERNAL: something else")),
+    )
+    with pytest.raises(jax.errors.JaxRuntimeError, match="something else"):
+        batches.Batch().make(many)
+
+
+def test_several_devices_share_the_rows():
+    """In a process of its own, since JAX must know of its devices before it computes."""
+    script = """
+import sys; sys.path.insert(0, "tests")
+import jax; jax.config.update("jax_num_cpu_devices", 3)
+import numpy as np
+from conftest import music
+from nstaudio import batches, descent
+from test_batches import assert_equal, steps
+many = [steps(music(1), music(2), alpha=0.01 * i) for i in range(5)]
+made = batches.Batch().make(many)
+assert len(jax.devices()) == 3
+for one, own in zip(made, many, strict=True):
+    assert_equal(one, descent.make(own))
+    assert one[0].variable.sharding == own.state.variable.sharding
+print("as one by one")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert "as one by one" in done.stdout, done.stderr[-2000:]
+
+
+def test_vmap_where_rows_go_together(content, style, monkeypatch):
+    """What accelerators run, on this device."""
+    many = [steps(content, style, alpha=0.01 * i, style_loss=Gram()) for i in range(3)]
+    shared, own = batches._split([a.problem for a in many], 0)
+    states = batches._stack([a.state for a in many], 0)
+    made = jax.vmap(
+        lambda state, own: descent.advance(
+            state,
+            jax.tree.map(
+                lambda a, b: b if a is None else a, own, shared, is_leaf=lambda a: a is None
+            ),
+            3,
+            objective=many[0].objective,
+            transformation=many[0].transformation,
+        )
+    )(states, own)
+    for i, one in enumerate(many):
+        # dB; where a gradient is next to nothing, Adam makes a step of its rounding
+        assert_equal(jax.tree.map(lambda a, i=i: a[i], made), descent.make(one), atol=1e-3)
