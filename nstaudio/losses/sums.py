@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,8 +11,6 @@ from jaxtyping import Array, Float
 
 from nstaudio.errors import InputError, number, one_line
 from nstaudio.losses.base import ContentLoss, Scalar, StyleLoss
-
-_Loss = TypeVar("_Loss")
 
 
 @dataclass(frozen=True)
@@ -176,6 +174,6 @@ class ContentSum(_Sum):
         return self._weigh([term.loss.distance(activations, target) for _, term in self.terms])
 
 
-def at_layer(loss: _Loss, layer: str) -> _Loss:
+def at_layer(loss: Any, layer: str) -> Any:
     """What there is of the loss at this layer."""
     return loss.at(layer) if isinstance(loss, _Sum) else loss

@@ -1,5 +1,6 @@
 """Distances of distributions of activations by optimal transport."""
 
+import functools
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -8,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from nstaudio.errors import integer
-from nstaudio.losses.base import Scalar, not_negative, positions, resampled
+from nstaudio.losses.base import Scalar, positions, resampled
 
 
 class Gaussian(NamedTuple):
@@ -29,13 +30,13 @@ class GaussianOT:
     "Wasserstein style transfer"). Means and spreads are in the same units, so no weights are needed
     between them.
 
-    With X the centred activations over sqrt(M_l) and S_a = L L^T, the last trace is the sum of the
-    singular values of X L = U s V^T. W^2 is then |X - P L^T|^2 with P = U V^T: what is left after
-    the turn P that brings L^T as near to X as can be, a sum of squares in which nothing cancels.
-    Moving the best turn a little changes nothing to first order, so P counts as a constant in the
-    gradient 2 (X - P L^T): no singular vector is differentiated, and covariances of any rank
-    (positions fewer than channels, channels that never sound) are as good as others. The cost of
-    a step is that of a singular value decomposition of `positions rank`.
+    With X the centred activations over sqrt(M_l) and S_a = L L^T, the last trace is the largest
+    that tr P^T X L can be for any P without a singular value above 1: the sum of the singular
+    values of X L, reached by its polar factor P. So W^2 is |X - P L^T|^2 + tr L (I - P^T P) L^T:
+    how far X is from the style turned to it as well as can be, and what no turn can bring. Nothing
+    cancels. To first order W^2 does not change with the best P, which so counts as a constant in
+    the gradient, 2 (X - P L^T): nothing is differentiated that degenerates, and covariances of any
+    rank (positions fewer than channels, channels that never sound) are as good as others.
     """
 
     def statistic(self, activations: Float[Array, "frames *bands channels"]) -> Gaussian:
@@ -50,13 +51,10 @@ class GaussianOT:
         """W^2 / N_l."""
         mean, x = _centred(activations)
         root = target.root
-        product = jnp.matmul(x, root, precision=jax.lax.Precision.HIGHEST)
-        left, _, right = jnp.linalg.svd(jax.lax.stop_gradient(product), full_matrices=False)
-        turned = jnp.linalg.multi_dot([left, right, root.T], precision=jax.lax.Precision.HIGHEST)
-        squares = jnp.sum((mean - target.mean) ** 2) + jnp.sum((x - turned) ** 2)
-        if x.shape[0] < root.shape[1]:
-            # Fewer positions than the target has directions: some of it cannot be reached.
-            squares += not_negative(jnp.sum(root**2) - jnp.sum(turned**2))
+        turn = _polar(jax.lax.stop_gradient(_product(x, root)))
+        missing = jnp.eye(root.shape[1], dtype=x.dtype) - _product(turn.T, turn)
+        squares = jnp.sum((mean - target.mean) ** 2) + jnp.sum((x - _product(turn, root.T)) ** 2)
+        squares += jnp.maximum(jnp.sum(_product(root, missing) * root), 0)
         return squares / x.shape[1]
 
 
@@ -67,6 +65,39 @@ def _centred(
     f = positions(activations)
     mean = f.mean(axis=0)
     return mean, (f - mean[None]) / f.shape[0] ** 0.5
+
+
+def _product(a: Float[Array, "a b"], b: Float[Array, "b c"]) -> Float[Array, "a c"]:
+    return jnp.matmul(a, b, precision=jax.lax.Precision.HIGHEST)
+
+
+_SMALLEST = 1e-6
+
+
+@functools.cache
+def _scales() -> tuple[float, ...]:
+    """Of each iteration of `_polar`, until singular values of `_SMALLEST` to 1 are 1."""
+    scales, least = [], _SMALLEST
+    while 1 - least > 1e-12:
+        # The larger, the faster the small ones grow; beyond 1.6 the largest would be lost in
+        # rounding, since at the square root of 3 what is 1 becomes 0.
+        scale = min(1.6, (3 / (1 + least + least**2)) ** 0.5)
+        scales.append(scale)
+        least = min(scale / 2 * s * (3 - (scale * s) ** 2) for s in (least, 1.0))
+    return tuple(scales)
+
+
+def _polar(a: Float[Array, "rows columns"]) -> Float[Array, "rows columns"]:
+    """U V^T of a = U s V^T, without U and V: scaled Newton-Schulz iterations (Chen & Chow 2014).
+
+    Products of matrices alone: several times faster than a singular value decomposition on a CPU.
+    Singular values that are less than a millionth of the norm do not quite become 1.
+    """
+    tall = a if a.shape[0] >= a.shape[1] else a.T
+    x = tall / jnp.maximum(jnp.linalg.norm(tall), jnp.finfo(a.dtype).tiny)
+    for scale in _scales():
+        x = scale / 2 * (3 * x - scale**2 * _product(x, _product(x.T, x)))
+    return x if a.shape[0] >= a.shape[1] else x.T
 
 
 class Slices(NamedTuple):
