@@ -327,6 +327,12 @@ def test_means_and_sums_have_kernel_forms():
         (partial(StyleSum, {"a": {"weight": 1}}), "style_loss.terms.a.loss is missing"),
         (partial(StyleSum, {"a": {"los": 1}}), "style_loss.terms.a.los is not one of: loss"),
         (partial(StyleSum, {"a": Term(SquaredError())}), "has no loss for style_loss"),
+        (partial(StyleSum, {"a": Term(SUM)}), "style_loss.terms.a is a sum itself"),
+        (partial(ContentSum, {"a": Term(Gram())}), "has no loss for content_loss"),
+        (
+            partial(ByStatistic, StyleSum({"a": Term(Gram(), layers=("conv1",))})),
+            "content_loss.loss is of some layers only",
+        ),
         (partial(Term, Gram(), -1), "weight of a loss=-1 must be at least 0"),
         (partial(Term, Gram(), 1, "conv1"), "layers=conv1 of a loss must be a list"),
         (lambda: Autocorrelation().statistic(jnp.ones((33, 2))), "17 frames need 34 frames"),

@@ -52,7 +52,7 @@ class ByStatistic:
         loss: what the statistic is and how two are compared: any style loss, e.g. `OnsetEnvelope`.
 
     Raises:
-        InputError: `loss` is no style loss.
+        InputError: `loss` is no style loss, or a sum with terms of some layers only.
     """
 
     loss: StyleLoss
@@ -60,6 +60,10 @@ class ByStatistic:
     def __post_init__(self) -> None:
         if not isinstance(self.loss, StyleLoss):
             raise InputError(f"content_loss.loss={one_line(self.loss)} is no style loss")
+        if getattr(self.loss, "layers", ()):
+            raise InputError(
+                "content_loss.loss is of some layers only: make it a ContentSum's term"
+            )
 
     def distance(
         self,

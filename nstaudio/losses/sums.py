@@ -73,8 +73,13 @@ class _Sum:
             if "loss" not in value:
                 raise InputError(f"{where}.loss is missing")
             value = Term(**value)
-        if not isinstance(value, Term) or not isinstance(value.loss, self._kind):
+        loss = getattr(value, "loss", None)
+        # A style loss has a distance too, but from a statistic.
+        wrong = self._kind is ContentLoss and isinstance(loss, StyleLoss)
+        if not isinstance(value, Term) or not isinstance(loss, self._kind) or wrong:
             raise InputError(f"{where}={one_line(value)} has no loss for {self._group}")
+        if isinstance(loss, _Sum):
+            raise InputError(f"{where} is a sum itself: give its terms instead")
         return value
 
     @property
