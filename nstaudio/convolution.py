@@ -1,4 +1,4 @@
-"""Convolution along time with fewer multiplications: Toom-Cook, for CPUs.
+"""Convolution along time, and frequency, with fewer multiplications: Toom-Cook, for CPUs.
 
 A filter of r taps over a tile of m outputs is a product of two polynomials. Evaluated at
 n = m + r - 1 points it needs n products instead of m r, each a matrix product over channels
@@ -56,34 +56,77 @@ def _plan(size: int) -> _Plan:
 
 
 def convolve(
-    x: Float[Array, "frames channels"], kernel: Float[Array, "size channels features"]
-) -> Float[Array, "positions features"]:
+    x: Float[Array, "frames *batch channels"],
+    kernel: Float[Array, "size channels features"],
+    *,
+    dilation: int = 1,
+) -> Float[Array, "positions *batch features"]:
     """The valid convolution (without flipping, as neural networks have it), stride one.
 
-    Differentiable; gradients have the same number of products.
+    Differentiable; gradients have the same number of products. With a dilation the taps of the
+    filter are so many frames apart.
     """
     size, channels, features = kernel.shape
-    n_positions = x.shape[0] - size + 1
+    n_positions = x.shape[0] - dilation * (size - 1)
     if size == 1:
         return x @ kernel[0]
+    if dilation > 1:
+        # Frames that one filter sees all have one remainder: as many signals side by side.
+        n_blocks = -(-x.shape[0] // dilation)
+        x = _padded(x, n_blocks * dilation)
+        apart = convolve(x.reshape(n_blocks, dilation, *x.shape[1:]), kernel)
+        return apart.reshape(-1, *apart.shape[2:])[:n_positions]
     plan = _plan(size)
     m, n = plan.tile, plan.tile + plan.taps - 1
     n_tiles = -(-n_positions // m)
     n_seen = n_tiles + plan.parts - 1  # tiles, counting those that only later parts reach
     n_blocks = n_seen + (n - 1) // m
-    x = jnp.pad(x, ((0, max(0, n_blocks * m - x.shape[0])), (0, 0)))[: n_blocks * m]
-    blocks = x.reshape(n_blocks, m, channels)
+    x = _padded(x, n_blocks * m)[: n_blocks * m]
+    blocks = x.reshape(n_blocks, m, *x.shape[1:])
     successive = [blocks[q // m : q // m + n_seen, q % m] for q in range(n)]
     kernel = jnp.pad(kernel, ((0, plan.parts * plan.taps - size), (0, 0), (0, 0)))
     taps = kernel.reshape(plan.parts, plan.taps, channels, features)
     products = []
     for to_input, to_filter in zip(plan.inputs, plan.filters, strict=True):
         seen = _combine(to_input, successive)
-        seen = jnp.concatenate([seen[p : p + n_tiles] for p in range(plan.parts)], axis=1)
+        seen = jnp.concatenate([seen[p : p + n_tiles] for p in range(plan.parts)], axis=-1)
         filters = _combine(to_filter, [taps[:, k] for k in range(plan.taps)])
         products.append(seen @ filters.reshape(plan.parts * channels, features))
     y = jnp.stack([_combine(row, products) for row in plan.outputs], axis=1)
-    return y.reshape(n_tiles * m, features)[:n_positions]
+    return y.reshape(n_tiles * m, *y.shape[2:])[:n_positions]
+
+
+def convolve2d(
+    x: Float[Array, "frames bands channels"],
+    kernel: Float[Array, "size height channels features"],
+    *,
+    dilation: tuple[int, int] = (1, 1),
+) -> Float[Array, "positions bands features"]:
+    """A convolution along time as `convolve` has it, and along frequency with zeros around.
+
+    As many bands come out as go in: half of the `height` - 1 that a filter needs besides are below
+    and half above, the odd one above.
+
+    The bands a filter spans become channels, side by side, and what is left is a convolution along
+    time.
+    """
+    size, height, channels, features = kernel.shape
+    n_bands = x.shape[1]
+    x = jnp.pad(x, ((0, 0), band_padding(height, dilation[1]), (0, 0)))
+    starts = range(0, height * dilation[1], dilation[1])
+    x = jnp.concatenate([x[:, b : b + n_bands] for b in starts], axis=2)
+    return convolve(x, kernel.reshape(size, height * channels, features), dilation=dilation[0])
+
+
+def band_padding(height: int, dilation: int) -> tuple[int, int]:
+    """Bands of silence below and above, that a filter of this height keeps the number of bands."""
+    around = (height - 1) * dilation
+    return around // 2, around - around // 2
+
+
+def _padded(x: Float[Array, "frames *rest"], n_frames: int) -> Float[Array, "padded_frames *rest"]:
+    """With zeros after it where it has fewer frames than these."""
+    return jnp.pad(x, ((0, max(0, n_frames - x.shape[0])), *((0, 0),) * (x.ndim - 1)))
 
 
 def _combine(

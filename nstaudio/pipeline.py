@@ -100,6 +100,9 @@ class Settings:
             for layer, weight in weights.items():
                 choice(f"layer in {group}", layer, self.layer_names)
                 number(f"{group}.{layer}", weight, at_least=0)
+        for group, loss in (("content_loss", self.content_loss), ("style_loss", self.style_loss)):
+            for layer in getattr(loss, "layers", ()):
+                choice(f"layer in {group}", layer, self.layer_names)
 
     @property
     def layer_names(self) -> Sequence[str]:

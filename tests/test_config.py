@@ -131,6 +131,36 @@ def test_overrides_reach_their_objects():
     assert settings.checkpoint.keep == 7
 
 
+def test_layers_of_other_names_have_weights_too():
+    """The default config names conv1 and conv2, whose weights say nothing where they are null."""
+    settings = build("encoder=multiwidth", "+style_weights.width8=0.5").transfer
+    assert settings.style_weights == {"width8": 0.5}
+    assert settings.weights.style["width64"] == pytest.approx(1 / 6)
+    with pytest.raises(InputError, match="layer in style_weights=conv1 is not one of: width2"):
+        build("encoder=multiwidth", "style_weights.conv1=0.5")
+
+
+def test_terms_of_a_loss_are_settings():
+    settings = build(
+        "content_loss=mean_onset_envelope",
+        "encoder.input_layer=true",
+        "content_loss.terms.activations.layers=[conv1,conv2]",
+        "content_loss.terms.onset_envelope.layers=[input]",
+        "content_loss.terms.onset_envelope.weight=2",
+        "+content_weights.input=0.5",
+        "+style_weights.input=0",
+    ).transfer
+    assert settings.layer_names == ("input", "conv1", "conv2")
+    terms = dict(settings.content_loss.terms)  # type: ignore[attr-defined]
+    assert terms["activations"].layers == ("conv1", "conv2")
+    assert terms["onset_envelope"].weight == 2.0
+    assert hash(settings.content_loss) == hash(settings.content_loss)
+    with pytest.raises(InputError, match="layer in style_loss=inpt is not one of: conv1, conv2"):
+        build("style_loss=mean_gram", "+style_loss.terms.mean.layers=[inpt]")
+    with pytest.raises(InputError, match="style_loss: _target_=os.abort is not in nstaudio.losses"):
+        build("style_loss=mean_gram", "style_loss.terms.mean.loss._target_=os.abort")
+
+
 def test_a_style_of_several_files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     overrides = ["style.path=[a.wav,sub/b.flac]", "style.start_s=1"]

@@ -1,3 +1,5 @@
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -5,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nstaudio.convolution import convolve
+from nstaudio.convolution import convolve, convolve2d
 
 
 def by_hand(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
@@ -68,3 +70,44 @@ def test_one_bad_frame_stays_where_it_is():
     got = np.asarray(convolve(jnp.asarray(x, jnp.float32), jnp.asarray(kernel, jnp.float32)))[:, 0]
     np.testing.assert_allclose(got[16:21], [5, 4, 3, 2, 1], atol=1e-5)
     np.testing.assert_allclose(np.delete(got, range(16, 21)), 0, atol=1e-5)
+
+
+@pytest.mark.parametrize("dilation", [2, 8])
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_a_dilation_puts_taps_apart(size, dilation):
+    n = 23 + dilation * (size - 1)
+    x, kernel = draw(n, size, 3, 2)
+    spread = np.zeros((1 + dilation * (size - 1), 3, 2))
+    spread[::dilation] = kernel
+    got = convolve(jnp.asarray(x, jnp.float32), jnp.asarray(kernel, jnp.float32), dilation=dilation)
+    np.testing.assert_allclose(got, by_hand(x, spread), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("size", "height", "dilation"), [(3, 3, (1, 1)), (1, 4, (1, 1)), (6, 1, (1, 1)), (2, 3, (3, 2))]
+)
+def test_two_dimensions_are_the_librarys(size, height, dilation):
+    """Value and gradient: valid in time, as many bands as before in frequency."""
+    rng = np.random.default_rng(0)
+    x = jnp.asarray(rng.uniform(0, 1, (20, 9, 3)), jnp.float32)
+    kernel = jnp.asarray(rng.standard_normal((size, height, 3, 4)), jnp.float32)
+    around = (height - 1) * dilation[1]
+
+    def library(x):
+        return jax.lax.conv_general_dilated(
+            x[None],
+            kernel,
+            (1, 1),
+            ((0, 0), (around // 2, around - around // 2)),
+            rhs_dilation=dilation,
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        )[0]
+
+    def value_and_gradient(way):
+        y, back = jax.vjp(way, x)
+        return y, *back(2 * y)
+
+    ours = partial(convolve2d, kernel=kernel, dilation=dilation)
+    found = jax.jit(lambda: (value_and_gradient(library), value_and_gradient(ours)))()
+    for expected, got in zip(*found, strict=True):
+        np.testing.assert_allclose(got, expected, rtol=0, atol=5e-6 * np.abs(expected).max())

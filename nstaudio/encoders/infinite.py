@@ -1,0 +1,115 @@
+"""Infinitely wide random convolutions, in closed form."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from nstaudio import kernels, losses
+from nstaudio.encoders.base import Spectrogram, StyleSpectrogram, layer_names
+from nstaudio.errors import integer
+from nstaudio.losses import ContentLoss, Distances, StyleLoss, Targets, kernel_form
+
+
+@dataclass(frozen=True)
+class InfiniteEncoder:
+    """The limit of `Conv1dEncoder` with ReLU as all its layers become infinitely wide.
+
+    There are no filters to draw and no activations, only their inner products, which have a closed
+    form (`kernels`). Its losses are what the finite encoder's converge to, with no factor between
+    them: the squared distance of Gram matrices over 4 N^2, and the mean squared difference of
+    activations, depend on the inner products over N alone. So alpha, beta and the layers' weights
+    mean the same. A loss must have a kernel form, see `losses.KernelForm`.
+
+    A step costs frames^2 channels where the finite encoder's costs frames channels kernel_size
+    width: it is the cheaper one up to kernel_size * width frames.
+
+    Attributes:
+        kernel_size: frames that a filter of each layer spans; as many layers as numbers.
+
+    Raises:
+        InputError: a value outside its limits.
+    """
+
+    kernel_size: int | tuple[int, ...] = (9, 9)
+
+    def __post_init__(self) -> None:
+        given = self.kernel_size
+        sizes = tuple(given) if isinstance(given, Sequence) else (given,)
+        integer("length of encoder.kernel_size", len(sizes), at_least=1)
+        for size in sizes:
+            integer("encoder.kernel_size", size, at_least=1)
+        # Equal encoders are equal static arguments, however they were written.
+        object.__setattr__(self, "kernel_size", sizes)
+
+    @property
+    def _sizes(self) -> tuple[int, ...]:
+        assert isinstance(self.kernel_size, tuple)
+        return self.kernel_size
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """`conv1`, `conv2`, ... in order of depth."""
+        return layer_names(len(self._sizes))
+
+    @property
+    def receptive_field(self) -> int:
+        """Frames that one position of the last layer sees: the shortest usable input."""
+        return 1 + sum(size - 1 for size in self._sizes)
+
+    def init(self, key: jax.Array, x: Spectrogram) -> dict[str, Any]:
+        """Nothing to draw."""
+        del key, x
+        return {}
+
+    def targets(
+        self,
+        variables: Any,
+        content: Spectrogram,
+        style: StyleSpectrogram,
+        *,
+        content_loss: ContentLoss,
+        style_loss: StyleLoss,
+    ) -> Targets:
+        """The two clips, and the part of the style distance that is the style clip's alone.
+
+        Raises:
+            InputError: a loss without a kernel form.
+        """
+        del variables
+        kernel_form("content_loss", content_loss, self)
+        pointwise = kernel_form("style_loss", style_loss, self)
+        return Targets(content, (style, kernels.means(style, style, self._sizes, pointwise)))
+
+    def distances(
+        self,
+        variables: Any,
+        x: Spectrogram,
+        targets: Targets,
+        *,
+        content_loss: ContentLoss,
+        style_loss: StyleLoss,
+    ) -> Distances:
+        """How far `x` is from the targets, by layer.
+
+        Raises:
+            InputError: a loss without a kernel form.
+        """
+        del variables
+        sizes = self._sizes
+        content_form = kernel_form("content_loss", content_loss, self)
+        pointwise = kernel_form("style_loss", style_loss, self)
+        content = [content_form(d) for d in kernels.distances(x, targets.content, sizes)]
+        style, of_style = targets.style
+        still = jax.lax.stop_gradient(x)
+        # The kernel is symmetric: half of the gradient comes from its rows and half from its
+        # columns, so the columns can stand still and the rows count twice.
+        of_x = losses.doubled_gradient(kernels.means(x, still, sizes, pointwise, less=of_style))
+        of_both = kernels.means(x, style, sizes, pointwise, less=of_style)
+        style_layers = losses.not_negative(of_x - 2 * of_both)
+        return Distances(
+            dict(zip(self.layer_names, content, strict=True)),
+            dict(zip(self.layer_names, jnp.unstack(style_layers), strict=True)),
+        )

@@ -1,0 +1,61 @@
+"""Content and style losses: statistics of activations, targets, weighted terms.
+
+F is the activations of the generated clip, P of the content clip, one row a position and one column
+a channel; a position is a frame, or a band of a frame where the encoder keeps bands apart. N_l and
+M_l are the channels and the positions of layer l. The formulas are those of Gatys, Ecker & Bethge
+(2016), as the source paper uses them, and of those that came after.
+"""
+
+from nstaudio.losses.base import (
+    ContentLoss,
+    KernelForm,
+    Scalar,
+    StyleLoss,
+    doubled_gradient,
+    kernel_form,
+    not_negative,
+)
+from nstaudio.losses.content import ByStatistic, SquaredError
+from nstaudio.losses.gram import Frames, Gram, Mean
+from nstaudio.losses.sums import ContentSum, StyleSum, Term
+from nstaudio.losses.temporal import Autocorrelation, EnergyEnvelope, OnsetEnvelope
+from nstaudio.losses.terms import (
+    Distances,
+    Losses,
+    Targets,
+    Weights,
+    compare,
+    make_targets,
+    weigh,
+)
+from nstaudio.losses.transport import GaussianOT, SlicedWasserstein
+
+__all__ = [
+    "Autocorrelation",
+    "ByStatistic",
+    "ContentLoss",
+    "ContentSum",
+    "Distances",
+    "EnergyEnvelope",
+    "Frames",
+    "GaussianOT",
+    "Gram",
+    "KernelForm",
+    "Losses",
+    "Mean",
+    "OnsetEnvelope",
+    "Scalar",
+    "SlicedWasserstein",
+    "SquaredError",
+    "StyleLoss",
+    "StyleSum",
+    "Targets",
+    "Term",
+    "Weights",
+    "compare",
+    "doubled_gradient",
+    "kernel_form",
+    "make_targets",
+    "not_negative",
+    "weigh",
+]

@@ -1,0 +1,74 @@
+"""Distances from the content."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from nstaudio.errors import InputError, choice, one_line
+from nstaudio.losses.base import Scalar, StyleLoss
+
+
+@dataclass(frozen=True)
+class SquaredError:
+    """L_c = 1/2 sum (F - P)^2, or that over the number of activations.
+
+    The sum is the paper's. It grows with the clip and with the encoder while the style loss, an
+    average, does not, so an alpha that suits one clip is wrong for the next; the mean has one
+    alpha for all.
+    """
+
+    reduction: Literal["mean", "sum"] = "mean"
+
+    def __post_init__(self) -> None:
+        choice("content_loss.reduction", self.reduction, ("mean", "sum"))
+
+    def distance(
+        self,
+        activations: Float[Array, "frames *bands channels"],
+        target: Float[Array, "frames *bands channels"],
+    ) -> Scalar:
+        """L_c."""
+        total = 0.5 * jnp.sum((activations - target) ** 2)
+        return total if self.reduction == "sum" else total / activations.size
+
+    @property
+    def kernel_form(self) -> Callable[[Array], Array] | None:
+        """Half the mean. The sum grows with the channels, so it has no limit."""
+        return None if self.reduction == "sum" else _half_mean
+
+
+def _half_mean(squares: Array) -> Array:
+    return 0.5 * jnp.mean(squares)
+
+
+@dataclass(frozen=True)
+class ByStatistic:
+    """A statistic of the content is kept, not its activations position by position.
+
+    Attributes:
+        loss: what the statistic is and how two are compared: any style loss, e.g. `OnsetEnvelope`.
+
+    Raises:
+        InputError: `loss` is no style loss, or a sum with terms of some layers only.
+    """
+
+    loss: StyleLoss
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.loss, StyleLoss):
+            raise InputError(f"content_loss.loss={one_line(self.loss)} is no style loss")
+        if getattr(self.loss, "layers", ()):
+            raise InputError(
+                "content_loss.loss is of some layers only: make it a ContentSum's term"
+            )
+
+    def distance(
+        self,
+        activations: Float[Array, "frames *bands channels"],
+        target: Float[Array, "frames *bands channels"],
+    ) -> Scalar:
+        """That of `loss` from the statistic of `target`."""
+        return self.loss.distance(activations, self.loss.statistic(target))
