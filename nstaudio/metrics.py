@@ -10,6 +10,7 @@ import numpy as np
 import scipy.ndimage
 from jaxtyping import Float
 
+from nstaudio.samples import remembered
 from nstaudio.spectrogram import hann
 
 Samples = Float[np.ndarray, " samples"]
@@ -63,7 +64,7 @@ class _Compared(NamedTuple):
 
 def _compared(y: Samples, content: Other, style: Third) -> _Compared:
     """The result and the content while both last, and the style, in bands."""
-    made, was, sounds = (_bands(a) for a in (y, content, style))
+    made, was, sounds = _bands(y), _bands_of_source(content), _bands_of_source(style)
     n = min(len(made), len(was))
     return _Compared(made[:n], was[:n], sounds)
 
@@ -76,6 +77,10 @@ def _bands(y: Samples) -> Float[np.ndarray, "frames bands bins"]:
     power = power / (power.mean() + 1e-30)
     n_bands = power.shape[1] // _BAND_BINS
     return power[:, : n_bands * _BAND_BINS].reshape(len(power), n_bands, _BAND_BINS)
+
+
+# A source is measured for every window of the other, and every run of a sweep.
+_bands_of_source = remembered(_bands)
 
 
 def _floor(bands: Float[np.ndarray, "frames bands bins"]) -> Float[np.ndarray, "frames bands"]:
@@ -172,7 +177,10 @@ def residual_db(y: Samples) -> float:
 
 def added_residual_db(y: Samples, content: Other, style: Third) -> float:
     """How much more of `y` is residual than of the noisier source, dB; negative when it is less."""
-    return residual_db(y) - max(residual_db(content), residual_db(style))
+    return residual_db(y) - max(_residual_db_of_source(content), _residual_db_of_source(style))
+
+
+_residual_db_of_source = remembered(residual_db)
 
 
 def spectral_convergence_db(

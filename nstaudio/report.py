@@ -4,6 +4,7 @@ import base64
 import html
 import io
 import json
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from string import Template
@@ -138,9 +139,13 @@ def _band(hz: float, spec: MelSpec) -> float:
     return float(position) - 1.0
 
 
+_drawing = threading.Lock()  # matplotlib's fonts and texts are one thread's at a time
+
+
 def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
+    with _drawing:
+        figure.savefig(buffer, format="png", dpi=110)
     return buffer.getvalue()
 
 

@@ -1,6 +1,11 @@
 """Samples in memory: what is refused, and how any of them become mono at the analysis rate."""
 
-from collections.abc import Iterator, Sequence
+import collections
+import functools
+import hashlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 import soxr
@@ -9,6 +14,8 @@ from jaxtyping import Float
 from nstaudio.errors import InputError, integer
 
 MAX_CHANNELS = 64
+
+T = TypeVar("T")
 
 LOUDEST = 1e6
 """Samples above this (+120 dBFS) are integers taken for floats, or damaged."""
@@ -140,6 +147,31 @@ def converted(
         yield np.zeros((left, n_channels), np.float32)
 
 
+def remembered(function: Callable[[np.ndarray], T]) -> Callable[[np.ndarray], T]:
+    """`function` of samples, whose last few results are kept: told apart by what is in them.
+
+    For what is asked again of the same clips: by window after window, and by run after run of a
+    sweep.
+    """
+    kept: collections.OrderedDict[bytes, T] = collections.OrderedDict()
+    lock = threading.Lock()  # runs side by side ask for the same
+
+    @functools.wraps(function)
+    def remembering(y: np.ndarray) -> T:
+        key = hashlib.sha256(repr((y.shape, y.dtype)).encode())
+        key.update(np.ascontiguousarray(y).data)
+        digest = key.digest()
+        with lock:
+            if digest not in kept:
+                kept[digest] = function(y)
+                while len(kept) > _MOST_KEPT:
+                    kept.popitem(last=False)
+            return kept[digest]
+
+    return remembering
+
+
+_MOST_KEPT = 4
 _FADE_S = 0.005
 
 

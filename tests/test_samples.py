@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nstaudio.errors import InputError
-from nstaudio.samples import join, prepare, unit_power
+from nstaudio.samples import join, prepare, remembered, unit_power
 
 TONE = np.sin(2 * np.pi * 440 * np.arange(8000) / 8000).astype(np.float32)
 
@@ -103,3 +103,22 @@ def test_one_clip_is_left_alone():
 def test_no_clips_are_refused():
     with pytest.raises(InputError, match="a style of no clips"):
         join([], 8000)
+
+
+def test_what_is_remembered():
+    asked = []
+
+    @remembered
+    def total(y):
+        asked.append(len(y))
+        return float(y.sum())
+
+    clips = [np.arange(i, i + 3, dtype=np.float32) for i in range(6)]
+    assert [total(y) for y in clips] == [float(y.sum()) for y in clips]
+    assert total(clips[5].copy()) == total(clips[5]) == 18.0
+    assert len(asked) == 6
+    assert total(clips[5].astype(np.int32)) == 18.0
+    assert total(clips[5][None]) == 18.0
+    assert len(asked) == 8, "another type or shape is another clip"
+    assert total(clips[0]) == 3.0
+    assert len(asked) == 9, "only the last few are kept"
