@@ -16,6 +16,8 @@ from nstaudio import batches, descent, estimate
 from nstaudio.errors import one_line
 from nstaudio.runs import Answer, Request, Run
 
+_MOST_TOGETHER = 128  # each has some files open, and a process may have a thousand
+
 Summary = dict[str, Any]
 T = TypeVar("T")
 
@@ -119,7 +121,7 @@ def drive_together(
             first = waiting.pop(0)
             request = turn(first, None)
             if request is not None:
-                n_fit = estimate.how_many_fit(request.steps)
+                n_fit = min(estimate.how_many_fit(request.steps), _MOST_TOGETHER)
             n_batches = -(-(1 + len(waiting)) // n_fit)
             more = waiting[: -(-(1 + len(waiting)) // n_batches) - 1]
             del waiting[: len(more)]
