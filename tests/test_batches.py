@@ -4,6 +4,8 @@ import subprocess
 import sys
 
 import jax
+import jax.export
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -113,17 +115,26 @@ def test_vmap_where_rows_go_together(content, style, monkeypatch):
     many = [steps(content, style, alpha=0.01 * i, style_loss=Gram()) for i in range(3)]
     shared, own = batches._split([a.problem for a in many], 0)
     states = batches._stack([a.state for a in many], 0)
-    made = jax.vmap(
-        lambda state, own: descent.advance(
-            state,
-            jax.tree.map(
+    one = many[0]
+
+    @jax.jit
+    def together(states, own, n_steps):
+        def advance(state, own):
+            problem = jax.tree.map(
                 lambda a, b: b if a is None else a, own, shared, is_leaf=lambda a: a is None
-            ),
-            3,
-            objective=many[0].objective,
-            transformation=many[0].transformation,
-        )
-    )(states, own)
+            )
+            return descent.advance.__wrapped__(  # type: ignore[attr-defined]
+                *(state, problem, n_steps),
+                objective=one.objective,
+                transformation=one.transformation,
+            )
+
+        return jax.vmap(advance)(states, own)
+
+    made = together(states, own, jnp.int32(3))
+    platforms = ("cpu", "cuda", "tpu")
+    exported = jax.export.export(together, platforms=platforms)(states, own, jnp.int32(3))
+    assert exported.platforms == platforms
     for i, one in enumerate(many):
         # dB; where a gradient is next to nothing, Adam makes a step of its rounding
         assert_equal(jax.tree.map(lambda a, i=i: a[i], made), descent.make(one), atol=1e-3)

@@ -222,6 +222,17 @@ def test_an_interrupt_finishes_what_has_begun_and_ends_the_sweep(tmp_path, clips
     assert (tmp_path / "s" / "sweep.html").exists()
 
 
+@pytest.mark.parametrize("launcher", ["vmap", "basic"])
+def test_runs_are_given_more_steps_by_a_sweep(command, tmp_path, launcher):  # noqa: F811
+    for seed in (0, 1):
+        assert command(f"seed={seed}", "n_steps=2", f"hydra.run.dir=r{seed}")[0] == 0
+    more = ["n_steps=4", f"hydra/launcher={launcher}"]
+    code, err = command("-m", "resume=r0,r1", *more, defaults=False)
+    assert code == 0, err
+    assert err.count("resuming at step 2 of 4") == 2
+    assert [summary(tmp_path / f"r{seed}")["n_steps"] for seed in (0, 1)] == [4, 4]
+
+
 def test_names_of_folders():
     names = sweeps.Names.of(["-m", "alpha=1,2", "style=jazz,classical", "content.path='a,b.wav'"])
     assert re.fullmatch("alpha,style_[0-9a-f]{8}", names.sweep)

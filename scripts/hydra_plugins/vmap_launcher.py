@@ -89,8 +89,9 @@ class _Job:
     """A job that has a folder, and what Hydra has set up to log it."""
 
     def __init__(self, returned: JobReturn, folder: Path) -> None:
-        self.returned, self.folder = returned, folder
+        self.returned = returned
         self.cfg: Any = returned.cfg
+        self.folder = folder if self.cfg.resume is None else Path(self.cfg.resume)
         loggers = {name: logging.getLogger(name) for name in _LOGGERS}
         self.handlers = {name: list(logger.handlers) for name, logger in loggers.items()}
         self.level = {name: logger.level for name, logger in loggers.items()}
