@@ -46,8 +46,12 @@ class Panel:
 
 def draw_spectrograms(panels: Sequence[Panel], spec: MelSpec) -> bytes:
     """The clips' mel spectrograms on one colour scale and one time axis; PNG."""
-    figure = Figure(figsize=(10, 2.5 * len(panels)), layout="constrained")
-    axes = np.atleast_1d(figure.subplots(len(panels), 1, sharex=True))
+    height = 2.5 * len(panels)
+    figure = Figure(figsize=(10, height))
+    # Fixed margins: matplotlib takes longer to find its own than to draw.
+    margins = {"bottom": 0.5 / height, "top": 1 - 0.3 / height}
+    rows = figure.add_gridspec(len(panels), 1, left=0.07, right=0.91, hspace=0.17, **margins)
+    axes = np.atleast_1d(rows.subplots(sharex=True))
     top = max(0.0, *(float(p.level_db.max()) for p in panels))
     image = None
     for axis, panel in zip(axes, panels, strict=True):
@@ -68,7 +72,8 @@ def draw_spectrograms(panels: Sequence[Panel], spec: MelSpec) -> bytes:
     axes[-1].set_xlim(0.0, max(p.duration_s for p in panels))
     axes[-1].set_xlabel("s")
     assert image is not None
-    figure.colorbar(image, ax=list(axes), label="dB below the clip's loudest band", pad=0.01)
+    scale = figure.add_axes((0.925, margins["bottom"], 0.015, margins["top"] - margins["bottom"]))
+    figure.colorbar(image, cax=scale, label="dB below the clip's loudest band")
     return _png(figure)
 
 
@@ -80,8 +85,9 @@ def draw_losses(metrics: Sequence[Mapping[str, float]]) -> bytes:
     Args:
         metrics: the lines of metrics.jsonl.
     """
-    figure = Figure(figsize=(10, 3.2), layout="constrained")
-    axes = figure.subplots(1, 3)
+    figure = Figure(figsize=(10, 3.2))
+    margins = {"left": 0.07, "right": 0.985, "bottom": 0.15, "top": 0.91}
+    axes = figure.add_gridspec(1, 3, wspace=0.24, **margins).subplots()
     by_step: dict[float, list[Mapping[str, float]]] = {}
     for line in metrics:
         by_step.setdefault(line["step"], []).append(line)
