@@ -231,6 +231,25 @@ def test_notes_in_the_sound_of_several_clips(command, tmp_path, clips):
     assert (none / "generated.wav").read_bytes() == (whole / "generated.wav").read_bytes()
 
 
+def test_a_texture_has_no_content(command, tmp_path, clips):
+    """Noise with the style's spectrum is made into more of it, of any length."""
+    given = ["experiment=texture", f"style.path='{clips['style']}'", "n_steps=2", "duration_s=3.5"]
+    made = {}
+    for seed in (0, 1):
+        folder = tmp_path / str(seed)
+        code, text = command(*given, f"seed={seed}", f"hydra.run.dir={folder}", defaults=False)
+        assert code == 0, text
+        assert "noise as other" in text
+        made[seed], sr = soundfile.read(folder / "generated.wav")
+        assert made[seed].shape == (round(3.5 * sr),)
+        found = summary(folder)
+        assert found["style_loss"] < found["initial_style_loss"]
+    assert not np.allclose(made[0], made[1], atol=1e-3)
+    assert (tmp_path / "0" / "content_noise.wav").is_file()
+    code, text = command(*given, "duration_s=-1", defaults=False)
+    assert (code, "content.duration_s=-1 must be above 0" in text) == (2, True)
+
+
 @pytest.mark.parametrize("strength", ["null", "0.5"])
 def test_resume_is_bit_for_bit(command, tmp_path, strength):
     chosen = f"strength={strength}"
