@@ -55,6 +55,7 @@ _RUN = (
     "log_every",
     "checkpoint",
     "resume",
+    "duration_s",
 )
 
 CHANGEABLE = (
@@ -64,12 +65,18 @@ CHANGEABLE = (
 )
 """What may differ when a run is resumed."""
 
+NOISE = "noise"
+"""The name of a content without a file."""
+
 
 @dataclass(frozen=True)
 class ClipSettings:
-    """Which part of which file to read; see `audio.load_all`."""
+    """Which part of which file to read, see `audio.load_all`.
 
-    path: str | list[str]
+    No file, as a content, is noise with the spectrum of the style, see `samples.noise_like`.
+    """
+
+    path: str | list[str] | None
     start_s: float = 0.0
     duration_s: float | None = None
 
@@ -171,7 +178,9 @@ def register_resolvers(names: Any = None) -> None:
 
     for name, resolver in {
         "clip": lambda name: str(CLIPS_DIR / name),
-        "clip_name": lambda path: short_name("+".join(Path(p).stem for p in _paths(path))),
+        "clip_name": lambda path: short_name(
+            NOISE if path is None else "+".join(Path(p).stem for p in _paths(path))
+        ),
         "sweep_name": lambda: names.sweep if names else "sweep",
         "job_name": lambda overrides: names.job(overrides) if names else short_name(overrides),
         # A resumed run goes on in its own folder; `.hydra` there keeps the record of its start.
@@ -251,7 +260,8 @@ def _fields(kind: type, name: str, values: Any) -> Any:
     if kind is ClipSettings:
         path = values.get("path")
         several = isinstance(path, list) and all(isinstance(p, str) for p in path)
-        if not isinstance(path, str) and not several:
+        none = path is None and name == "content"
+        if not isinstance(path, str) and not several and not none:
             raise InputError(f"{name}.path must name an audio file, not {one_line(path)}")
         if several and name == "content":
             raise InputError(f"content.path={one_line(path)}: only style.path can be several files")

@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nstaudio import audio, config, estimate, pipeline
+from nstaudio import audio, config, estimate, pipeline, samples
 from nstaudio.audio import Recording
 from nstaudio.checkpoint import fingerprint
 from nstaudio.config import ClipSettings, RunSettings
+from nstaudio.errors import number
 from nstaudio.pipeline import Prepared, Style
 from nstaudio.windows import Windows
 
@@ -45,6 +46,7 @@ class Job(NamedTuple):
             _Source.of(settings.style),
             transfer.windows,
             transfer.spec.sr,
+            transfer.seed if settings.content.path is None else 0,
         )
         content = clips.content
         settings.output.check(content.sr, content.y.shape[1])
@@ -114,18 +116,18 @@ class _Clips(NamedTuple):
 class _Source(NamedTuple):
     """Files, and what tells whether they have changed."""
 
-    settings: tuple[tuple[str, ...] | str, float, float | None]
+    settings: tuple[tuple[str, ...] | str | None, float, float | None]
     stamps: tuple[tuple[int, int, int] | None, ...]
 
     @classmethod
     def of(cls, clip: ClipSettings) -> "_Source":
-        path = clip.path if isinstance(clip.path, str) else tuple(clip.path)
-        paths = [path] if isinstance(path, str) else path
+        path = tuple(clip.path) if isinstance(clip.path, list) else clip.path
+        paths = [path] if isinstance(path, str) else path or []
         return cls((path, clip.start_s, clip.duration_s), tuple(_stamp(p) for p in paths))
 
     def arguments(self) -> dict[str, Any]:
         path, start_s, duration_s = self.settings
-        path = path if isinstance(path, str) else list(path)
+        path = list(path) if isinstance(path, tuple) else path
         return {"path": path, "start_s": start_s, "duration_s": duration_s}
 
 
@@ -138,10 +140,13 @@ def _stamp(path: str) -> tuple[int, int, int] | None:
 
 
 @functools.lru_cache(maxsize=2)  # the jobs of a sweep have the same clips, most of them
-def _clips(content: _Source, style: _Source, windows: Windows, sr: int) -> _Clips:
-    recording = audio.load(**content.arguments(), role="content")
+def _clips(content: _Source, style: _Source, windows: Windows, sr: int, seed: int) -> _Clips:
+    arguments = content.arguments()
+    recording = None if arguments["path"] is None else audio.load(**arguments, role="content")
     styles = audio.load_all(**style.arguments(), role="style")
     heard = pipeline.hear_style([(clip.y, clip.sr, clip.label) for clip in styles], windows, sr)
+    if recording is None:
+        recording = _noise(heard, sr, arguments["duration_s"], seed)
     for shared in (recording.y, heard):
         shared.flags.writeable = False
     return _Clips(
@@ -151,3 +156,12 @@ def _clips(content: _Source, style: _Source, windows: Windows, sr: int) -> _Clip
         heard,
         fingerprint(np.array([recording.sr, *recording.y.shape]), recording.y, heard),
     )
+
+
+def _noise(style: np.ndarray, sr: int, duration_s: float | None, seed: int) -> Recording:
+    """What stands for a content where there is none."""
+    n = len(style)
+    if duration_s is not None:
+        n = max(2, round(sr * number("content.duration_s", duration_s, above=0)))
+    y = samples.noise_like(style, n, seed=seed)[:, None]
+    return Recording(config.NOISE, y, sr, Path(config.NOISE), "PCM_16", "the noise for a content")

@@ -51,7 +51,8 @@ def draw_spectrograms(panels: Sequence[Panel], spec: MelSpec) -> bytes:
     # Fixed margins: matplotlib takes longer to find its own than to draw.
     margins = {"bottom": 0.5 / height, "top": 1 - 0.3 / height}
     rows = figure.add_gridspec(len(panels), 1, left=0.07, right=0.91, hspace=0.17, **margins)
-    axes = np.atleast_1d(rows.subplots(sharex=True))
+    axes: Any = rows.subplots(sharex=True, squeeze=False)
+    axes = axes[:, 0]
     top = max(0.0, *(float(p.level_db.max()) for p in panels))
     image = None
     for axis, panel in zip(axes, panels, strict=True):
@@ -87,7 +88,7 @@ def draw_losses(metrics: Sequence[Mapping[str, float]]) -> bytes:
     """
     figure = Figure(figsize=(10, 3.2))
     margins = {"left": 0.07, "right": 0.985, "bottom": 0.15, "top": 0.91}
-    axes = figure.add_gridspec(1, 3, wspace=0.24, **margins).subplots()
+    axes: Any = figure.add_gridspec(1, 3, wspace=0.24, **margins).subplots()
     by_step: dict[float, list[Mapping[str, float]]] = {}
     for line in metrics:
         by_step.setdefault(line["step"], []).append(line)

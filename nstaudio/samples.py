@@ -200,3 +200,30 @@ def join(clips: Sequence[np.ndarray], sr: int, *, level: bool = True) -> np.ndar
         scale = np.sqrt(power / np.mean(np.square(y, dtype=np.float64))) if level else 1.0
         joined.append((y * edges * scale).astype(np.float32))
     return np.concatenate(joined)
+
+
+_SPECTRUM = 2048  # samples of a frame of the mean spectrum that noise is given
+
+
+def noise_like(y: Float[np.ndarray, " samples"], n: int, *, seed: int) -> np.ndarray:
+    """Gaussian noise with the mean spectrum and the power of a sound, `n` samples, float32.
+
+    The plainest texture with that spectrum. Its spectrum is that of Welch (1967): the mean over
+    frames that overlap by half, weighted by a periodic Hann window.
+
+    Args:
+        y: mono samples, at the rate of the noise; zeros are appended to what is shorter than a
+            frame.
+        n: at least 1.
+        seed: equal seeds are equal noise.
+    """
+    y = np.pad(y, (0, max(0, _SPECTRUM - len(y))))
+    window = np.sin(np.pi * np.arange(_SPECTRUM) / _SPECTRUM) ** 2
+    frames = np.lib.stride_tricks.sliding_window_view(y, _SPECTRUM)[:: _SPECTRUM // 2]
+    powers = np.mean(np.abs(np.fft.rfft(frames * window, axis=1)) ** 2, axis=0)
+    powers[0] = 0.0  # an offset is no sound
+    hz, coarse = np.fft.rfftfreq(n), np.fft.rfftfreq(_SPECTRUM)
+    white = np.fft.rfft(np.random.default_rng(seed).standard_normal(n))
+    noise = np.fft.irfft(white * np.sqrt(np.interp(hz, coarse, powers)), n)
+    power = np.mean(np.square(y, dtype=np.float64)) / max(np.mean(noise**2), 1e-30)
+    return (noise * np.sqrt(power)).astype(np.float32)

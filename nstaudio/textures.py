@@ -74,7 +74,11 @@ def statistics(y: Float[Array, " samples"], sr: int, *, n_bands: int = N_BANDS) 
             f"{y.shape[0] / sr:.2f} s are too short for the statistics of a texture: at least "
             f"{SHORTEST_S:g} s are needed"
         )
-    envelopes = cochlear_envelopes(y, sr, n_bands=n_bands)
+    return of_envelopes(cochlear_envelopes(y, sr, n_bands=n_bands), ENVELOPE_SR)
+
+
+def of_envelopes(envelopes: Float[Array, "bands samples"], rate: float) -> Statistics:
+    """The statistics of the envelopes of bands, from the lowest to the highest, at a rate in Hz."""
     n = envelopes.shape[1]
     mean = envelopes.mean(axis=1)
     moving = envelopes - mean[:, None]
@@ -82,11 +86,11 @@ def statistics(y: Float[Array, " samples"], sr: int, *, n_bands: int = N_BANDS) 
     deviation = jnp.sqrt(variance)
     normal = moving / deviation[:, None]
     spectra = jnp.fft.rfft(normal, axis=1) / n
-    hz = np.fft.rfftfreq(n, 1 / ENVELOPE_SR)
+    hz = np.fft.rfftfreq(n, 1 / rate)
     # Of a real signal each frequency but 0 counts twice; there is nothing at 0 any more.
     power = 2 * (spectra.real**2 + spectra.imag**2)
-    filters = jnp.asarray(_constant_q(hz) ** 2, y.dtype)
-    octaves = jnp.asarray(_octaves(hz), y.dtype)
+    filters = jnp.asarray(_constant_q(hz) ** 2, envelopes.dtype)
+    octaves = jnp.asarray(_octaves(hz), envelopes.dtype)
     return Statistics(
         mean=mean,
         variation=variance / (mean**2 + _TINY),

@@ -4,6 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -16,3 +19,40 @@ def test_length_prints_a_row():
     assert columns["frames"] == 1 + 22050 // 512
     assert 0 < columns["step_s"] < columns["compile_s"]
     assert 0 < columns["base_mb"] <= columns["peak_mb"]
+
+
+@pytest.fixture
+def methods(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import methods
+
+    return methods
+
+
+def test_a_copied_half_second_is_found(methods):
+    rng = np.random.default_rng(0)
+    y, other = rng.standard_normal((2, 24_000)).astype(np.float32)
+    assert methods.largest_likeness(y, other, 8000) < 0.15
+    y[5000:11_000] = -0.1 * other[2345:8345]
+    assert methods.largest_likeness(y, other, 8000) == pytest.approx(1, abs=1e-4)
+    start = 5000  # by numpy, of the stretch that begins there
+    part, here = y[start : start + 4000], other[3000:7000]
+    expected = np.abs(part @ here) / (np.linalg.norm(part) * np.linalg.norm(here))
+    assert methods.largest_likeness(part, here, 8000) == pytest.approx(expected, rel=1e-3)
+
+
+def test_methods_prints_a_row(methods, monkeypatch, tmp_path, capsys):
+    figures = dict.fromkeys(methods.FIGURES, 0.25)
+    asked = []
+
+    def run(folder, *settings):
+        asked.append(settings)
+        return {"n_steps": 40, "seconds_total": 9.6, **figures}
+
+    monkeypatch.setattr(methods, "run", run)
+    monkeypatch.setattr(sys, "argv", ["methods.py", "quick", "--", "seed=1", "style=jazz"])
+    methods.main()
+    assert asked == [("experiment=quick", "seed=1", "style=jazz")]
+    assert capsys.readouterr().out.splitlines()[2:] == [
+        "| `quick` | 40 | 10 | 0.25 | 0.25 | 0.25 | 0.25 |"
+    ]

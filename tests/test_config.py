@@ -194,7 +194,7 @@ def test_a_style_of_several_files(tmp_path, monkeypatch):
         ("+encoder.depth=2", "encoder: .*depth"),
         ("+optimizer.beta1=2", r"option=optimizer.beta1 is not one of.*mean optimizer.b1\?"),
         ("+optimizer.learning_rate=-1", "optimizer.learning_rate=-1 must be above 0"),
-        ("content.path=null", "content.path must name an audio file, not None"),
+        ("style.path=null", "style.path must name an audio file, not None"),
         ("style.path=[a.wav,3]", r"style.path must name an audio file, not \['a.wav', 3\]"),
         ("content.path=[a.wav,b.wav]", "only style.path can be several files"),
         ("style_weights=3", "style_weights must be layer: weight pairs, not 3"),

@@ -2,9 +2,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.signal import lfilter, welch
+from scipy.stats import kurtosis
 
 from nstaudio.errors import InputError
-from nstaudio.samples import join, prepare, remembered, unit_power
+from nstaudio.samples import join, noise_like, prepare, remembered, unit_power
 
 TONE = np.sin(2 * np.pi * 440 * np.arange(8000) / 8000).astype(np.float32)
 
@@ -122,3 +124,27 @@ def test_what_is_remembered():
     assert len(asked) == 8, "another type or shape is another clip"
     assert total(clips[0]) == 3.0
     assert len(asked) == 9, "only the last few are kept"
+
+
+def test_noise_has_the_spectrum_and_the_power_of_a_sound():
+    """By scipy's Welch estimate; and no other sound's phases."""
+    rng = np.random.default_rng(0)
+    y = lfilter([0.3], [1, -1.2, 0.8], rng.standard_normal(40_000)).astype(np.float32)
+    noise = noise_like(y, 80_001, seed=1)
+    assert noise.dtype == np.float32
+    assert noise.shape == (80_001,)
+    assert np.mean(noise**2) == pytest.approx(np.mean(y**2), rel=1e-5)
+    of_y, of_noise = (welch(sound, nperseg=256)[1] for sound in (y, noise))
+    db = 10 * np.log10(of_noise / of_y)[2:-2]
+    assert np.abs(db).max() < 2
+    assert kurtosis(noise) == pytest.approx(0, abs=0.1)
+    assert np.abs(np.corrcoef(noise[:40_000], y)[0, 1]) < 0.05
+    np.testing.assert_array_equal(noise, noise_like(y, 80_001, seed=1))
+    assert not np.array_equal(noise, noise_like(y, 80_001, seed=2))
+
+
+def test_noise_like_very_little():
+    for n in (1, 2, 100):
+        noise = noise_like(np.array([0.1, -0.2, 0.1], np.float32), n, seed=0)
+        assert noise.shape == (n,)
+        assert np.isfinite(noise).all()

@@ -9,6 +9,8 @@ from scipy.signal import hilbert
 
 from nstaudio import textures
 from nstaudio.errors import InputError
+from nstaudio.losses import TextureStatistics
+from nstaudio.spectrogram import MelSpec, log_mel, unit
 
 SR = 8000
 N_BANDS = 10
@@ -39,7 +41,7 @@ def filtered(x: np.ndarray, response: np.ndarray) -> np.ndarray:
     return np.fft.irfft(np.fft.rfft(x) * response, len(x))
 
 
-def by_hand(y: np.ndarray) -> dict[str, np.ndarray]:
+def envelopes_by_hand(y: np.ndarray) -> list[np.ndarray]:
     """Every signal written out in time, in double precision."""
     y = y.astype(float) / np.sqrt(np.mean(y.astype(float) ** 2))
     erb = lambda f: 9.265 * np.log(1 + f / (24.7 * 9.265))  # noqa: E731
@@ -57,6 +59,10 @@ def by_hand(y: np.ndarray) -> dict[str, np.ndarray]:
         full = np.abs(hilbert(filtered(y, response))) ** 0.3
         n = len(y) * 400 // SR
         envelopes.append(np.fft.irfft(np.fft.rfft(full)[: n // 2 + 1], n) * n / len(y))
+    return envelopes
+
+
+def by_hand(envelopes: list[np.ndarray], rate: float = 400.0) -> dict[str, np.ndarray]:
     n_bands = len(envelopes)
     moving = [e - e.mean() for e in envelopes]
     found: dict[str, list] = {
@@ -70,7 +76,7 @@ def by_hand(y: np.ndarray) -> dict[str, np.ndarray]:
             for j in range(n_bands - d)
         ],
     }
-    hz = np.fft.rfftfreq(len(moving[0]), 1 / 400)
+    hz = np.fft.rfftfreq(len(moving[0]), 1 / rate)
     centres = 0.5 * (200 / 0.5) ** (np.arange(20) / 19)
     bank = []
     for c in centres:
@@ -109,9 +115,56 @@ def by_hand(y: np.ndarray) -> dict[str, np.ndarray]:
 
 def test_every_statistic_by_hand():
     y = beats(5.0) + 0.2 * tones()
-    got, expected = statistics(jnp.asarray(y)), by_hand(y)
+    got, expected = statistics(jnp.asarray(y)), by_hand(envelopes_by_hand(y))
     for name, value in got._asdict().items():
         np.testing.assert_allclose(value, expected[name], rtol=2e-3, atol=2e-3, err_msg=name)
+
+
+def test_the_statistics_of_a_spectrogram_by_hand():
+    """As a style loss: bands for cochlear ones, at whatever rate its frames have."""
+    rng = np.random.default_rng(3)
+    smooth = np.exp(-np.arange(351) / 60)
+    levels = np.stack([filtered(x, smooth) for x in rng.standard_normal((12, 700))])
+    level_db = -40 + 10 * (levels + levels[:1])  # bands have something in common
+    loss = TextureStatistics(sr=8000, hop_length=32, floor_db=-80.0)
+    got = jax.jit(loss.statistic)(jnp.asarray(1 + level_db.T / 80, jnp.float32))
+    power = 10 ** (level_db / 10)
+    envelopes = (power * 2 / power.sum(axis=0).mean()) ** 0.15
+    for name, value in got._asdict().items():
+        expected = by_hand(list(envelopes), rate=250.0)[name]
+        np.testing.assert_allclose(value, expected, rtol=2e-3, atol=2e-3, err_msg=name)
+
+
+def test_a_texture_on_the_spectrogram_is_a_distance_at_any_level():
+    spec = MelSpec(sr=SR, n_fft=256, hop_length=32, n_mels=12, mel_norm=None)
+    loss = TextureStatistics(sr=SR, hop_length=32)
+
+    @jax.jit
+    def distance(a, b):
+        a, b = (unit(log_mel(0.01 * y, spec), spec) for y in (a, b))
+        return loss.distance(a, loss.statistic(b))
+
+    first, second, other = noise(0), noise(1, 3.0), beats(4.0)
+    assert distance(first, first) < 1e-9
+    assert distance(first, 0.1 * first) < 1e-3
+    assert distance(first, second) < 0.2 * distance(first, other)
+    assert np.isfinite(jax.grad(distance)(jnp.asarray(other), first)).all()
+    silence = jnp.zeros(2 * SR)
+    assert np.isfinite(jax.grad(distance)(silence, first)).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"sr": 10}, "style_loss.sr=10 must be at least 1000"),
+        ({"hop_length": 0}, "style_loss.hop_length=0 must be at least 1"),
+        ({"floor_db": 0.0}, "style_loss.floor_db=0 must be at most -20"),
+        ({}, "1.80 s are too short for the statistics of a texture"),
+    ],
+)
+def test_bad_values_of_the_loss(change, message):
+    with pytest.raises(InputError, match=message):
+        TextureStatistics(**{"sr": 1000, "hop_length": 10, **change}).statistic(jnp.ones((180, 4)))
 
 
 @pytest.mark.parametrize("n_bands", [5, 30])

@@ -28,6 +28,7 @@ from nstaudio.losses.terms import (
     make_targets,
     weigh,
 )
+from nstaudio.losses.texture import TextureStatistics
 from nstaudio.losses.transport import GaussianOT, SlicedWasserstein
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "StyleSum",
     "Targets",
     "Term",
+    "TextureStatistics",
     "Weights",
     "compare",
     "doubled_gradient",

@@ -1,0 +1,128 @@
+"""The presets side by side, as tables in Markdown: what docs/methods.md shows.
+
+    uv run python benchmarks/methods.py                  # every preset on the demo clips
+    uv run python benchmarks/methods.py paper timbre     # some
+    uv run python benchmarks/methods.py --textures my_textures texture antognini gaussian_ot
+
+With `--textures` every preset makes 10 s of each sound in the folder, without a content; the
+distance is `nstaudio.textures.distance`, and likeness the largest normalised cross-correlation of
+any half second of the result with any of the sound: 1 is a copy. Settings after `--` go to every
+run.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from scipy.signal import fftconvolve
+
+from nstaudio import audio, samples, textures
+
+ROOT = Path(__file__).resolve().parent.parent
+FIGURES = ("style_share", "unseen_style_share", "consistency_db", "added_noise_db")
+NO_CONTENT = ("content=none", "strength=null", "alpha=0", "beta=1")
+
+_statistics = jax.jit(textures.statistics, static_argnames=("sr",))
+
+
+def run(folder: Path, *settings: str) -> dict[str, Any]:
+    """A run in `folder`; returns its summary."""
+    command = [sys.executable, str(ROOT / "scripts" / "run.py"), f"hydra.run.dir={folder}"]
+    done = subprocess.run([*command, *settings], capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(settings)}: {done.stderr[-2000:]}")
+    return json.loads((folder / "summary.json").read_text())
+
+
+def largest_likeness(y: np.ndarray, other: np.ndarray, sr: int, stretch_s: float = 0.5) -> float:
+    """The largest normalised cross-correlation of any stretch of a sound with any of another.
+
+    Stretches of the first begin every quarter of their length, those of the second anywhere.
+
+    Args:
+        y, other: mono samples at the rate `sr`, Hz, of at least a stretch.
+        stretch_s: length of a stretch, s.
+    """
+    n = int(stretch_s * sr)
+    squares = np.concatenate([[0.0], np.cumsum(np.square(other, dtype=np.float64))])
+    norms = np.sqrt(np.maximum(squares[n:] - squares[:-n], 1e-12))
+    largest = 0.0
+    for start in range(0, len(y) - n + 1, n // 4):
+        part = y[start : start + n].astype(np.float64)
+        products = fftconvolve(other, part[::-1], mode="valid")
+        norm = max(float(np.sqrt(np.sum(part**2))), 1e-6)
+        largest = max(largest, float(np.max(np.abs(products) / norms)) / norm)
+    return largest
+
+
+def row(*cells: object) -> str:
+    """A line of a table."""
+    return f"| {' | '.join(str(cell) for cell in cells)} |"
+
+
+def on_the_demo_clips(presets: list[str], settings: list[str], folder: Path) -> None:
+    """A row a preset."""
+    print(row("preset", "steps", "seconds", *FIGURES))
+    print(row(*["---"] * (3 + len(FIGURES))))
+    for preset in presets:
+        found = run(folder / preset, f"experiment={preset}", *settings)
+        figures = [f"{found[name]:.3g}" for name in FIGURES]
+        seconds = f"{found['seconds_total']:.0f}"
+        print(row(f"`{preset}`", found["n_steps"], seconds, *figures), flush=True)
+
+
+def on_textures(presets: list[str], settings: list[str], sounds: list[Path], folder: Path) -> None:
+    """A row a sound and a preset; the first of a sound is noise with its spectrum."""
+    print(row("texture", "preset", "distance", "likeness", "seconds"))
+    print(row(*["---"] * 5))
+    for sound in sounds:
+        recording = audio.load(sound)
+        sr, style = recording.sr, recording.mono(recording.sr)
+        target = _statistics(style, sr=sr)
+        judge = partial(_judge, style=style, target=target, sr=sr)
+        noise = samples.noise_like(style, 10 * sr, seed=0)
+        print(row(sound.stem, "noise", *judge(noise), ""))
+        for preset in presets:
+            where = folder / f"{sound.stem}_{preset}"
+            made = [f"experiment={preset}", f"style.path={sound}", "duration_s=10", *NO_CONTENT]
+            found = run(where, *made, *settings)
+            y = audio.load(where / "generated.wav").mono(sr)
+            seconds = f"{found['seconds_total']:.0f}"
+            print(row(sound.stem, f"`{preset}`", *judge(y), seconds), flush=True)
+
+
+def _judge(
+    y: np.ndarray, *, style: np.ndarray, target: textures.Statistics, sr: int
+) -> tuple[str, str]:
+    distance = float(textures.distance(_statistics(y, sr=sr), target))
+    return f"{distance:.3f}", f"{largest_likeness(y, style, sr):.2f}"
+
+
+def main() -> None:
+    """The command."""
+    every = sorted(file.stem for file in (ROOT / "configs" / "experiment").glob("*.yaml"))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("presets", nargs="*", default=every)
+    parser.add_argument("--textures", type=Path, help="a folder of sounds to make more of")
+    given = sys.argv[1:]
+    at = given.index("--") if "--" in given else len(given)
+    args, settings = parser.parse_args(given[:at]), given[at + 1 :]
+    with tempfile.TemporaryDirectory() as folder:
+        if args.textures is None:
+            on_the_demo_clips(args.presets, settings, Path(folder))
+        else:
+            sounds = sorted(args.textures.glob("*.wav"))
+            on_textures(args.presets, settings, sounds, Path(folder))
+
+
+if __name__ == "__main__":
+    main()
