@@ -1,4 +1,4 @@
-"""The presets side by side, as tables in Markdown: what docs/methods.md shows.
+"""The presets side by side, as tables in Markdown.
 
     uv run python benchmarks/methods.py                  # every preset on the demo clips
     uv run python benchmarks/methods.py paper timbre     # some
