@@ -13,6 +13,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from nstaudio.audio import CLIPS_DIR, Coding
+from nstaudio.batches import n_cores
 from nstaudio.errors import InputError, choice, integer, number, one_line
 from nstaudio.optimizers import from_optax
 from nstaudio.pipeline import Settings
@@ -183,6 +184,7 @@ def register_resolvers(names: Any = None) -> None:
         ),
         "sweep_name": lambda: names.sweep if names else "sweep",
         "job_name": lambda overrides: names.job(overrides) if names else short_name(overrides),
+        "half_of_cores": lambda: max(2, n_cores() // 2),
         # A resumed run goes on in its own folder; `.hydra` there keeps the record of its start.
         "run_dir": lambda resume, default: str(resume) if is_run(resume) else default,
         "record_dir": lambda folder: (

@@ -1,6 +1,9 @@
 """Drive runs: make the steps that they ask for, show how far they have come, stop on Ctrl-C."""
 
 import contextlib
+import functools
+import multiprocessing
+import os
 import signal
 import sys
 import threading
@@ -21,6 +24,26 @@ _MOST_TOGETHER = 128  # each has some files open, and a process may have a thous
 Summary = dict[str, Any]
 T = TypeVar("T")
 
+tqdm.set_lock(
+    threading.RLock()
+)  # its own is of all processes, and stays behind where one is killed
+
+
+@functools.cache
+def follow_parent() -> None:
+    """In a worker process: leave Ctrl-C to the parent, which it reaches as well; end with it."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def watch() -> None:
+        while os.getppid() == parent.pid:
+            time.sleep(1)
+        os._exit(1)  # whoever repeats the command would find the folder in use
+
+    threading.Thread(target=watch, daemon=True).start()
+
 
 class StopRequest:
     """Turns the first Ctrl-C (or SIGTERM) into a flag; the second one interrupts as usual."""
@@ -30,7 +53,9 @@ class StopRequest:
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> "StopRequest":
-        if threading.current_thread() is threading.main_thread():  # no other may listen
+        # No other thread may listen, and a worker process should not, see `follow_parent`.
+        is_main = threading.current_thread() is threading.main_thread()
+        if is_main and multiprocessing.parent_process() is None:
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._previous[number] = signal.signal(number, self._request)
         return self
@@ -83,7 +108,8 @@ def _bar(n_steps: int, name: str) -> Any:
         unit="step",
         mininterval=0.2 if sys.stderr.isatty() else 10.0,
         dynamic_ncols=True,
-        disable=n_steps == 0,
+        # Bars of worker processes would be written over each other.
+        disable=n_steps == 0 or multiprocessing.parent_process() is not None,
     )
 
 

@@ -8,12 +8,17 @@ failed.
 import contextlib
 import hashlib
 import logging
+import os
+import re
+import signal
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
@@ -116,6 +121,41 @@ def _number(folder: Path) -> tuple[int, str]:
     return (int(number) if number.isdecimal() else 2**31, folder.name)
 
 
+_EXTRAS = {
+    "hydra_joblib_launcher": "sweep",
+    "hydra_submitit_launcher": "slurm",
+    "hydra_ray_launcher": "ray",
+}
+"""Which of the package's extras brings a plugin."""
+
+
+def prefer_launchers(folder: Path) -> None:
+    """Let the launchers' configs in `folder` replace those of the same name that plugins bring.
+
+    Hydra would take the plugins' for schemas of ours, and warn of it. Before it composes.
+    """
+    Plugins.instance()  # they register their configs
+    of_plugins = ConfigStore.instance().repo["hydra"].get("launcher", {})
+    for file in folder.glob("*.yaml"):
+        of_plugins.pop(file.name, None)
+
+
+def missing_extra(error: Exception) -> str | None:
+    """What to do where Hydra says by `error` that a launcher is not installed; else `None`."""
+    unknown = re.search(r"Unknown plugin class : 'hydra_plugins\.(\w+)", str(error))
+    extra = _EXTRAS.get(unknown.group(1)) if unknown else None
+    if extra is None:
+        return None
+    return (
+        f"this launcher comes with the extra {extra}: uv run --extra {extra} python scripts/run.py"
+    )
+
+
+def enter_folder() -> None:
+    """Go where the sweep was started, in a worker that was not: relative paths mean the same."""
+    os.chdir(os.environ["NSTAUDIO_FOLDER"])
+
+
 class Watch(Callback):
     """Hydra's callback: remembers where a sweep's folder is, and removes what is out of date."""
 
@@ -126,5 +166,10 @@ class Watch(Callback):
         """Before the first job."""
         del kwargs
         Watch.folder = Path(config.hydra.sweep.dir)
+        for number in (signal.SIGINT, signal.SIGTERM):  # a launcher that waits ends its workers
+            signal.signal(number, signal.default_int_handler)
+        # Under `uv run` Ray would copy the working folder, with all outputs, to every worker and
+        # install the project there anew.
+        os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
         for error in Watch.folder.glob(f"*/{_ERROR}"):
             error.unlink()

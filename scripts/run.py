@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import sys
+import textwrap
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -45,6 +46,7 @@ def job(cfg: DictConfig) -> None:
     # JAX, Orbax and matplotlib take seconds to import: --help needs none of them.
     from nstaudio import compiled, driving, runs, sweeps
 
+    driving.follow_parent()
     compiled.keep()
     hydra_cfg = HydraConfig.get()
     of_sweep = hydra_cfg.mode is RunMode.MULTIRUN
@@ -138,6 +140,7 @@ def main() -> int:
     logging.raiseExceptions = False
     sys.excepthook = complain
     config.register_resolvers(sweeps.Names.of(sys.argv[1:]))
+    sweeps.prefer_launchers(CONFIGS / "hydra" / "launcher")
     failed.clear()
     running.clear()
     sweeps.Watch.folder = None
@@ -146,7 +149,9 @@ def main() -> int:
     except sweeps.Stopped:
         code = 130
     except KeyboardInterrupt:
-        return 130
+        if running or sweeps.Watch.folder is None:
+            return 130
+        code = 130  # it waited for other processes
     if sweeps.Watch.folder is not None:
         code = end_sweep(sweeps.Watch.folder) or code
     return code
@@ -170,8 +175,13 @@ def run_jobs() -> int:
     except Exception as error:
         if running:
             raise
+        missing = sweeps.missing_extra(error)
+        if missing is not None:
+            print(f"error: {missing}", file=sys.stderr)
+            sweeps.Watch.folder = None  # there is no sweep
+            return 2
         if sweeps.Watch.folder is not None:  # e.g. a worker process that was killed
-            what = f"{type(error).__name__}: {error}"
+            what = textwrap.shorten(f"{type(error).__name__}: {error}", 300, placeholder=" ...")
             print(f"error: the sweep was cut short: {one_line(what)}", file=sys.stderr)
             return 2
         if not isinstance(error, AssertionError | TypeError | ValueError):
