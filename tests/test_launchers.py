@@ -31,7 +31,7 @@ ENV = {
 }
 SWEEP = ["optimizer.learning_rate=1,1e30,2", "parametrization=free_mel", "inversion.n_iter=2"]
 JOBS = [f"{i}_optimizer.learning_rate={rate}" for i, rate in enumerate(["1", "1e+30", "2"])]
-LONG = ["seed=0,1", "n_steps=600", "log_every=10", "checkpoint.interval_s=0", "hydra.sweep.dir=s"]
+LONG = ["seed=0,1", "n_steps=1000", "checkpoint.interval_s=0.1", "hydra.sweep.dir=s"]
 
 
 def need(launcher: str) -> None:
@@ -215,6 +215,11 @@ def saved(job: Path) -> int:
     return max((int(p.name) for p in found if p.name.isdigit()), default=-1)
 
 
+def begun(log: Path) -> int:
+    """How often the job has said what it will take."""
+    return log.read_text().count(" of memory")
+
+
 def assert_same(sweep: Path, other: Path) -> None:
     for job in ("0_seed=0", "1_seed=1"):
         for name in ("generated.wav", "content_content.wav"):
@@ -225,10 +230,13 @@ def test_joblib_can_be_killed_and_goes_on(tmp_path, clips, unbroken):
     need("joblib")
     arguments = [*LONG, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
     jobs = [tmp_path / "s" / name for name in ("0_seed=0", "1_seed=1")]
-    reached = [-1, -1]
-    for killed, expected in (("worker", 2), ("all", 130), ("parent", -signal.SIGKILL)):
+    logs, reached = [job / "run.log" for job in jobs], [-1, -1]
+    for i, (killed, expected) in enumerate([("worker", 2), ("all", 130), ("parent", -9)]):
         process = start(tmp_path, clips, *arguments)
-        wait_for(lambda: all(saved(j) > i + 20 for j, i in zip(jobs, reached)), process)  # noqa: B023, B905
+        # Both have begun, and gone on.
+        wait_for(lambda: all(p.exists() and begun(p) > i for p in logs), process)  # noqa: B023
+        wait_for(lambda: all(saved(job) >= 0 for job in jobs), process)
+        wait_for(lambda: [saved(job) for job in jobs] != reached, process)  # noqa: B023
         workers = below(process, "popen_loky_posix")
         assert len(workers) == 2
         if killed == "worker":
@@ -249,7 +257,7 @@ def test_joblib_can_be_killed_and_goes_on(tmp_path, clips, unbroken):
     code, err = finish(start(tmp_path, clips, *arguments))
     assert code == 0, err
     for job, step in zip(jobs, reached, strict=True):
-        assert f"resuming at step {step} of 600" in (job / "run.log").read_text()
+        assert f"resuming at step {step} of 1000" in (job / "run.log").read_text()
     assert_same(tmp_path / "s", unbroken)
 
 
