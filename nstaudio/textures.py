@@ -32,6 +32,7 @@ SHORTEST_S = 2.0
 """The slowest modulation band has a period of this."""
 
 _TINY = 1e-10  # relative to the sound's own power: 100 dB below
+_STEADY = 1e-8  # a variance of envelopes below which rounding decides: 0.01 % of a compressed level
 _SILENCE = 1e-20  # a mean square that has a gradient beside it even so
 
 
@@ -82,7 +83,7 @@ def of_envelopes(envelopes: Float[Array, "bands samples"], rate: float) -> Stati
     n = envelopes.shape[1]
     mean = envelopes.mean(axis=1)
     moving = envelopes - mean[:, None]
-    variance = jnp.mean(moving**2, axis=1) + _TINY
+    variance = jnp.mean(moving**2, axis=1) + _STEADY
     deviation = jnp.sqrt(variance)
     normal = moving / deviation[:, None]
     spectra = jnp.fft.rfft(normal, axis=1) / n

@@ -1,6 +1,7 @@
 """The main job for real, in a small form: command line in, files out."""
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -69,7 +70,13 @@ def command(tmp_path, monkeypatch, clips, capfd):
         code = run.main()
         return code, capfd.readouterr().err
 
-    return call
+    yield call
+    # What another test logs must not open the last run's log again.
+    for logger in (logging.getLogger(), logging.getLogger("nstaudio")):
+        for handler in logger.handlers[:]:
+            if isinstance(handler, logging.FileHandler):
+                logger.removeHandler(handler)
+                handler.close()
 
 
 def only_run(folder: Path) -> Path:
