@@ -24,6 +24,7 @@ from nstaudio.windows import Windows
 _GROUPS = (
     "spectrogram",
     "parametrization",
+    "representation",
     "encoder",
     "content_loss",
     "style_loss",
@@ -34,6 +35,7 @@ _GROUPS = (
 _MODULES = {
     "spectrogram": ("nstaudio.spectrogram",),
     "parametrization": ("nstaudio.parametrizations",),
+    "representation": ("nstaudio.representations",),
     "encoder": ("nstaudio.encoders",),
     "content_loss": ("nstaudio.losses",),
     "style_loss": ("nstaudio.losses",),
@@ -235,6 +237,7 @@ def build(cfg: DictConfig) -> RunSettings:
         transfer=Settings(
             spec=parts["spectrogram"],
             parametrization=parts["parametrization"],
+            representation=parts["representation"],
             encoder=parts["encoder"],
             content_loss=parts["content_loss"],
             style_loss=parts["style_loss"],

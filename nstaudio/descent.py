@@ -1,7 +1,7 @@
 """The state that is optimised, its update, and the loop as an iterator."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -14,12 +14,15 @@ from nstaudio import losses
 from nstaudio.encoders import Encoder
 from nstaudio.losses import ContentLoss, Losses, StyleLoss, Targets, Weights
 from nstaudio.parametrizations import Clip, Parametrization
-from nstaudio.spectrogram import MelSpec, unit
+from nstaudio.representations import Levels, Representation
+from nstaudio.spectrogram import MelSpec
 
 LogMel = Float[Array, "frames mels"]
+Seen = Float[Array, "frames bands *parts"]
 
-PROBE_STEP_DB = 0.5
-"""Length of a step towards the probe of `balance`, root mean square."""
+PROBE_STEP = 1 / 160
+"""Length of a step towards the probe of `balance`, root mean square of what the encoder sees: where
+that are levels above a floor of -80 dB, 0.5 dB."""
 PROBE_MOST_STEPS = 100
 """Steps after which a style that will not come nearer is near enough."""
 
@@ -56,20 +59,30 @@ class Objective:
     encoder: Encoder
     content_loss: ContentLoss
     style_loss: StyleLoss
+    representation: Representation = field(default_factory=Levels)
 
     def log_mel(self, variable: Array, problem: Problem) -> LogMel:
         """The spectrogram of the variable, dB."""
         return self.parametrization.log_mel(variable, problem.constants, self.spec)
 
+    def seen(self, clip: Clip) -> Seen:
+        """What the encoder sees of a clip."""
+        return self.representation(clip.y, clip.level_db, self.spec)
+
     def __call__(self, variable: Array, problem: Problem) -> Losses:
         """The losses of the variable."""
-        return self.losses(self.log_mel(variable, problem), problem)
+        y = None
+        if self.representation.of_samples:
+            y = self.parametrization.samples(variable, problem.constants, self.spec)
+        return self.losses(
+            self.representation(y, self.log_mel(variable, problem), self.spec), problem
+        )
 
-    def losses(self, level_db: LogMel, problem: Problem) -> Losses:
-        """The losses of a spectrogram in dB."""
+    def losses(self, seen: Seen, problem: Problem) -> Losses:
+        """The losses of what the encoder sees."""
         distances = self.encoder.distances(
             problem.variables,
-            unit(level_db, self.spec),
+            seen,
             problem.targets,
             content_loss=self.content_loss,
             style_loss=self.style_loss,
@@ -78,9 +91,9 @@ class Objective:
 
 
 @partial(jax.jit, static_argnames=("objective",))
-def evaluate(level_db: LogMel, problem: Problem, *, objective: Objective) -> Losses:
-    """The losses of any spectrogram in dB, compiled."""
-    return objective.losses(level_db, problem)
+def evaluate(clip: Clip, problem: Problem, *, objective: Objective) -> Losses:
+    """The losses of any clip, compiled."""
+    return objective.losses(objective.seen(clip), problem)
 
 
 @partial(jax.jit, static_argnames=("objective",))
@@ -106,46 +119,44 @@ def filtered(
 
 
 def balance(
-    content_db: LogMel, problem: Problem, strength: Float[Array, ""], *, objective: Objective
+    content: Seen, problem: Problem, strength: Float[Array, ""], *, objective: Objective
 ) -> Weights:
     """The weights whose alpha and beta make the two gradients `1 - strength` to `strength`.
 
     At the content itself the content loss has no gradient to compare with. So the two are taken at
-    a probe half way to the style: steps of `PROBE_STEP_DB` down the style loss, from the content,
+    a probe half way to the style: steps of `PROBE_STEP` down the style loss, from the content,
     until the distance of the Gram matrices, the root of the style loss, has been halved. There
 
         |alpha grad L_content| : |beta grad L_style| = (1 - strength) : strength
 
-    with respect to the spectrogram, and beta times the style loss of the content is `strength`. So
-    neither the units of a loss nor the start nor what is optimised has a say.
+    with respect to what the encoder sees, and beta times the style loss of the content is
+    `strength`. So neither the units of a loss nor the start nor what is optimised has a say.
 
     Args:
-        content_db: the content's log-mel spectrogram, dB.
+        content: what the encoder sees of the content.
         problem: its alpha and beta are not read.
         strength: 0, the content, to 1, the style.
     """
 
-    def style(level_db: LogMel) -> Float[Array, ""]:
-        return objective.losses(level_db, problem).style
+    def style_loss(x: Seen) -> Float[Array, ""]:
+        return objective.losses(x, problem).style
 
-    def content(level_db: LogMel) -> Float[Array, ""]:
-        return objective.losses(level_db, problem).content
+    def content_loss(x: Seen) -> Float[Array, ""]:
+        return objective.losses(x, problem).content
 
-    def is_before(probe: tuple[LogMel, Array, LogMel, Array]) -> Array:
+    def is_before(probe: tuple[Seen, Array, Seen, Array]) -> Array:
         _, loss, _, n = probe
         return (loss > first / 4) & (n < PROBE_MOST_STEPS)
 
-    def step(probe: tuple[LogMel, Array, LogMel, Array]) -> tuple[LogMel, Array, LogMel, Array]:
-        level_db, _, grad, n = probe
-        level_db = level_db - PROBE_STEP_DB * grad / _above_0(_root_mean_square(grad))
-        return (level_db, *jax.value_and_grad(style)(level_db), n + 1)
+    def step(probe: tuple[Seen, Array, Seen, Array]) -> tuple[Seen, Array, Seen, Array]:
+        x, _, grad, n = probe
+        x = x - PROBE_STEP * grad / _above_0(_root_mean_square(grad))
+        return (x, *jax.value_and_grad(style_loss)(x), n + 1)
 
-    first, grad = jax.value_and_grad(style)(content_db)
-    level_db, _, grad, _ = jax.lax.while_loop(
-        is_before, step, (content_db, first, grad, jnp.int32(0))
-    )
+    first, grad = jax.value_and_grad(style_loss)(content)
+    x, _, grad, _ = jax.lax.while_loop(is_before, step, (content, first, grad, jnp.int32(0)))
     of_style, of_content = (
-        _above_0(_root_mean_square(g)) for g in (grad, jax.grad(content)(level_db))
+        _above_0(_root_mean_square(g)) for g in (grad, jax.grad(content_loss)(x))
     )
     beta = strength / _above_0(first)
     alpha = (1.0 - strength) / _above_0(first) * of_style / of_content
@@ -157,7 +168,7 @@ def _above_0(x: Float[Array, ""]) -> Float[Array, ""]:
     return jnp.where(x > 0, x, 1.0)
 
 
-def _root_mean_square(x: LogMel) -> Float[Array, ""]:
+def _root_mean_square(x: Seen) -> Float[Array, ""]:
     largest = _above_0(jnp.max(jnp.abs(x)))  # the squares of a gradient may be below any float32
     return largest * jnp.sqrt(jnp.mean((x / largest) ** 2))
 
@@ -180,7 +191,7 @@ def make_problem(
     `style_targets` are those of a problem with the same key and style, where there is one.
     `strength` chooses alpha and beta, see `balance`; where it is `None`, those in `weights` hold.
     """
-    clips = [unit(clip.level_db, objective.spec) for clip in (content, style)]
+    clips = [objective.seen(clip) for clip in (content, style)]
     variables = objective.encoder.init(key, clips[0])
     targets = objective.encoder.targets(
         variables, *clips, content_loss=objective.content_loss, style_loss=objective.style_loss
@@ -190,9 +201,9 @@ def make_problem(
     constants = objective.parametrization.constants(carrier, style, objective.spec)
     problem = Problem(variables, targets, weights, constants, jnp.float32(1.0))
     if strength is not None:
-        balanced = balance(content.level_db, problem, strength, objective=objective)
+        balanced = balance(clips[0], problem, strength, objective=objective)
         problem = problem._replace(weights=balanced)
-    total = objective.losses(content.level_db, problem).total
+    total = objective.losses(clips[0], problem).total
     return problem._replace(content_total=jnp.where(total > 0, total, 1.0))
 
 

@@ -32,6 +32,9 @@ class Clip(NamedTuple):
 class Parametrization(Protocol):
     """The way from the variable, one array, to a log-mel spectrogram in dB and to samples."""
 
+    is_sound: ClassVar[bool]
+    """Whether `samples` knows the sound; where not, only an inversion can tell."""
+
     def constants(self, carrier: Clip, style: Clip, spec: MelSpec) -> Any:
         """Arrays computed once; any pytree.
 
@@ -63,6 +66,8 @@ class Parametrization(Protocol):
 @dataclass(frozen=True)
 class FreeMel:
     """Every pixel of the log-mel spectrogram for itself, dB: the source paper's."""
+
+    is_sound: ClassVar[bool] = False
 
     def constants(self, carrier: Clip, style: Clip, spec: MelSpec) -> tuple[()]:
         """Nothing."""
@@ -129,6 +134,8 @@ class SmoothMel:
     Raises:
         InputError: a negative number.
     """
+
+    is_sound: ClassVar[bool] = False
 
     sigma_s: float = 0.023
     sigma_mels: float = 1.0
@@ -217,6 +224,8 @@ class ContentGain:
     Raises:
         InputError: a number outside its limits.
     """
+
+    is_sound: ClassVar[bool] = True
 
     sigma_s: float = 0.05
     sigma_mels: float = 0.5
@@ -343,6 +352,8 @@ class Waveform:
     Raises:
         InputError: a scale that is not above 0.
     """
+
+    is_sound: ClassVar[bool] = True
 
     scale: float = 3e-5
 

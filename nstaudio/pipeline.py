@@ -15,11 +15,12 @@ from jaxtyping import Array, Float
 from nstaudio import descent, fullband, initial, inversion, loudness, samples, windows
 from nstaudio.descent import Objective, Problem, TransferState
 from nstaudio.encoders import Conv1dEncoder, Encoder
-from nstaudio.errors import InputError, choice, integer, number
+from nstaudio.errors import InputError, choice, integer, number, one_line
 from nstaudio.initial import Start
 from nstaudio.losses import ContentLoss, Gram, Losses, SquaredError, StyleLoss, Weights
 from nstaudio.optimizers import Optimizer, from_optax
 from nstaudio.parametrizations import Clip, ContentGain, Parametrization
+from nstaudio.representations import Levels, Representation
 from nstaudio.spectrogram import MelSpec, log_mel, mel_power
 from nstaudio.windows import Windows
 
@@ -56,6 +57,7 @@ class Settings:
 
     spec: MelSpec = field(default_factory=MelSpec)
     parametrization: Parametrization = field(default_factory=ContentGain)
+    representation: Representation = field(default_factory=Levels)
     encoder: Encoder = field(default_factory=Conv1dEncoder)
     content_loss: ContentLoss = field(default_factory=SquaredError)
     style_loss: StyleLoss = field(default_factory=Gram)
@@ -91,6 +93,12 @@ class Settings:
                 )
         if self.alpha == 0 and self.beta == 0:
             raise InputError("alpha=0 and beta=0: nothing to optimise, set at least one above 0")
+        if self.representation.of_samples and not self.parametrization.is_sound:
+            raise InputError(
+                f"representation={one_line(self.representation)} is made of samples, and "
+                f"parametrization={one_line(self.parametrization)} has none before the inversion: "
+                "choose waveform or content_gain"
+            )
         integer("n_steps", self.n_steps, at_least=0)
         integer("seed", self.seed, at_least=0)
         for group, weights in (
@@ -220,6 +228,7 @@ def make_objective(settings: Settings) -> Objective:
         settings.encoder,
         settings.content_loss,
         settings.style_loss,
+        settings.representation,
     )
 
 
@@ -290,16 +299,6 @@ def _keys(settings: Settings) -> Array:
     return jax.random.split(jax.random.key(settings.seed), 3)
 
 
-def needs_no_inversion(prepared: Prepared) -> bool:
-    """Whether what is optimised is sound already."""
-    shape = jax.eval_shape(
-        partial(descent.sound, objective=prepared.objective),
-        prepared.state.variable,
-        prepared.problem,
-    )
-    return shape is not None
-
-
 def render(prepared: Prepared, state: TransferState, settings: Settings) -> np.ndarray:
     """The samples of what is optimised so far, at the content's level."""
     objective, problem = prepared.objective, prepared.problem
@@ -322,8 +321,8 @@ def measure(
     scaled = jnp.asarray(y / np.sqrt(prepared.content_power), jnp.float32)
     audio_db = _log_mel(scaled, spec=settings.spec)
     style, of_content = (
-        float(descent.evaluate(db, prepared.problem, objective=prepared.objective).style)
-        for db in (audio_db, prepared.content.level_db)
+        float(descent.evaluate(clip, prepared.problem, objective=prepared.objective).style)
+        for clip in (Clip(scaled, audio_db), prepared.content)
     )
     optimised_db = descent.spectrogram(
         state.variable, prepared.problem, objective=prepared.objective

@@ -111,7 +111,7 @@ def run(
         else:
             records.remove_unfinished(folder)
         changed = {key.split(".")[0] for key in config.override_keys(overrides)}
-        if "inversion" in changed and pipeline.needs_no_inversion(first[1]):
+        if "inversion" in changed and job.settings.transfer.parametrization.is_sound:
             log.warning(
                 "inversion is not used: what parametrization=%s optimises is sound already",
                 type(job.settings.transfer.parametrization).__name__,

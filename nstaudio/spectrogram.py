@@ -16,7 +16,7 @@ from jaxtyping import Array, Complex, Float
 
 from nstaudio.errors import InputError, choice, integer, number
 
-MelScale = Literal["paper", "htk", "slaney", "linear"]
+MelScale = Literal["paper", "htk", "slaney", "linear", "log"]
 
 # Slaney's Auditory Toolbox (1998): linear below 1 kHz, logarithmic above.
 _SLANEY_HZ_PER_MEL = 200.0 / 3
@@ -29,10 +29,15 @@ _LOG_CORNER_HZ = {"paper": 500.0, "htk": 700.0}
 
 
 def hz_to_mel(hz: float | np.ndarray, *, mel_scale: MelScale = "slaney") -> np.ndarray:
-    """Frequencies in Hz as mels on the given scale; on `linear` a mel is a Hz."""
+    """Frequencies in Hz as mels on the given scale; on `linear` a mel is a Hz, on `log` an octave.
+
+    On `log` frequencies must be above 0; 0 mel is 1 Hz.
+    """
     hz = np.asarray(hz, np.float64)
     if mel_scale == "linear":
         return hz
+    if mel_scale == "log":
+        return np.asarray(np.log2(hz))
     if mel_scale in _LOG_CORNER_HZ:
         return np.asarray(2595.0 * np.log10(1.0 + hz / _LOG_CORNER_HZ[mel_scale]))
     log_part = np.log(np.maximum(hz, _SLANEY_BREAK_HZ) / _SLANEY_BREAK_HZ) / _SLANEY_LOG_STEP
@@ -44,6 +49,8 @@ def mel_to_hz(mel: float | np.ndarray, *, mel_scale: MelScale = "slaney") -> np.
     mel = np.asarray(mel, np.float64)
     if mel_scale == "linear":
         return mel
+    if mel_scale == "log":
+        return np.asarray(2.0**mel)
     if mel_scale in _LOG_CORNER_HZ:
         return np.asarray(_LOG_CORNER_HZ[mel_scale] * (10.0 ** (mel / 2595.0) - 1.0))
     factor = np.exp(_SLANEY_LOG_STEP * np.maximum(mel - _SLANEY_BREAK_MEL, 0.0))
@@ -60,9 +67,11 @@ class MelSpec:
         hop_length: samples between frames.
         n_mels: number of mel bands.
         f_min_hz, f_max_hz: lowest and highest frequency of the bands; `None` is half of `sr`.
-        mel_scale: `slaney` (librosa's default), `htk`, `paper`: m = 2595 log10(1 + f/500), or
-            `linear`: bands of equal width in Hz. n_fft / 2 - 1 of those over the whole range, with
-            `mel_norm` `None`, are the FFT bins themselves, 0 Hz and sr / 2 left out.
+        mel_scale: `slaney` (librosa's default), `htk`, `paper`: m = 2595 log10(1 + f/500),
+            `linear`: bands of equal width in Hz, or `log`: of equal width in octaves, of constant Q
+            (Brown 1991), from an `f_min_hz` above 0; frames are equally long for all of them.
+            n_fft / 2 - 1 `linear` bands over the whole range, with `mel_norm` `None`, are the FFT
+            bins themselves, 0 Hz and sr / 2 left out.
         mel_norm: `slaney` gives every band unit area, `None` unit peak.
         floor_db: the level below which everything counts as silence, relative to the clip's
             loudest mel band (0 dB); this far down the spectrogram is cut.
@@ -92,6 +101,8 @@ class MelSpec:
         lowest_hz = self.f_min_hz + self.sr / self.n_fft
         number("spectrogram.f_max_hz", self.top_hz, at_least=lowest_hz)
         choice("spectrogram.mel_scale", self.mel_scale, get_args(MelScale))
+        if self.mel_scale == "log":
+            number("spectrogram.f_min_hz on the log scale", self.f_min_hz, above=0)
         choice("spectrogram.mel_norm", self.mel_norm, ("slaney", None))
         number("spectrogram.floor_db", self.floor_db, at_least=-140, at_most=-20)
         empty = np.flatnonzero(self.filters.max(axis=0) <= 0)

@@ -79,6 +79,18 @@ def test_mel_scales_are_librosas(htk):
     np.testing.assert_allclose(hz_to_mel(hz, mel_scale=scale), librosa.hz_to_mel(hz, htk=htk))
 
 
+def test_log_scale_is_in_octaves():
+    assert hz_to_mel(880.0, mel_scale="log") - hz_to_mel(110.0, mel_scale="log") == 3
+    assert mel_to_hz(hz_to_mel(441.3, mel_scale="log"), mel_scale="log") == pytest.approx(441.3)
+    spec = MelSpec(
+        n_fft=4096, hop_length=512, n_mels=84, f_min_hz=55.0, f_max_hz=7458.6, mel_scale="log"
+    )
+    centres_hz = librosa.cqt_frequencies(84, fmin=librosa.note_to_hz("A#1"))
+    np.testing.assert_allclose(spec.edges_hz[1:-1], centres_hz, rtol=1e-3)
+    with pytest.raises(InputError, match="f_min_hz on the log scale=0 must be above 0"):
+        MelSpec(mel_scale="log")
+
+
 @given(st.floats(0, 24000), st.sampled_from(["paper", "htk", "slaney", "linear"]))
 def test_mel_scales_invert(hz, scale):
     assert mel_to_hz(hz_to_mel(hz, mel_scale=scale), mel_scale=scale) == pytest.approx(

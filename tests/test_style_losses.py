@@ -15,6 +15,7 @@ from nstaudio.losses import (
     ByStatistic,
     ContentLoss,
     ContentSum,
+    CrossCorrelation,
     EnergyEnvelope,
     GaussianOT,
     Gram,
@@ -35,6 +36,7 @@ LOSSES = (
     GaussianOT(),
     SlicedWasserstein(n_directions=9),
     Autocorrelation(first_lag=1, last_lag=6),
+    CrossCorrelation((0, 2, 5)),
     EnergyEnvelope("time"),
     EnergyEnvelope("frequency"),
     OnsetEnvelope(),
@@ -350,3 +352,38 @@ def test_a_term_of_a_layer_the_encoder_does_not_have_is_refused():
     with pytest.raises(InputError, match="layer in content_loss=input is not one of: conv1, conv2"):
         pipeline.Settings(content_loss=rhythm)
     pipeline.Settings(content_loss=rhythm, encoder=Conv1dEncoder(input_layer=True))
+
+
+def test_cross_correlation_by_hand():
+    f, s = draw(60).reshape(12, 5, 5), draw(75, seed=1).reshape(15, 5, 5)
+    lags, total = (0, 3), 0.0
+
+    def correlation(a, lag, band, i, j):
+        products = [a[t, band, i] * a[t + lag, band, j] for t in range(len(a) - lag)]
+        return sum(products) / len(products)
+
+    for lag in lags:
+        for band, i, j in np.ndindex(5, 5, 5):
+            own, other = (correlation(a, lag, band, i, j) for a in (f, s))
+            total += (own - other) ** 2 / (len(lags) * 5**3)
+    assert distance(CrossCorrelation(lags), f, s) == pytest.approx(total / 4, rel=1e-5)
+
+
+def test_cross_correlation_at_lag_0_is_grams():
+    f, s = draw(30), draw(44, seed=1)
+    expected = distance(Gram(), f, s)
+    assert distance(CrossCorrelation((0,)), f, s) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("lags", "message"),
+    [
+        ((), "length of style_loss.lags=0 must be at least 1"),
+        ((-1,), "style_loss.lags=-1 must be at least 0"),
+        ((3, 3), "has a lag twice"),
+        ((30,), "need more than 30 frames after the encoder; there are 30"),
+    ],
+)
+def test_bad_lags(lags, message):
+    with pytest.raises(InputError, match=message):
+        CrossCorrelation(lags).statistic(jnp.asarray(draw(30)))

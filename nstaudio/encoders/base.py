@@ -12,8 +12,8 @@ from nstaudio.convolution import convolve
 from nstaudio.errors import integer
 from nstaudio.losses import ContentLoss, Distances, StyleLoss, Targets
 
-Spectrogram = Float[Array, "frames mels"]
-StyleSpectrogram = Float[Array, "style_frames mels"]
+Spectrogram = Float[Array, "frames mels *parts"]
+StyleSpectrogram = Float[Array, "style_frames mels *parts"]
 
 ACTIVATIONS = ("relu", "elu", "gelu", "leaky_relu", "selu", "sigmoid", "silu", "softplus", "tanh")
 INPUT = "input"

@@ -8,12 +8,14 @@ from jaxtyping import Array, Float
 from nstaudio.encoders.base import (
     ACTIVATIONS,
     ActivationEncoder,
+    Spectrogram,
     along_time,
     each_layer,
     features_of_layers,
     layer_names,
 )
 from nstaudio.errors import choice
+from nstaudio.losses.base import over_time
 
 
 class Conv1dEncoder(ActivationEncoder):
@@ -72,12 +74,12 @@ class Conv1dEncoder(ActivationEncoder):
         return 1 + sum((size - 1) * dilation for size, dilation in self._filters)
 
     @nn.compact
-    def __call__(self, x: Float[Array, "frames mels"]) -> dict[str, Float[Array, "_ _"]]:
+    def __call__(self, x: Spectrogram) -> dict[str, Float[Array, "_ _"]]:
         """Activations after each layer.
 
         Layer l has (kernel_size - 1) * dilation frames fewer than its input.
         """
-        activations = {}
+        activations, x = {}, over_time(x)
         for name, width, (size, dilation) in zip(
             self.network_layers, self.features, self._filters, strict=True
         ):

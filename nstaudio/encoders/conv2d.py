@@ -11,6 +11,7 @@ from nstaudio.convolution import band_padding, convolve2d
 from nstaudio.encoders.base import (
     ACTIVATIONS,
     ActivationEncoder,
+    Spectrogram,
     features_of_layers,
     layer_names,
 )
@@ -83,13 +84,13 @@ class Conv2dEncoder(ActivationEncoder):
         return frames
 
     @nn.compact
-    def __call__(self, x: Float[Array, "frames mels"]) -> dict[str, Float[Array, "_ _ _"]]:
+    def __call__(self, x: Spectrogram) -> dict[str, Float[Array, "_ _ _"]]:
         """Activations after each layer, `frames bands channels`.
 
         Raises:
             InputError: pooling leaves no band.
         """
-        activations, y = {}, x[:, :, None]
+        activations, y = {}, as_image(x)
         for name, width, (size, dilation) in zip(
             self.network_layers, self.features, self._filters, strict=True
         ):
@@ -103,6 +104,11 @@ class Conv2dEncoder(ActivationEncoder):
             y = getattr(nn, self.activation)(image_convolution(width, size, dilation, name)(y))
             activations[name] = y
         return activations
+
+
+def as_image(x: Spectrogram) -> Float[Array, "frames bands parts"]:
+    """The parts of what is seen are the image's channels; a spectrogram has one."""
+    return x[:, :, None] if x.ndim == 2 else x
 
 
 def image_convolution(features: int, size: Pair, dilation: Pair, name: str) -> nn.Conv:

@@ -1,8 +1,6 @@
 """No network at all."""
 
-from jaxtyping import Array, Float
-
-from nstaudio.encoders.base import INPUT, ActivationEncoder
+from nstaudio.encoders.base import INPUT, ActivationEncoder, Spectrogram
 
 
 class IdentityEncoder(ActivationEncoder):
@@ -26,6 +24,6 @@ class IdentityEncoder(ActivationEncoder):
         """A frame."""
         return 1
 
-    def __call__(self, x: Float[Array, "frames mels"]) -> dict[str, Float[Array, "_ _"]]:
+    def __call__(self, x: Spectrogram) -> dict[str, Spectrogram]:
         """The input."""
         return {INPUT: x}

@@ -11,6 +11,7 @@ from nstaudio import kernels, losses
 from nstaudio.encoders.base import Spectrogram, StyleSpectrogram, layer_names
 from nstaudio.errors import integer
 from nstaudio.losses import ContentLoss, Distances, StyleLoss, Targets, kernel_form
+from nstaudio.losses.base import over_time
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ class InfiniteEncoder:
             InputError: a loss without a kernel form.
         """
         del variables
+        content, style = over_time(content), over_time(style)
         kernel_form("content_loss", content_loss, self)
         pointwise = kernel_form("style_loss", style_loss, self)
         return Targets(content, (style, kernels.means(style, style, self._sizes, pointwise)))
@@ -98,7 +100,7 @@ class InfiniteEncoder:
             InputError: a loss without a kernel form.
         """
         del variables
-        sizes = self._sizes
+        x, sizes = over_time(x), self._sizes
         content_form = kernel_form("content_loss", content_loss, self)
         pointwise = kernel_form("style_loss", style_loss, self)
         content = [content_form(d) for d in kernels.distances(x, targets.content, sizes)]

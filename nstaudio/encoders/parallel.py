@@ -6,9 +6,10 @@ from typing import Any
 import flax.linen as nn
 from jaxtyping import Array, Float
 
-from nstaudio.encoders.base import ACTIVATIONS, ActivationEncoder, along_time
-from nstaudio.encoders.conv2d import Pair, image_convolution, pair
+from nstaudio.encoders.base import ACTIVATIONS, ActivationEncoder, Spectrogram, along_time
+from nstaudio.encoders.conv2d import Pair, as_image, image_convolution, pair
 from nstaudio.errors import InputError, choice, integer, one_line
+from nstaudio.losses.base import over_time
 
 
 class ParallelEncoder(ActivationEncoder):
@@ -60,7 +61,7 @@ class ParallelEncoder(ActivationEncoder):
         return max(shape if isinstance(shape, int) else shape[0] for shape in self.kernel_size)
 
     @nn.compact
-    def __call__(self, x: Float[Array, "frames mels"]) -> dict[str, Float[Array, "..."]]:
+    def __call__(self, x: Spectrogram) -> dict[str, Float[Array, "..."]]:
         """Activations of each layer; all layers see the spectrogram itself."""
         activations = {}
         for name, shape in zip(self.network_layers, self.kernel_size, strict=True):
@@ -74,9 +75,9 @@ class ParallelEncoder(ActivationEncoder):
                     conv_general_dilated=along_time,
                     name=name,
                 )
-                y = conv(x)
+                y = conv(over_time(x))
             else:
-                y = image_convolution(self.features, shape, (1, 1), name)(x[:, :, None])
+                y = image_convolution(self.features, shape, (1, 1), name)(as_image(x))
             activations[name] = getattr(nn, self.activation)(y)
         return activations
 

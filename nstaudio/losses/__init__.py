@@ -18,7 +18,12 @@ from nstaudio.losses.base import (
 from nstaudio.losses.content import ByStatistic, SquaredError
 from nstaudio.losses.gram import Frames, Gram, Mean
 from nstaudio.losses.sums import ContentSum, StyleSum, Term
-from nstaudio.losses.temporal import Autocorrelation, EnergyEnvelope, OnsetEnvelope
+from nstaudio.losses.temporal import (
+    Autocorrelation,
+    CrossCorrelation,
+    EnergyEnvelope,
+    OnsetEnvelope,
+)
 from nstaudio.losses.terms import (
     Distances,
     Losses,
@@ -36,6 +41,7 @@ __all__ = [
     "ByStatistic",
     "ContentLoss",
     "ContentSum",
+    "CrossCorrelation",
     "Distances",
     "EnergyEnvelope",
     "Frames",

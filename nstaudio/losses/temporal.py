@@ -1,5 +1,6 @@
 """What activations do over time, and how loud they are: rhythms, attacks, envelopes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -67,6 +68,60 @@ class Autocorrelation:
         own = self.statistic(activations)
         lags = min(own.shape[1], target.shape[1])
         return jnp.mean((own[:, :lags] - target[:, :lags]) ** 2)
+
+
+@dataclass(frozen=True)
+class CrossCorrelation:
+    """The mean squared difference of the channels' cross-correlations, band by band, over 4.
+
+    R(lag, band, i, j) = mean_t F_i(t, band) F_j(t + lag, band), over several lags. At lag 0 alone,
+    of activations without bands, it is the distance of Gram matrices. After Caracalla & Roebel
+    (2020): where filters are moved along frequency, a Gram matrix forgets at which they found
+    something, and what came after what; this knows both.
+
+    Attributes:
+        lags: frames, none twice.
+
+    Raises:
+        InputError: a value outside its limits; a clip of no more frames than the longest lag.
+    """
+
+    lags: tuple[int, ...] = (0, 1, 2, 4, 8, 16, 32)
+
+    def __post_init__(self) -> None:
+        lags = tuple(self.lags) if isinstance(self.lags, Sequence) else (self.lags,)
+        integer("length of style_loss.lags", len(lags), at_least=1)
+        for lag in lags:
+            integer("style_loss.lags", lag, at_least=0)
+        if len(set(lags)) < len(lags):
+            raise InputError(f"style_loss.lags={lags} has a lag twice")
+        object.__setattr__(self, "lags", lags)
+
+    def statistic(
+        self, activations: Float[Array, "frames *bands channels"]
+    ) -> Float[Array, "lags all_bands channels channels"]:
+        """R."""
+        n_frames, channels = activations.shape[0], activations.shape[-1]
+        if n_frames <= max(self.lags):
+            raise InputError(
+                f"style_loss.lags={self.lags} need more than {max(self.lags)} frames after the "
+                f"encoder; there are {n_frames}"
+            )
+        f = jnp.moveaxis(activations.reshape(n_frames, -1, channels), 0, 2)
+        means = [
+            jnp.matmul(f[:, :, : n_frames - lag], jnp.swapaxes(f[:, :, lag:], 1, 2))
+            / (n_frames - lag)
+            for lag in self.lags
+        ]
+        return jnp.stack(means)
+
+    def distance(
+        self,
+        activations: Float[Array, "frames *bands channels"],
+        target: Float[Array, "lags all_bands channels channels"],
+    ) -> Scalar:
+        """Mean (R_x - R_a)^2 / 4."""
+        return jnp.mean((self.statistic(activations) - target) ** 2) / 4
 
 
 @dataclass(frozen=True)

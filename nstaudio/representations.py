@@ -1,0 +1,136 @@
+"""What an encoder sees of a clip: its levels in dB, its compressed magnitudes, or its transform.
+
+A representation is a frozen dataclass (a static argument of compiled functions).
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, runtime_checkable
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from nstaudio.errors import number
+from nstaudio.spectrogram import MelSpec, stft, unit
+
+Samples = Float[Array, " samples"]
+LogMel = Float[Array, "frames mels"]
+
+_TINY = 1e-12  # relative to the loudest: a power that has a gradient beside it even so
+
+
+@runtime_checkable
+class Representation(Protocol):
+    """The way from a clip to the input of an encoder."""
+
+    of_samples: ClassVar[bool]
+    """Whether it is made of the samples. What is optimised must be sound then."""
+
+    def __call__(
+        self, y: Samples | None, level_db: LogMel, spec: MelSpec
+    ) -> Float[Array, "frames bands *parts"]:
+        """Differentiable; about 0 to 1 in size.
+
+        Args:
+            y: the samples, scaled so that the clip's loudest mel band has power 1; `None` where
+                there are none yet.
+            level_db: the log-mel spectrogram of the same clip.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Decibels, 0 the floor of the spectrogram and 1 the clip's loudest band."""
+
+    of_samples: ClassVar[bool] = False
+
+    def __call__(
+        self, y: Samples | None, level_db: LogMel, spec: MelSpec
+    ) -> Float[Array, "frames mels"]:
+        """`unit`."""
+        del y
+        return unit(level_db, spec)
+
+
+@dataclass(frozen=True)
+class Log1p:
+    """log(1 + scale |X|) over its value at the loudest band: Ulyanov & Lebedev's pixels (2016).
+
+    What is much quieter than 1 / scale of the loudest is as good as nothing, where decibels still
+    tell it from silence.
+
+    Attributes:
+        scale: how many times above 1 the loudest band's magnitude is, above 0. An STFT of 2048
+            samples near full scale reaches some hundreds.
+
+    Raises:
+        InputError: a scale that is not above 0.
+    """
+
+    of_samples: ClassVar[bool] = False
+
+    scale: float = 300.0
+
+    def __post_init__(self) -> None:
+        number("representation.scale", self.scale, above=0, at_most=1e6)
+
+    def __call__(
+        self, y: Samples | None, level_db: LogMel, spec: MelSpec
+    ) -> Float[Array, "frames mels"]:
+        """The compressed magnitudes."""
+        del y, spec
+        magnitude = 10.0 ** (level_db / 20.0)
+        return jnp.log1p(self.scale * magnitude) / jnp.log1p(jnp.float32(self.scale))
+
+
+@dataclass(frozen=True)
+class RealImaginary:
+    """The STFT itself, real and imaginary parts side by side: phases are seen as well.
+
+    After Caracalla & Roebel (2020), "Sound texture synthesis using RI spectrograms", and Mital
+    (2017), "Time domain neural audio style transfer", who adds the magnitude. The bands are the
+    bins of the FFT, `spectrogram.n_fft` / 2 + 1; the mel bands have no part in it. What is
+    optimised must be sound.
+
+    Attributes:
+        scale: each bin X becomes X / |X| log(1 + scale |X|) / log(1 + scale), its magnitude being
+            at most about 1; `None` leaves it as it is.
+        magnitude: whether the magnitude is a third part.
+
+    Raises:
+        InputError: a scale that is not above 0.
+    """
+
+    of_samples: ClassVar[bool] = True
+
+    scale: float | None = 300.0
+    magnitude: bool = False
+
+    def __post_init__(self) -> None:
+        if self.scale is not None:
+            number("representation.scale", self.scale, above=0, at_most=1e6)
+
+    def __call__(
+        self, y: Samples | None, level_db: LogMel, spec: MelSpec
+    ) -> Float[Array, "frames bins parts"]:
+        """The parts of every bin."""
+        assert y is not None
+        del level_db
+        x = stft(y, spec) * _bin_scale(spec)
+        real, imaginary = jnp.real(x), jnp.imag(x)
+        magnitude = jnp.sqrt(real**2 + imaginary**2 + _TINY)
+        if self.scale is not None:
+            compressed = jnp.log1p(self.scale * magnitude) / jnp.log1p(jnp.float32(self.scale))
+            real, imaginary = (part * (compressed / magnitude) for part in (real, imaginary))
+            magnitude = compressed
+        parts = [real, imaginary, magnitude] if self.magnitude else [real, imaginary]
+        return jnp.stack(parts, axis=2)
+
+
+def _bin_scale(spec: MelSpec) -> float:
+    """What makes of the magnitude of a bin about that of the mel band it is in.
+
+    Bands of equal area are the louder the narrower they are: a tone has in its band its power in
+    its bin times the band's largest weight. Of these the largest is that of the lowest bands.
+    """
+    return float(spec.filters.max()) ** 0.5

@@ -1,0 +1,123 @@
+import jax
+import jax.numpy as jnp
+import librosa
+import numpy as np
+import pytest
+
+from nstaudio import pipeline
+from nstaudio.encoders import (
+    Conv1dEncoder,
+    Conv2dEncoder,
+    Encoder,
+    IdentityEncoder,
+    InfiniteEncoder,
+    ParallelEncoder,
+)
+from nstaudio.errors import InputError
+from nstaudio.losses import Gram, SquaredError
+from nstaudio.parametrizations import FreeMel, SmoothMel, Waveform
+from nstaudio.pipeline import Settings
+from nstaudio.representations import Levels, Log1p, RealImaginary, Representation
+from nstaudio.spectrogram import MelSpec, log_mel
+
+SPEC = MelSpec(n_fft=512, hop_length=128, n_mels=32)
+LOSSES = {"content_loss": SquaredError(), "style_loss": Gram()}
+SOUND = RealImaginary(magnitude=True)
+
+
+def seen(representation, y, level_db=None):
+    y = jnp.asarray(y, jnp.float32)
+    return representation(y, log_mel(y, SPEC) if level_db is None else level_db, SPEC)
+
+
+def test_all_are_representations(content):
+    for representation in (Levels(), Log1p(), RealImaginary(), SOUND):
+        assert isinstance(representation, Representation)
+        assert hash(representation) == hash(representation)
+        gradient = jax.grad(lambda y, r=representation: jnp.sum(seen(r, y) ** 2))
+        assert np.isfinite(gradient(jnp.asarray(content[:4000]))).all()
+        assert np.isfinite(gradient(jnp.zeros(4000))).all()
+
+
+def test_levels_are_shares_of_the_range():
+    level_db = jnp.array([[-80.0, -20.0, 0.0]])
+    np.testing.assert_allclose(Levels()(None, level_db, SPEC), [[0, 0.75, 1]])
+
+
+def test_log1p_is_the_logarithm_of_magnitudes():
+    level_db = jnp.array([[-80.0, -20.0, 0.0]])
+    expected = np.log1p(50 * 10 ** (np.asarray(level_db) / 20)) / np.log(51)
+    np.testing.assert_allclose(Log1p(scale=50.0)(None, level_db, SPEC), expected, rtol=1e-5)
+
+
+def test_real_and_imaginary_parts_are_librosas(content):
+    y = content[:4000]
+    x = librosa.stft(y, n_fft=512, hop_length=128, pad_mode="constant").T
+    x = x * np.sqrt(librosa.filters.mel(sr=SPEC.sr, n_fft=512, n_mels=32).max())
+    plain = np.asarray(seen(RealImaginary(scale=None), y))
+    np.testing.assert_allclose(plain[..., 0] + 1j * plain[..., 1], x, atol=1e-4)
+    size = np.log1p(20 * np.abs(x)) / np.log(21)
+    parts = np.asarray(seen(RealImaginary(scale=20.0, magnitude=True), y))
+    clear = np.abs(x) > 1e-3
+    got = parts[..., 0] + 1j * parts[..., 1]
+    np.testing.assert_allclose(got[clear], (x / np.abs(x) * size)[clear], atol=1e-4)
+    np.testing.assert_allclose(parts[..., 2], size, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", [Log1p, RealImaginary])
+@pytest.mark.parametrize("scale", [0.0, -1.0, float("nan")])
+def test_bad_scales(kind, scale):
+    with pytest.raises(InputError, match="representation.scale"):
+        kind(scale=scale)
+
+
+ENCODERS: list[Encoder] = [
+    Conv1dEncoder((6, 5), 3),
+    Conv2dEncoder((4, 3), (3, 3)),
+    ParallelEncoder((2, (3, 5)), features=4),
+    IdentityEncoder(),
+    InfiniteEncoder((3,)),
+]
+
+
+@pytest.mark.parametrize("encoder", ENCODERS, ids=lambda e: type(e).__name__)
+def test_every_encoder_sees_several_parts(encoder, content, style):
+    """0 from itself, above 0 from another, and not blind to the phase."""
+    a, b = (seen(RealImaginary(), y[:4000]) for y in (content, style))
+    variables = encoder.init(jax.random.key(0), a)
+    targets = encoder.targets(variables, a, b, **LOSSES)
+    own = encoder.distances(variables, a, targets, **LOSSES)
+    assert all(float(d) == pytest.approx(0, abs=1e-6) for d in own.content.values())
+    assert all(float(d) > 0 for d in own.style.values())
+    turned = a[..., ::-1]  # every phase mirrored
+    other = encoder.distances(variables, turned, targets, **LOSSES)
+    assert all(float(d) > 1e-6 for d in other.content.values())
+
+
+@pytest.mark.parametrize("parametrization", [FreeMel(), SmoothMel()])
+def test_samples_are_needed(parametrization):
+    with pytest.raises(InputError, match="has none before the inversion"):
+        Settings(representation=RealImaginary(), parametrization=parametrization)
+
+
+def small(**changes) -> Settings:
+    settings = {
+        "spec": SPEC,
+        "parametrization": Waveform(),
+        "representation": SOUND,
+        "encoder": Conv1dEncoder((16,), 5),
+        "n_steps": 20,
+    }
+    return Settings(**{**settings, **changes})
+
+
+@pytest.mark.parametrize("strength", [None, 0.5])
+def test_a_transfer_of_phases(content, style, strength):
+    """The loss that is descended on is that of the sound that comes out."""
+    result = pipeline.transfer(
+        content[:12000], style[:12000], SPEC.sr, small(strength=strength), log_every=20
+    )
+    first, last = result.history[0][1], result.history[-1][1]
+    assert last.total < first.total
+    assert last.style < 0.9 * first.style
+    assert result.figures.style_loss_on_audio == pytest.approx(last.style, rel=0.2)
