@@ -15,6 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from nstaudio.audio import CLIPS_DIR, Coding
 from nstaudio.batches import n_cores
 from nstaudio.errors import InputError, choice, integer, number, one_line
+from nstaudio.multiscale import MultiScale
 from nstaudio.optimizers import from_optax
 from nstaudio.pipeline import Settings
 from nstaudio.records import write_whole
@@ -51,6 +52,7 @@ _NUMBERS = (
 )
 _RUN = (
     "windows",
+    "multiscale",
     "output",
     "content",
     "style",
@@ -245,6 +247,7 @@ def build(cfg: DictConfig) -> RunSettings:
             init=parts["init"],
             inversion=parts["inversion"],
             windows=_fields(Windows, "windows", values["windows"]),
+            multiscale=_fields(MultiScale, "multiscale", values["multiscale"]),
             **{name: values[name] for name in _NUMBERS},
         ),
         content=_fields(ClipSettings, "content", values["content"]),

@@ -12,12 +12,13 @@ import optax
 import soxr
 from jaxtyping import Array, Float
 
-from nstaudio import descent, fullband, initial, inversion, loudness, samples, windows
+from nstaudio import descent, fullband, initial, inversion, loudness, multiscale, samples, windows
 from nstaudio.descent import Objective, Problem, TransferState
 from nstaudio.encoders import Conv1dEncoder, Encoder
 from nstaudio.errors import InputError, choice, integer, number, one_line
 from nstaudio.initial import Start
 from nstaudio.losses import ContentLoss, Gram, Losses, SquaredError, StyleLoss, Weights
+from nstaudio.multiscale import MultiScale
 from nstaudio.optimizers import Optimizer, from_optax
 from nstaudio.parametrizations import Clip, ContentGain, Parametrization
 from nstaudio.representations import Levels, Representation
@@ -50,6 +51,7 @@ class Settings:
         n_steps: updates to make; more where the start needs them (`initial.Start`).
         seed: of the encoder's weights, the initial noise and the first phase.
         windows: how long recordings are cut.
+        multiscale: coarser analyses on which the transfer is made first.
 
     Raises:
         InputError: a value outside its limits or a layer the encoder does not have.
@@ -76,6 +78,7 @@ class Settings:
     n_steps: int = 200
     seed: int = 0
     windows: Windows = field(default_factory=Windows)
+    multiscale: MultiScale = field(default_factory=MultiScale)
 
     def __post_init__(self) -> None:
         given = {
@@ -93,6 +96,7 @@ class Settings:
                 )
         if self.alpha == 0 and self.beta == 0:
             raise InputError("alpha=0 and beta=0: nothing to optimise, set at least one above 0")
+        self.multiscale.specs(self.spec)  # each must be possible
         if self.representation.of_samples and not self.parametrization.is_sound:
             raise InputError(
                 f"representation={one_line(self.representation)} is made of samples, and "
@@ -210,14 +214,17 @@ def check_length(n_samples: int, settings: Settings, *, name: str) -> None:
     Raises:
         InputError: they are too few for the encoder.
     """
-    spec, needed = settings.spec, settings.encoder.receptive_field
-    n_frames = spec.n_frames(n_samples)
-    if n_frames < needed:
-        raise InputError(
-            f"{name} is {n_samples / spec.sr:.2f} s long ({n_frames} frames); the encoder's "
-            f"receptive field is {needed} frames, so at least {spec.seconds(needed - 1):.2f} s "
-            "are needed"
-        )
+    needed = settings.encoder.receptive_field
+    for spec in (*settings.multiscale.specs(settings.spec), settings.spec):
+        n_frames = spec.n_frames(n_samples)
+        if n_frames < needed:
+            factor = spec.hop_length // settings.spec.hop_length
+            scale = f" at multiscale.factors={factor}" if factor > 1 else ""
+            raise InputError(
+                f"{name} is {n_samples / spec.sr:.2f} s long ({n_frames} frames{scale}); the "
+                f"encoder's receptive field is {needed} frames, so at least "
+                f"{spec.seconds(needed - 1):.2f} s are needed"
+            )
 
 
 def make_objective(settings: Settings) -> Objective:
@@ -266,6 +273,8 @@ def prepare(
     encoder_key, init_key, _ = _keys(settings)
     objective = make_objective(settings)
     start = settings.init(content_clip, style_clip, key=init_key, spec=settings.spec)
+    if settings.multiscale.factors:
+        start = start._replace(level_db=_from_coarse(start, content_clip, style_clip, settings))
     problem = descent.make_problem(
         encoder_key,
         content_clip,
@@ -286,6 +295,58 @@ def prepare(
         problem,
         objective,
         max(settings.n_steps, start.n_steps),
+    )
+
+
+def _from_coarse(start: Start, content: Clip, style: Clip, settings: Settings) -> LogMel:
+    """Where the optimisation starts after it has been made on coarser analyses."""
+    change_db, of = start.level_db - start.carrier.level_db, settings.spec
+    for spec in settings.multiscale.specs(settings.spec):
+
+        def coarse_start(
+            coarse: Clip,
+            _: Clip,
+            *,
+            key: Array,
+            spec: MelSpec,
+            change_db: LogMel = change_db,
+            hop_length: int = of.hop_length,
+        ) -> Start:
+            del key
+            # The carrier keeps its level beside the content, whose loudest band is another here.
+            level = jnp.linalg.norm(coarse.y) / jnp.linalg.norm(content.y)
+            carrier = coarse
+            if start.carrier is not content:
+                y = start.carrier.y * level
+                carrier = Clip(y, _log_mel(y, spec=spec))
+            n_frames = carrier.level_db.shape[0]
+            change_db = multiscale.in_time(change_db, hop_length, spec.hop_length, n_frames)
+            return Start(carrier, carrier.level_db + change_db)
+
+        coarser = replace(
+            settings,
+            spec=spec,
+            init=coarse_start,
+            n_steps=settings.multiscale.n_steps,
+            multiscale=MultiScale(),
+        )
+        prepared = prepare(np.asarray(content.y), np.asarray(style.y), coarser)
+        (_, (state, losses)) = descent.run(
+            prepared.state,
+            prepared.problem,
+            objective=prepared.objective,
+            transformation=coarser.optimizer.transformation,
+            n_steps=prepared.n_steps,
+            chunk=prepared.n_steps,
+        )
+        check_finite(losses, prepared.n_steps, coarser)
+        found_db = descent.spectrogram(
+            state.variable, prepared.problem, objective=prepared.objective
+        )
+        change_db, of = found_db - prepared.carrier.level_db, spec
+    n_frames = start.level_db.shape[0]
+    return start.carrier.level_db + multiscale.in_time(
+        change_db, of.hop_length, settings.spec.hop_length, n_frames
     )
 
 
