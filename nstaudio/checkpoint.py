@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import logging
+import operator
 import tempfile
 import threading
 import time
@@ -62,15 +63,25 @@ class Checkpoints:
         keep: how many to keep.
         interval_s: `save_if_due` saves when this many seconds have passed since the last save.
         inputs: what the state belongs to, saved with it: anything that JSON can hold.
+        same: whether the inputs that were saved are these.
     """
 
     _turn: ClassVar = threading.RLock()
     _saving: ClassVar["Checkpoints | None"] = None
     """Whose save may still be under way."""
 
-    def __init__(self, folder: Path, *, keep: int, interval_s: float, inputs: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        keep: int,
+        interval_s: float,
+        inputs: Any,
+        same: Callable[[Any, Any], bool] = operator.eq,
+    ) -> None:
         self.folder = folder.absolute()  # Orbax refuses relative paths
         self.keep, self.interval_s, self.inputs = keep, interval_s, inputs
+        self._same = same
         self._failure: Exception | None = None
         with self._taking_turns():
             self._manager = self._open()
@@ -173,7 +184,7 @@ class Checkpoints:
                 meta = self._read(step, meta=ocp.args.JsonRestore())
                 if _text_checksum(meta["inputs"]) != meta["inputs_checksum"]:
                     raise ValueError("its checksum does not match")
-                if meta["inputs"] != self.inputs:
+                if not self._same(meta["inputs"], self.inputs):
                     raise OtherInputs(meta["inputs"])
                 state = TransferState(*self._read(step, state=ocp.args.StandardRestore(like)))
                 if _checksum(state) != meta["checksum"] or int(state.step) != step:

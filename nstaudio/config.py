@@ -15,9 +15,10 @@ from omegaconf.errors import OmegaConfBaseException
 from nstaudio.audio import CLIPS_DIR, Coding
 from nstaudio.batches import n_cores
 from nstaudio.errors import InputError, choice, integer, number, one_line
+from nstaudio.guides import Guide
 from nstaudio.multiscale import MultiScale
 from nstaudio.optimizers import from_optax
-from nstaudio.pipeline import Settings
+from nstaudio.pipeline import Settings, check_clip_weights
 from nstaudio.records import write_whole
 from nstaudio.samples import MAX_CHANNELS
 from nstaudio.windows import Windows
@@ -53,6 +54,7 @@ _NUMBERS = (
 _RUN = (
     "windows",
     "multiscale",
+    "guide",
     "output",
     "content",
     "style",
@@ -70,6 +72,8 @@ CHANGEABLE = (
 )
 """What may differ when a run is resumed."""
 
+_CONFIG = Path(__file__).resolve().parent.parent / "configs" / "config.yaml"
+
 NOISE = "noise"
 """The name of a content without a file."""
 
@@ -84,6 +88,18 @@ class ClipSettings:
     path: str | list[str] | None
     start_s: float = 0.0
     duration_s: float | None = None
+
+
+@dataclass(frozen=True)
+class StyleSettings(ClipSettings):
+    """The same for the style; of several files each may have a weight, see `hear_style`."""
+
+    weights: list[float] | None = None
+
+    def __post_init__(self) -> None:
+        if self.weights is not None:
+            n_clips = len(self.path) if isinstance(self.path, list) else 1
+            check_clip_weights(self.weights, n_clips)
 
 
 @dataclass(frozen=True)
@@ -153,7 +169,7 @@ class RunSettings:
 
     transfer: Settings
     content: ClipSettings
-    style: ClipSettings
+    style: StyleSettings
     output: OutputSettings = OutputSettings()
     checkpoint: CheckpointSettings = CheckpointSettings()
     log_every: int = 10
@@ -248,10 +264,11 @@ def build(cfg: DictConfig) -> RunSettings:
             inversion=parts["inversion"],
             windows=_fields(Windows, "windows", values["windows"]),
             multiscale=_fields(MultiScale, "multiscale", values["multiscale"]),
+            guide=_fields(Guide, "guide", values["guide"]),
             **{name: values[name] for name in _NUMBERS},
         ),
         content=_fields(ClipSettings, "content", values["content"]),
-        style=_fields(ClipSettings, "style", values["style"]),
+        style=_fields(StyleSettings, "style", values["style"]),
         output=_fields(OutputSettings, "output", values["output"]),
         checkpoint=_fields(CheckpointSettings, "checkpoint", values["checkpoint"]),
         log_every=values["log_every"],
@@ -261,11 +278,13 @@ def build(cfg: DictConfig) -> RunSettings:
 
 def _fields(kind: type, name: str, values: Any) -> Any:
     if not isinstance(values, dict):
-        hint = f"; for your own file write {name}.path=FILE" if kind is ClipSettings else ""
+        hint = (
+            f"; for your own file write {name}.path=FILE" if issubclass(kind, ClipSettings) else ""
+        )
         raise InputError(f"{name}={one_line(values)} is not a group of settings{hint}")
     for key in values:
         choice("option", f"{name}.{key}", [f"{name}.{k}" for k in kind.__dataclass_fields__])
-    if kind is ClipSettings:
+    if issubclass(kind, ClipSettings):
         path = values.get("path")
         several = isinstance(path, list) and all(isinstance(p, str) for p in path)
         none = path is None and name == "content"
@@ -387,7 +406,7 @@ def static(cfg: DictConfig) -> dict[str, Any]:
     """
     numbers = ("alpha", "beta", "strength", "seed", "init.noise_db", "n_steps")
     others = ("log_every", "reference_loss", "resume")
-    groups = ("content_weights.", "style_weights.", "output.", "checkpoint.")
+    groups = ("content_weights.", "style_weights.", "guide.", "output.", "checkpoint.")
     return {
         name: leaf
         for name, leaf in _leaves(OmegaConf.to_container(cfg, resolve=True)).items()
@@ -396,6 +415,22 @@ def static(cfg: DictConfig) -> dict[str, Any]:
         and not name.startswith(groups)
         and not (name.startswith("optimizer.") and isinstance(leaf, float))
     }
+
+
+def _defaults() -> DictConfig:
+    """What configs/config.yaml itself says; the groups it chooses from are not in it."""
+    cfg = OmegaConf.load(_CONFIG)
+    assert isinstance(cfg, DictConfig)
+    return OmegaConf.masked_copy(cfg, [key for key in cfg if key in (*_NUMBERS, *_RUN)])
+
+
+def completed(before: dict[str, Any]) -> dict[str, Any]:
+    """The lasting settings of a run, and the defaults of those that were not there when it began.
+
+    Args:
+        before: see `lasting`.
+    """
+    return {**lasting(_defaults()), **before}
 
 
 def _leaves(value: Any, key: str = "") -> dict[str, Any]:
@@ -425,16 +460,20 @@ def to_yaml(cfg: DictConfig) -> str:
 def load(file: Path) -> DictConfig:
     """Read the config that `save` wrote.
 
+    What was not there yet when it was written has its default.
+
     Raises:
         InputError: it is not one.
     """
     try:
         cfg = OmegaConf.load(file)
+        whole = OmegaConf.merge(cfg, _defaults(), cfg)  # in the order of the file
     except (OmegaConfBaseException, yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{one_line(file)} cannot be read: {one_line(error)}") from error
     if not isinstance(cfg, DictConfig) or not set(_GROUPS) <= set(cfg):
         raise InputError(f"{one_line(file)} is not the config of a run")
-    return cfg
+    assert isinstance(whole, DictConfig)
+    return whole
 
 
 def save(cfg: DictConfig, file: Path, *, replace: bool = False) -> None:

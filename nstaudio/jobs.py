@@ -46,10 +46,12 @@ class Job(NamedTuple):
             _Source.of(settings.style),
             transfer.windows,
             transfer.spec.sr,
+            None if settings.style.weights is None else tuple(settings.style.weights),
             transfer.seed if settings.content.path is None else 0,
         )
         content = clips.content
         settings.output.check(content.sr, content.y.shape[1])
+        transfer.guide.check(len(content.y), content.sr, name=content.label)
         return cls(
             folder,
             settings,
@@ -75,6 +77,12 @@ class Job(NamedTuple):
         """The content's samples in a window."""
         return self.content.y[self.spans[index]]
 
+    @property
+    def wanted(self) -> list[int]:
+        """The windows in which the guide wants any of the style."""
+        guide, sr = self.settings.transfer.guide, self.content.sr
+        return [i for i, span in enumerate(self.spans) if guide.reaches(span, sr)]
+
     def label(self, index: int) -> str:
         """What to call a window in errors."""
         if len(self.spans) == 1:
@@ -82,7 +90,7 @@ class Job(NamedTuple):
         return f"window {index + 1} of {self.content.label} (see windows.length_s)"
 
     def prepare(self, index: int, shared: Style | None = None) -> Prepared | None:
-        """A window ready to be optimised; `None` where it is silent."""
+        """A window ready to be optimised; `None` where it stays as it is."""
         return pipeline.prepare_window(
             self.window(index),
             self.content.sr,
@@ -90,10 +98,11 @@ class Job(NamedTuple):
             self.settings.transfer,
             names=(self.label(index), self.style_label),
             shared=shared,
+            begins=self.spans[index].start,
         )
 
     def first_sound(self) -> tuple[int, Prepared]:
-        """The first window that is not silent, and its number.
+        """The first window that is to be changed, and its number.
 
         Raises:
             InputError: there is none, or it cannot be used.
@@ -102,7 +111,7 @@ class Job(NamedTuple):
             prepared = self.prepare(index)
             if prepared is not None:
                 return index, prepared
-        raise pipeline.silent(self.content.label)
+        raise pipeline.silent(self.content.label, self.settings.transfer.guide)
 
 
 class _Clips(NamedTuple):
@@ -140,11 +149,19 @@ def _stamp(path: str) -> tuple[int, int, int] | None:
 
 
 @functools.lru_cache(maxsize=2)  # the jobs of a sweep have the same clips, most of them
-def _clips(content: _Source, style: _Source, windows: Windows, sr: int, seed: int) -> _Clips:
+def _clips(
+    content: _Source,
+    style: _Source,
+    windows: Windows,
+    sr: int,
+    weights: tuple[float, ...] | None,
+    seed: int,
+) -> _Clips:
     arguments = content.arguments()
     recording = None if arguments["path"] is None else audio.load(**arguments, role="content")
     styles = audio.load_all(**style.arguments(), role="style")
-    heard = pipeline.hear_style([(clip.y, clip.sr, clip.label) for clip in styles], windows, sr)
+    recorded = [(clip.y, clip.sr, clip.label) for clip in styles]
+    heard = pipeline.hear_style(recorded, windows, sr, weights=weights)
     if recording is None:
         recording = _noise(heard, sr, arguments["duration_s"], seed)
     for shared in (recording.y, heard):

@@ -22,7 +22,7 @@ from nstaudio.descent import TransferState
 from nstaudio.jobs import Job
 from nstaudio.losses import Losses
 from nstaudio.parts import Part, Parts
-from nstaudio.pipeline import Prepared, Style
+from nstaudio.pipeline import Prepared, Rendered, Style
 
 
 class Clock:
@@ -56,7 +56,8 @@ def render(job: Job, index: int, prepared: Prepared, state: TransferState, losse
     """A window's sound, and all that is said of it."""
     transfer = job.settings.transfer
     content, sr, rate = job.window(index), job.content.sr, transfer.spec.sr
-    made = pipeline.finish(content, sr, prepared, state, transfer)
+    begins = job.spans[index].start
+    made = pipeline.finish(content, sr, prepared, state, transfer, begins=begins)
     y, heard = (samples.mono(a, sr, rate) for a in (made.y, content))
     record = {
         "step": int(state.step),
@@ -72,6 +73,16 @@ def render(job: Job, index: int, prepared: Prepared, state: TransferState, losse
             **metrics.noise(y, heard, job.style)._asdict(),
         },
     }
+    return _part(job, made, record)
+
+
+def unchanged(job: Job, index: int) -> Part:
+    """A window that stays as it is: silence, or where the guide wants nothing of the style."""
+    made = pipeline.unchanged(job.window(index), job.content.sr, job.settings.transfer.spec)
+    return _part(job, made, {"step": 0, "interrupted": False, "power": made.power})
+
+
+def _part(job: Job, made: Rendered, record: dict[str, Any]) -> Part:
     # A picture has no use for more columns than these, and long recordings have many windows.
     n_columns = -(-len(made.content_db) // -(-len(job.spans) * len(made.content_db) // 6000))
     generated_db, content_db = (
@@ -94,7 +105,12 @@ def write(job: Job, done: Done, settings_yaml: str, started: float) -> dict[str,
     n_channels, sr = output.channels or content.y.shape[1], output.sr or content.sr
     indices = range(len(done.records))
     joined = audio.spooled(
-        windows.join((done.parts[i].y for i in indices), job.spans), content.y.shape[1]
+        windows.join(
+            (done.parts[i].y for i in indices),
+            job.spans,
+            within=job.settings.transfer.guide.within(content.sr),
+        ),
+        content.y.shape[1],
     )
     original = content.y[: len(joined)]  # what an interrupted run has come to
     y = audio.spooled(samples.converted(joined, content.sr, sr, n_channels), n_channels)
@@ -138,7 +154,7 @@ def write(job: Job, done: Done, settings_yaml: str, started: float) -> dict[str,
         "content": content.name,
         "style": job.style_name,
         "inputs": job.inputs,
-        **records.mean([a["figures"] for a in done.records if a["power"] > 0]),
+        **records.mean([a["figures"] for a in done.records if "figures" in a]),
         "initial_style_loss": records.initial(done.lines)["style"],
         "alpha": float(done.style.weights.alpha),
         "beta": float(done.style.weights.beta),

@@ -16,6 +16,7 @@ from nstaudio import descent, fullband, initial, inversion, loudness, multiscale
 from nstaudio.descent import Objective, Problem, TransferState
 from nstaudio.encoders import Conv1dEncoder, Encoder
 from nstaudio.errors import InputError, choice, integer, number, one_line
+from nstaudio.guides import Guide
 from nstaudio.initial import Start
 from nstaudio.losses import ContentLoss, Gram, Losses, SquaredError, StyleLoss, Weights
 from nstaudio.multiscale import MultiScale
@@ -52,6 +53,7 @@ class Settings:
         seed: of the encoder's weights, the initial noise and the first phase.
         windows: how long recordings are cut.
         multiscale: coarser analyses on which the transfer is made first.
+        guide: where in the content the style is wanted.
 
     Raises:
         InputError: a value outside its limits or a layer the encoder does not have.
@@ -79,6 +81,7 @@ class Settings:
     seed: int = 0
     windows: Windows = field(default_factory=Windows)
     multiscale: MultiScale = field(default_factory=MultiScale)
+    guide: Guide = field(default_factory=Guide)
 
     def __post_init__(self) -> None:
         given = {
@@ -239,10 +242,11 @@ def make_objective(settings: Settings) -> Objective:
     )
 
 
-def silent(name: str) -> InputError:
-    """What to say of a clip of silence."""
+def silent(name: str, guide: Guide | None = None) -> InputError:
+    """What to say of a clip of silence, or of one that is silent where a guide wants the style."""
     level = 10 * np.log10(SILENCE_POWER)
-    return InputError(f"{name} is silent: its loudest mel band is below {level:.0f} dB")
+    where = "" if guide is None or guide.is_open else " in all of the guide's range"
+    return InputError(f"{name} is silent{where}: its loudest mel band is below {level:.0f} dB")
 
 
 def prepare(
@@ -417,7 +421,7 @@ class Rendered(NamedTuple):
     power: float
     """The mel power that 0 dB stands for; 0 where the window is silent."""
     figures: Figures | None
-    """`None` where the window is silent."""
+    """`None` where the window is the content's, see `unchanged`."""
 
 
 def finish(
@@ -426,14 +430,19 @@ def finish(
     prepared: Prepared,
     state: TransferState,
     settings: Settings,
+    *,
+    begins: int = 0,
 ) -> Rendered:
     """What is optimised so far, as sound with the rate, channels and loudness of its content.
+
+    Where the guide does not want the style, it is the content.
 
     Args:
         content: the window that was prepared, as it was recorded.
         sr: its rate, Hz.
+        begins: where in the recording it begins, samples.
     """
-    spec = settings.spec
+    spec, guide = settings.spec, settings.guide
     rates = {"sr": sr, "heard_sr": spec.sr}
     heard = soxr.resample(content, sr, spec.sr, quality="VHQ")
     generated = _filtered(heard, prepared, state)
@@ -442,14 +451,20 @@ def finish(
     else:
         mix = np.asarray(prepared.content.y) * np.float32(np.sqrt(prepared.content_power))
         y = fullband.restore(content, mix, render(prepared, state, settings), **rates)
-    figures, generated_db = measure(samples.mono(y, sr, spec.sr), prepared, state, settings)
     # The loudest band was common to both so far. What is heard as equally loud is another level.
     levels = loudness.measure(y, sr), loudness.measure(content, sr)
     gain = loudness.gain(*levels, max_true_peak_db=None).factor
+    measured = samples.mono(y, sr, spec.sr)
+    y = y * np.float32(gain)
+    if not guide.is_open:
+        y = guide.mix(content, y, sr, begins=begins)
+        mixed = samples.mono(y, sr, spec.sr)
+        # As of any clip, 0 dB is its loudest band; the mix has another than what is generated.
+        power = max(float(_peak_power(jnp.asarray(mixed), spec)), SILENCE_POWER)
+        measured = mixed * np.float32(np.sqrt(prepared.content_power / power))
+    figures, generated_db = measure(measured, prepared, state, settings)
     content_db = np.asarray(prepared.content.level_db)
-    return Rendered(
-        y * np.float32(gain), np.asarray(generated_db), content_db, prepared.content_power, figures
-    )
+    return Rendered(y, np.asarray(generated_db), content_db, prepared.content_power, figures)
 
 
 def _filtered(
@@ -472,15 +487,19 @@ def _filtered(
     return np.stack([np.asarray(y) for y in channels], axis=1)
 
 
-def silence(content: Float[np.ndarray, "samples channels"], sr: int, spec: MelSpec) -> Rendered:
-    """A window that stays as it is since there is nothing in it, see `prepare_window`."""
-    n_frames = spec.n_frames(len(samples.mono(content, sr, spec.sr)))
-    level_db = np.full((n_frames, spec.n_mels), spec.floor_db, np.float32)
-    return Rendered(content, level_db, level_db, 0.0, None)
+def unchanged(content: Float[np.ndarray, "samples channels"], sr: int, spec: MelSpec) -> Rendered:
+    """A window that stays as it is, see `prepare_window`."""
+    heard = samples.mono(content, sr, spec.sr)
+    power = float(_peak_power(jnp.asarray(heard), spec))
+    if power < SILENCE_POWER:
+        level_db = np.full((spec.n_frames(len(heard)), spec.n_mels), spec.floor_db, np.float32)
+        return Rendered(content, level_db, level_db, 0.0, None)
+    level_db = np.asarray(_log_mel(jnp.asarray(heard / np.sqrt(power), jnp.float32), spec=spec))
+    return Rendered(content, level_db, level_db, power, None)
 
 
 def mean_figures(windows: Sequence[Figures | None]) -> Figures:
-    """The mean of each figure over the windows that are not silent."""
+    """The mean of each figure over the windows that have them."""
     return Figures(*np.mean([figures for figures in windows if figures is not None], axis=0))
 
 
@@ -506,26 +525,85 @@ def join_levels(
 
 
 def hear_style(
-    clips: Sequence[tuple[np.ndarray, int, str]], windows: Windows, sr: int
+    clips: Sequence[tuple[np.ndarray, int, str]],
+    windows: Windows,
+    sr: int,
+    *,
+    weights: Sequence[float] | None = None,
 ) -> np.ndarray:
     """The style as the method hears it: mono samples at the rate `sr`, Hz.
+
+    Statistics are means over time, so a clip's weight is its share of the time.
 
     Args:
         clips: samples (`samples channels`), rate in Hz and name of each recording; of long ones
             passages are heard.
+        weights: of the clips, see `check_clip_weights`; each is heard as long as the shortest,
+            for its weight, allows. `None` hears what there is, equally much of long ones.
 
     Raises:
-        InputError: no clip at all, or silence.
+        InputError: no clip at all, silence, or weights that cannot be.
     """
+    seconds: Sequence[float | None] = [None] * len(clips)
+    if weights is not None:
+        check_clip_weights(weights, len(clips))
+        seconds = _seconds(clips, weights, windows.style_s)
     heard = []
-    for y, of_clip, name in clips:
-        spans = windows.passages(len(y), of_clip, share=1 / len(clips))
+    for (y, of_clip, name), heard_s in zip(clips, seconds, strict=True):
+        if heard_s == 0:
+            continue
+        spans = windows.passages(len(y), of_clip, share=1 / len(clips), heard_s=heard_s)
         passages = [samples.mono(y[span], of_clip, sr) for span in spans]
         joined = samples.join(passages, sr, level=False)
         if not joined.any():
             raise InputError(f"{name} is silent, or its channels cancel each other when mixed")
         heard.append(joined)
     return samples.join(heard, sr)
+
+
+def check_clip_weights(weights: Any, n_clips: int) -> None:
+    """Check the weights of a style's clips.
+
+    Raises:
+        InputError: not a number of at least 0 for each of several clips, or all 0.
+    """
+    if not isinstance(weights, list | tuple):
+        raise InputError(f"style.weights must be a list of numbers, not {one_line(repr(weights))}")
+    if n_clips < 2:
+        raise InputError("style.weights needs several files in style.path, not one")
+    if len(weights) != n_clips:
+        raise InputError(
+            f"style.weights has {len(weights)} numbers and style.path {n_clips} files; give each "
+            "file one"
+        )
+    checked = [number("a number in style.weights", weight, at_least=0) for weight in weights]
+    if not any(checked):
+        raise InputError("style.weights are all 0: nothing to hear, set at least one above 0")
+
+
+_SHORTEST_S = 0.05
+
+
+def _seconds(
+    clips: Sequence[tuple[np.ndarray, int, str]], weights: Sequence[float], most_s: float | None
+) -> list[float]:
+    """How much of each clip is heard, in proportion to the weights, at most `most_s` of all."""
+    shares = np.array(weights, float) / max(weights)  # the sum of very large ones is infinite
+    shares /= shares.sum()
+    enough_s = [
+        len(y) / sr / float(share)
+        for (y, sr, _), share in zip(clips, shares, strict=True)
+        if share > 1e-9  # of less, any clip has enough
+    ]
+    all_s = min([*enough_s, most_s or np.inf])
+    seconds = [float(share) * all_s for share in shares]
+    for (_, _, name), weight, heard_s in zip(clips, weights, seconds, strict=True):
+        if weight > 0 and heard_s < _SHORTEST_S:
+            raise InputError(
+                f"style.weights leave {heard_s:.2g} s of {name}; at least {_SHORTEST_S:g} s are "
+                "needed: set its weight to 0, or make it greater"
+            )
+    return seconds
 
 
 def prepare_window(
@@ -536,15 +614,21 @@ def prepare_window(
     *,
     names: tuple[str, str] = ("content", "style"),
     shared: Style | None = None,
+    begins: int = 0,
 ) -> Prepared | None:
-    """`prepare` for a window of a recording; `None` where it is silent, and so stays as it is.
+    """`prepare` for a window of a recording; `None` where it stays as it is.
+
+    It does where it is silent, and where the guide wants nothing of the style.
 
     Args:
         content: the window as it was recorded.
         sr: its rate, Hz.
         style: see `hear_style`.
         names, shared: see `prepare`.
+        begins: where in the recording the window begins, samples.
     """
+    if not settings.guide.reaches(slice(begins, begins + len(content)), sr):
+        return None
     heard = samples.mono(content, sr, settings.spec.sr)
     if float(_peak_power(jnp.asarray(heard), settings.spec)) < SILENCE_POWER:
         return None
@@ -616,6 +700,7 @@ def transfer(
         settings.windows,
         settings.spec.sr,
     )
+    settings.guide.check(len(content), sr, name="content")
     spans = settings.windows.spans(len(content), sr)
     history: list[tuple[int, Losses]] = []
     made: list[Rendered] = []
@@ -623,9 +708,9 @@ def transfer(
     state = None
     for i, span in enumerate(spans):
         window = content[span]
-        prepared = prepare_window(window, sr, style, settings, shared=shared)
+        prepared = prepare_window(window, sr, style, settings, shared=shared, begins=span.start)
         if prepared is None:
-            made.append(silence(window, sr, settings.spec))
+            made.append(unchanged(window, sr, settings.spec))
             continue
         shared, state = shared or prepared.shared, prepared.state
         for state, losses in descent.run(
@@ -641,12 +726,13 @@ def transfer(
             history.append((i * prepared.n_steps + step, jax.tree.map(float, losses)))
             if on_log is not None:
                 on_log(*history[-1])
-        made.append(finish(window, sr, prepared, state, settings))
+        made.append(finish(window, sr, prepared, state, settings, begins=span.start))
     if shared is None or state is None:
-        raise silent("content")
+        raise silent("content", settings.guide)
     powers = [window.power for window in made]
+    joined = windows.join((window.y for window in made), spans, within=settings.guide.within(sr))
     return Result(
-        y=np.concatenate(list(windows.join((window.y for window in made), spans))).reshape(shape),
+        y=np.concatenate(list(joined)).reshape(shape),
         sr=sr,
         generated_db=join_levels([window.generated_db for window in made], powers, spans),
         content_db=join_levels([window.content_db for window in made], powers, spans),

@@ -22,7 +22,7 @@ from nstaudio.errors import InputError, one_line
 from nstaudio.jobs import Job
 from nstaudio.losses import Losses
 from nstaudio.outputs import Clock, Done
-from nstaudio.parts import Part, Parts
+from nstaudio.parts import Parts
 from nstaudio.pipeline import Prepared
 
 log = logging.getLogger(__name__)
@@ -152,7 +152,7 @@ def only_user(folder: Path) -> Iterator[None]:
 
 
 def _say_estimate(job: Job, first: tuple[int, Prepared], seconds_preparing: float) -> None:
-    content, n_windows = job.content, len(job.spans)
+    content, n_windows = job.content, len(job.wanted)
     expected = estimate.measure(
         *(job.window(first[0]), content.sr, n_windows, first[1], seconds_preparing),
         job.settings.transfer,
@@ -201,7 +201,7 @@ def optimize(
     """Window after window: each is optimised, rendered and saved before the next begins.
 
     Args:
-        first: the first window that is not silent, and its number.
+        first: the first window that is to be changed, and its number.
         on_restored: of a run that goes on, called once it is clear that it can; else `None`.
     """
     resuming, transfer = on_restored is not None, job.settings.transfer
@@ -209,24 +209,23 @@ def optimize(
     waiting = dict([first])  # prepared already
     parts, made = Parts(job.folder / "windows"), []
     key = {"inputs": job.inputs, "settings": job.lasting, "n_steps": transfer.n_steps}
-    total, stop = len(job.spans) * n_steps, False
+    wanted, stop = job.wanted, False
     del first
     with records.Metrics(job.folder / "metrics.jsonl") as metrics:
         for index in range(len(job.spans)):
             part = parts.load(index) if resuming else None
-            usable = part is not None and part.record.get("key") == key and metrics.has(index)
+            usable = part is not None and _same(part.record.get("key"), key) and metrics.has(index)
             if part is None or not usable or part.record["interrupted"]:
                 prepared = waiting.pop(index, None) or job.prepare(index, shared)
                 if prepared is None:
-                    quiet = pipeline.silence(job.window(index), job.content.sr, transfer.spec)
-                    record = {"step": 0, "interrupted": False, "power": 0.0}
-                    part = Part(quiet.y, quiet.generated_db, quiet.content_db, record)
+                    part = outputs.unchanged(job, index)
                 else:
                     with Checkpoints(
                         job.folder / "checkpoints" / f"{index:04d}",
                         keep=job.settings.checkpoint.keep,
                         interval_s=job.settings.checkpoint.interval_s,
                         inputs={name: key[name] for name in ("inputs", "settings")},
+                        same=_same,
                     ) as checkpoints:
                         start = prepared.state
                         if resuming:
@@ -235,12 +234,12 @@ def optimize(
                         reached = yield from descend(
                             *(start, prepared, job.settings, checkpoints, metrics, clock),
                             name=f"{job.content.name} as {job.style_name}",
-                            before=index * n_steps,
-                            total=total,
+                            before=wanted.index(index) * n_steps,
+                            total=len(wanted) * n_steps,
                         )
                     stop = reached.stop
                     unmoved = int(reached.state.step) == int(start.step)
-                    if stop and unmoved and any(record["power"] > 0 for record in made):
+                    if stop and unmoved and any("figures" in record for record in made):
                         break  # what there is ends with the window before
                     part = outputs.render(job, index, prepared, reached.state, reached.losses)
                 part.record["key"] = key
@@ -306,6 +305,13 @@ def descend(
     return answer
 
 
+def _same(before: Any, now: Any) -> bool:
+    """Whether what a window was made of is what it would be made of now."""
+    if not isinstance(before, dict) or not isinstance(before.get("settings"), dict):
+        return False
+    return {**before, "settings": config.completed(before["settings"])} == now
+
+
 def _restore(
     checkpoints: Checkpoints, state: TransferState, n_steps: int, job: Job, index: int
 ) -> TransferState:
@@ -314,11 +320,12 @@ def _restore(
     try:
         restored = checkpoints.restore(state)
     except OtherInputs as other:
-        if other.inputs["settings"] == job.lasting:
+        before = config.completed(other.inputs["settings"])
+        if before == job.lasting:
             raise InputError(
                 f"the clips have changed since the run in {one_line(folder)} was started"
             ) from None
-        changes = config.changes(other.inputs["settings"], job.lasting)
+        changes = config.changes(before, job.lasting)
         raise InputError(
             f"config.yaml in {one_line(folder)} has changed since the run was started: {changes}"
         ) from None

@@ -4,7 +4,7 @@ Only one window is in memory at a time. All are equally long, so one compiled pr
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,39 +62,48 @@ class Windows:
         starts = [i * (n_samples - length) // (n - 1) for i in range(n)]
         return [slice(start, start + length) for start in starts]
 
-    def passages(self, n_samples: int, sr: int, *, share: float = 1.0) -> list[slice]:
+    def passages(
+        self, n_samples: int, sr: int, *, share: float = 1.0, heard_s: float | None = None
+    ) -> list[slice]:
         """Where the passages of a style lie that are heard: all of it, or evenly spaced ones.
 
         Args:
             n_samples: of the style, at the rate `sr`, Hz.
             share: of `style_s` that these may take, above 0, at most 1.
+            heard_s: what they may take instead, s, above 0; `None` is the share.
         """
-        if self.style_s is None or n_samples <= share * self.style_s * sr:
+        if heard_s is None and self.style_s is not None:
+            heard_s = share * self.style_s
+        if heard_s is None or n_samples <= heard_s * sr:
             return [slice(0, n_samples)]
-        n = max(1, int(share * self.style_s / self.passage_s))
-        length = min(n_samples, int(share * self.style_s * sr) // n)
+        n = max(1, int(heard_s / self.passage_s))
+        length = min(n_samples, int(heard_s * sr) // n)
         starts = np.linspace(0, n_samples - length, n).astype(int)
         return [slice(int(start), int(start) + length) for start in starts]
 
 
-def join(parts: Iterable[Sound], spans: Sequence[slice]) -> Iterator[Sound]:
+def join(
+    parts: Iterable[Sound],
+    spans: Sequence[slice],
+    *,
+    within: Callable[[Sound, int], Sound] | None = None,
+) -> Iterator[Sound]:
     """The sound of windows, as blocks that follow one another, each faded into the next.
 
-    Fades are raised cosines. Their sum keeps the level of what two windows have in common, but
-    loses up to 3 dB of what they do not, so it is divided by the power that the correlation of the
-    two lets expect (Fink, Holters & Zölzer, "Signal-matched power-complementary cross-fading and
-    dry-wet mixing", DAFx 2016).
+    Fades are raised cosines, see `makeup` for their level.
 
     Args:
         parts: the sound of each window; they may be fewer than the windows.
         spans: where the windows lie.
+        within: gives of a sound, and the sample where it begins, what may differ between windows;
+            the rest is one sound in all of them, and no fade changes its level. `None` is all.
     """
     tail: Sound | None = None
     for i, part in enumerate(parts):
         done = 0
         if tail is not None:
             done = len(tail)
-            yield _crossfaded(tail, part[:done])
+            yield _crossfaded(tail, part[:done], spans[i].start, within)
         last = i + 1 == len(spans)
         rest = len(part) if last else spans[i + 1].start - spans[i].start
         yield part[done:rest]
@@ -103,12 +112,42 @@ def join(parts: Iterable[Sound], spans: Sequence[slice]) -> Iterator[Sound]:
         yield tail
 
 
-def _crossfaded(ending: Sound, beginning: Sound) -> Sound:
-    n = len(ending)
-    rise = np.sin(np.pi / 2 * (np.arange(n) + 0.5) / n)[:, None] ** 2
+def makeup(
+    one: Sound, other: Sound, share: Float[np.ndarray, " samples"]
+) -> Float[np.ndarray, "samples 1"]:
+    """What to multiply a mix of two sounds by, so that it is as loud as they are.
+
+    `(1 - share) * one + share * other` keeps the level of what the two have in common, but loses up
+    to 3 dB of what they do not; this is one over the root of the power that their correlation lets
+    expect (Fink, Holters & Zölzer, "Signal-matched power-complementary cross-fading and dry-wet
+    mixing", DAFx 2016).
+
+    Args:
+        share: of the other, 0 to 1; the correlation is that of the samples where both sound.
+    """
+    rise = share[:, None]
     fall = 1.0 - rise
-    energy = [float((y**2).sum(dtype=np.float64)) for y in (ending, beginning)]
-    both = float((ending * beginning).sum(dtype=np.float64))
+    both_sound = (share > 0) & (share < 1)
+    if not both_sound.all():
+        one, other = one[both_sound], other[both_sound]
+    energy = [float((y**2).sum(dtype=np.float64)) for y in (one, other)]
+    both = float((one * other).sum(dtype=np.float64))
     common = both / math.sqrt(energy[0] * energy[1]) if min(energy) > 0 else 1.0
     power = rise**2 + fall**2 + 2 * min(max(common, 0.0), 1.0) * rise * fall
-    return ((rise * beginning + fall * ending) / np.sqrt(power)).astype(np.float32)
+    return 1.0 / np.sqrt(power)
+
+
+def _crossfaded(
+    ending: Sound,
+    beginning: Sound,
+    begins: int,
+    within: Callable[[Sound, int], Sound] | None,
+) -> Sound:
+    n = len(ending)
+    share = np.sin(np.pi / 2 * (np.arange(n) + 0.5) / n) ** 2
+    rise = share[:, None]
+    faded = (1.0 - rise) * ending + rise * beginning
+    if within is not None:
+        ending, beginning = within(ending, begins), within(beginning, begins)
+    lost = makeup(ending, beginning, share) - 1.0
+    return (faded + lost * ((1.0 - rise) * ending + rise * beginning)).astype(np.float32)

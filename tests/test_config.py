@@ -41,6 +41,7 @@ def same(a: pipeline.Settings, b: pipeline.Settings) -> None:
     assert a.style_loss == b.style_loss
     assert a.optimizer.transformation is b.optimizer.transformation
     assert a.optimizer.hyperparams == b.optimizer.hyperparams
+    assert (a.windows, a.guide) == (b.windows, b.guide)
     for one, other in ((a.init, b.init), (a.inversion, b.inversion)):
         # a partial of the defaults on one side, the function itself on the other
         assert getattr(one, "func", one) is getattr(other, "func", other)
@@ -172,7 +173,9 @@ def test_terms_of_a_loss_are_settings():
 def test_a_style_of_several_files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     overrides = ["style.path=[a.wav,sub/b.flac]", "style.start_s=1"]
-    assert build(*overrides).style == config.ClipSettings(["a.wav", "sub/b.flac"], 1, None)
+    assert build(*overrides).style == config.StyleSettings(["a.wav", "sub/b.flac"], 1, None)
+    weighted = build(*overrides, "style.weights=[2,0.5]").style
+    assert weighted == config.StyleSettings(["a.wav", "sub/b.flac"], 1, None, [2, 0.5])
     cfg = compose("config", overrides)
     config.save(cfg, tmp_path / "config.yaml")
     saved = config.load(tmp_path / "config.yaml")
@@ -205,6 +208,15 @@ def test_a_style_of_several_files(tmp_path, monkeypatch):
         ("style.path=null", "style.path must name an audio file, not None"),
         ("style.path=[a.wav,3]", r"style.path must name an audio file, not \['a.wav', 3\]"),
         ("content.path=[a.wav,b.wav]", "only style.path can be several files"),
+        ("style.weights=3", "style.weights must be a list of numbers, not 3"),
+        ("style.weights=[1]", "style.weights needs several files in style.path, not one"),
+        ("+content.weights=[1]", "option=content.weights is not one of"),
+        ("guide=5", "guide=5 is not a group of settings"),
+        ("guide.start_s=x", "guide.start_s must be a number, not 'x'"),
+        (
+            "guide.strength_over_time=[[0,2]]",
+            "share in guide.strength_over_time=2 must be at most 1",
+        ),
         ("style_weights=3", "style_weights must be layer: weight pairs, not 3"),
         ("+style_weights.conv9=3", "layer in style_weights=conv9 is not one of: conv1, conv2"),
         ("encoder.activation=rely", r"encoder.activation=rely .*mean relu\?"),
@@ -218,6 +230,20 @@ def test_bad_values(override, message):
     with pytest.raises(InputError, match=message) as error:
         build(override)
     assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ("[1,2,3]", "style.weights has 3 numbers and style.path 2 files"),
+        ("[1,-2]", "a number in style.weights=-2 must be at least 0"),
+        ("[1,x]", "a number in style.weights must be a number, not 'x'"),
+        ("[0,0]", "style.weights are all 0"),
+    ],
+)
+def test_bad_weights_of_clips(weights, message):
+    with pytest.raises(InputError, match=message):
+        build("style.path=[a.wav,b.wav]", f"style.weights={weights}")
 
 
 @pytest.mark.parametrize(
@@ -247,6 +273,21 @@ def test_save_and_load(tmp_path, monkeypatch):
     assert "${clip:" in (tmp_path / "config.yaml").read_text()
     with pytest.raises(FileExistsError):
         config.save(cfg, tmp_path / "config.yaml")
+
+
+def test_what_a_saved_config_lacks_is_the_default(tmp_path):
+    file = tmp_path / "config.yaml"
+    now = compose("config", ["alpha=5", "windows.length_s=30"])
+    config.save(now, file)
+    saved = OmegaConf.load(file)
+    for key in ("duration_s", "guide", "windows.overlap_s", "style.weights"):
+        group, _, name = key.rpartition(".")
+        del (saved[group] if group else saved)[name]
+    OmegaConf.save(saved, file)
+    loaded = config.load(file)
+    assert OmegaConf.to_container(loaded, resolve=True) == OmegaConf.to_container(now, resolve=True)
+    before = {k: v for k, v in config.lasting(now).items() if not k.startswith("guide")}
+    assert config.completed(before) == config.lasting(now)
 
 
 @pytest.mark.parametrize("text", ["", "a: [", "just text", "alpha: 1", "\x00"])
@@ -320,7 +361,7 @@ def test_only_parts_of_a_transfer_are_called(tmp_path, group, target):
     assert not file.exists()
 
 
-@pytest.mark.parametrize("key", ["seed", "style", "encoder", "windows", "output"])
+@pytest.mark.parametrize("key", ["seed", "content", "encoder", "windows", "guide", "output"])
 def test_a_config_without_a_key_is_refused(key):
     with pytest.raises(InputError, match=f"{key} is missing"):
         build(f"~{key}")

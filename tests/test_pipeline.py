@@ -10,6 +10,7 @@ import nstaudio
 from nstaudio import audio, descent, initial, pipeline, samples
 from nstaudio.encoders import Conv1dEncoder, InfiniteEncoder
 from nstaudio.errors import InputError
+from nstaudio.guides import Guide
 from nstaudio.losses import SquaredError
 from nstaudio.optimizers import from_optax
 from nstaudio.parametrizations import ContentGain, FreeMel, SmoothMel, Waveform
@@ -173,6 +174,100 @@ def test_of_a_long_style_passages_are_heard(style):
     assert len(both) == 2 * SR
     with pytest.raises(InputError, match="b is silent, or its channels cancel"):
         pipeline.hear_style([(tones[0], SR, "a"), (0 * tones[0], SR, "b")], CUT, SR)
+
+
+@pytest.mark.parametrize(
+    ("weights", "seconds"),
+    [
+        ([1, 1], (1.0, 1.0)),  # the second is a second long
+        ([3, 1], (1.5, 0.5)),  # within the two seconds that are heard of a style
+        ([1, 3], (1 / 3, 1.0)),
+        ([1, 0], (2.0, 0.0)),
+        ([1e308, 1e308], (1.0, 1.0)),
+    ],
+)
+def test_a_clips_weight_is_its_share_of_the_time(weights, seconds):
+    rng = np.random.default_rng(0)
+    rising = np.arange(10 * SR) / SR + 1  # tells where in the clip it is
+    clips = [(rising[:, None].astype(np.float32), SR, "a"), (rng.standard_normal((SR, 1)), SR, "b")]
+    heard = pipeline.hear_style(clips, CUT, SR, weights=weights)
+    assert len(heard) == pytest.approx(sum(seconds) * SR, abs=10)
+    n = round(seconds[0] * SR)
+    power = np.mean(heard[:n] ** 2)
+    if seconds[1]:
+        assert np.mean(heard[n:] ** 2) == pytest.approx(power, rel=0.05), "equally loud"
+    if seconds[0] > 0.5:  # passages from all over
+        assert heard[SR // 10] == pytest.approx(1.1, abs=0.05)
+        assert heard[n - SR // 10] == pytest.approx(10.9, abs=0.05)
+    whole = pipeline.hear_style(clips, Windows(style_s=None), SR, weights=weights)
+    if not seconds[1]:
+        assert len(whole) == 10 * SR
+    else:
+        assert len(whole) == pytest.approx(SR * (1 + min(weights[0] / weights[1], 9)), abs=10)
+
+
+@pytest.mark.parametrize(
+    ("weights", "n_clips", "message"),
+    [
+        ([1], 2, "style.weights has 1 numbers and style.path 2 files; give each file one"),
+        ([1, -1], 2, "a number in style.weights=-1 must be at least 0"),
+        ([0, 0], 2, "style.weights are all 0"),
+        ([1], 1, "style.weights needs several files in style.path, not one"),
+        ([1, 1e-3], 2, "style.weights leave 0.002 s of b; at least 0.05 s"),
+    ],
+)
+def test_weights_of_clips_that_cannot_be(weights, n_clips, message):
+    clips = [(np.ones((4 * SR, 1), np.float32), SR, name) for name in "ab"[:n_clips]]
+    with pytest.raises(InputError, match=message):
+        pipeline.hear_style(clips, CUT, SR, weights=weights)
+
+
+def test_a_guide_in_time_makes_only_the_windows_it_reaches(style):
+    y = np.stack([music(1, 6.0), music(3, 6.0)], axis=1)
+    seen = []
+    got = nstaudio.transfer(
+        *(y, style, SR),
+        **{**SMALL, "n_steps": 10},
+        windows=CUT,
+        guide=Guide(start_s=2.4, end_s=3.0),
+        on_log=lambda step, _: seen.append(step),
+    )
+    spans = CUT.spans(len(y), SR)
+    reached = [i for i, s in enumerate(spans) if s.stop > 2.4 * SR and s.start < 3.0 * SR]
+    assert 0 < len(reached) < len(spans)
+    assert {step // 11 for step in seen} != set(range(len(spans)))
+    assert len(seen) == 2 * len(reached)
+    t_s = np.arange(len(y)) / SR
+    outside = (t_s <= 2.4) | (t_s >= 3.0)
+    np.testing.assert_array_equal(got.y[outside], y[outside])
+    inside = (t_s > 2.5) & (t_s < 2.9)
+    assert np.std(got.y[inside] - y[inside]) > 0.1 * np.std(y[inside])
+    # the picture is of what is written: at its ends the content's
+    np.testing.assert_allclose(got.generated_db[:40], got.content_db[:40], atol=1e-3)
+    assert got.content_db.max() == pytest.approx(0, abs=1e-3)
+
+
+@pytest.mark.parametrize("parametrization", [ContentGain(), Waveform()])
+def test_figures_are_measured_after_the_guides_mix(content, style, parametrization):
+    settings = {**SMALL, "n_steps": 10, "parametrization": parametrization}
+    whole = nstaudio.transfer(content, style, SR, **settings)
+    never = Guide(strength_over_time=[[0, 1e-6]])
+    hardly = nstaudio.transfer(content, style, SR, **settings, guide=never)
+    assert hardly.figures.style_share == pytest.approx(1, abs=0.02)
+    np.testing.assert_allclose(hardly.generated_db, hardly.content_db, atol=0.1)
+    fully = nstaudio.transfer(
+        content, style, SR, **settings, guide=Guide(strength_over_time=[[0, 1]])
+    )
+    np.testing.assert_allclose(fully.y, whole.y, atol=1e-6)
+    assert fully.figures.style_share == pytest.approx(whole.figures.style_share, rel=0.2)
+
+
+def test_a_guide_that_reaches_nothing(content, style):
+    with pytest.raises(InputError, match="guide.start_s=2 must be below the 2.00 s of content"):
+        nstaudio.transfer(content, style, SR, **SMALL, guide=Guide(start_s=2.0))
+    half = np.concatenate([content, 0 * content])
+    with pytest.raises(InputError, match="content is silent in all of the guide's range: its"):
+        nstaudio.transfer(half, style, SR, **SMALL, windows=CUT, guide=Guide(start_s=3.8))
 
 
 def test_loudness_stays(content, style):

@@ -14,8 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 import pyloudnorm
 import pytest
+import scipy.signal
 import soundfile
 from hydra.core.global_hydra import GlobalHydra
+from omegaconf import OmegaConf
 
 from nstaudio import audio, runs
 from nstaudio.spectrogram import MelSpec, log_mel
@@ -376,6 +378,88 @@ def test_windows_that_are_done_are_not_made_again(command, tmp_path, song):
     assert "window 2 of 3: resuming at step 10 of 10" in err
     whole, again = ((tmp_path / run / "generated.wav").read_bytes() for run in ("whole", "cut"))
     assert whole == again
+
+
+def test_a_guide_changes_its_range_alone(command, tmp_path, song):
+    """Of three windows one is made; outside of the range, or the bands, there is one gain."""
+    cut = [f"content.path={song}", *CUT, "output.subtype=FLOAT"]
+    original, sr = soundfile.read(song)
+    seconds = np.arange(len(original)) / sr
+    code, err = command(*cut, "guide.start_s=0.5", "guide.end_s=1.5", "hydra.run.dir=time")
+    assert code == 0, err
+    assert {line["window"] for line in lines(tmp_path / "time")} == {0}
+    figures = summary(tmp_path / "time")
+    assert (figures["n_windows"], figures["n_steps"]) == (3, 10)
+    y = soundfile.read(tmp_path / "time" / "generated.wav")[0]
+    gain = 10 ** (figures["output_gain_db"] / 20)
+    outside = (seconds <= 0.5) | (seconds >= 1.5)
+    np.testing.assert_allclose(y[outside], gain * original[outside], atol=1e-6)
+    assert np.std(y[~outside] - gain * original[~outside]) > 0.1 * np.std(original[~outside])
+
+    bands = ["guide.low_hz=300", "guide.high_hz=1200", "parametrization=free_mel"]
+    code, err = command(*cut, *bands, "inversion.n_iter=2", "hydra.run.dir=bands")
+    assert code == 0, err
+    y = soundfile.read(tmp_path / "bands" / "generated.wav")[0]
+    gain = 10 ** (summary(tmp_path / "bands")["output_gain_db"] / 20)
+    hz, changed = scipy.signal.welch(y - gain * original, sr, nperseg=4096, axis=0)
+    _, there = scipy.signal.welch(gain * original, sr, nperseg=4096, axis=0)
+    change_db = 10 * np.log10(changed.sum(axis=1) / there.sum(axis=1))
+    assert change_db[((hz > 15) & (hz < 240)) | (hz > 1400)].max() < -50
+    assert np.median(change_db[(hz > 400) & (hz < 1000)]) > -15
+
+    code, err = command("resume=time", "guide.end_s=3", defaults=False)
+    assert (code, "guide.end_s=3 differs from the 1.5" in err) == (2, True)
+    code, err = command(*cut, "guide.start_s=7", "hydra.run.dir=beyond")
+    assert code == 2
+    assert err.count("error: ") == 1
+    assert "guide.start_s=7 must be below the 6.00 s of" in err
+    assert not (tmp_path / "beyond" / "config.yaml").exists()
+
+
+def test_clips_of_a_style_have_weights(command, tmp_path, clips):
+    more = tmp_path / "more.wav"
+    soundfile.write(more, music(5, 3.0), SR)
+    given = [f"style.path=['{clips['style']}','{more}']", "n_steps=4"]
+    heard, losses = {}, {}
+    for weights in ("null", "[1,1]", "[3,1]", "[0,1]"):
+        folder = tmp_path / weights
+        code, err = command(*given, f"style.weights={weights}", f"hydra.run.dir='{folder}'")
+        assert code == 0, err
+        (file,) = folder.glob("style_*.wav")
+        heard[weights] = soundfile.info(file).duration
+        losses[weights] = summary(folder)["initial_style_loss"]
+    expected = {"null": 5.5, "[1,1]": 5.0, "[3,1]": 2.5 * 4 / 3, "[0,1]": 3.0}
+    assert heard == pytest.approx(expected, abs=0.01)
+    assert len(set(losses.values())) == 4
+    code, err = command(f"resume='{tmp_path / '[3,1]'}'", "style.weights=[1,3]", defaults=False)
+    assert (code, "style.weights=[1, 3] differs from the [3, 1]" in err) == (2, True)
+
+
+def test_a_run_from_before_there_was_a_setting_goes_on(command, tmp_path):
+    from nstaudio import config
+
+    def without(name: str) -> bool:
+        return not name.startswith(("duration_s", "guide", "style.weights"))
+
+    assert command("hydra.run.dir=whole", "n_steps=15")[0] == 0
+    lasting = config.lasting
+    with pytest.MonkeyPatch.context() as before:
+        before.setattr(
+            config, "lasting", lambda cfg: {k: v for k, v in lasting(cfg).items() if without(k)}
+        )
+        assert command("hydra.run.dir=old")[0] == 0
+    record = tmp_path / "old" / "config.yaml"
+    saved = OmegaConf.load(record)
+    for key in ("duration_s", "guide"):
+        del saved[key]
+    del saved.style["weights"]
+    OmegaConf.save(saved, record)
+    code, err = command("resume=old", "n_steps=15", defaults=False)
+    assert code == 0, err
+    assert "resuming at step 12 of 15" in err
+    whole, old = (tmp_path / run / "generated.wav" for run in ("whole", "old"))
+    assert whole.read_bytes() == old.read_bytes()
+    assert OmegaConf.load(record).guide.fade_s == 0.05
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nstaudio.errors import InputError
-from nstaudio.windows import Windows, join
+from nstaudio.windows import Windows, join, makeup
 
 
 @given(
@@ -82,6 +82,29 @@ def test_different_sounds_keep_their_power_where_they_meet():
     np.testing.assert_array_equal(y[60000:], parts[1][40000:])
     blocks = (y[20000:60000].reshape(20, -1) ** 2).mean(axis=1)
     np.testing.assert_allclose(10 * np.log10(blocks), 0, atol=0.5)
+
+
+def test_what_makes_up_for_a_mix_depends_on_what_two_sounds_have_in_common():
+    rng = np.random.default_rng(0)
+    one, new = rng.standard_normal((2, 20000, 1)).astype(np.float32)
+    share = np.linspace(0, 1, 20000)
+    for common in (1.0, 0.5, 0.0):
+        other = common * one + np.float32(np.sqrt(1 - common**2)) * new
+        expected = share**2 + (1 - share) ** 2 + 2 * common * share * (1 - share)
+        found = makeup(one, other, share)[:, 0]
+        np.testing.assert_allclose(found, 1 / np.sqrt(expected), atol=0.02)
+        assert found[0] == found[-1] == 1
+    opposite = makeup(one, -one, share)
+    assert opposite.max() == pytest.approx(np.sqrt(2), abs=1e-3), "no more than 3 dB"
+    # what sounds by itself has no say
+    np.testing.assert_array_equal(makeup(one, new, np.zeros(20000)), 1)
+
+
+def test_a_stretch_that_is_asked_for_is_heard_in_passages():
+    spans = Windows().passages(100_000, 1000, heard_s=25.0)
+    assert spans == [slice(0, 12500), slice(87500, 100_000)]
+    assert Windows(style_s=None).passages(100_000, 1000, heard_s=5.0) == [slice(0, 5000)]
+    assert Windows().passages(4000, 1000, heard_s=5.0) == [slice(0, 4000)]
 
 
 def test_a_part_of_the_windows_is_the_beginning():
