@@ -21,9 +21,9 @@ from typing import Any
 
 import jax
 import numpy as np
-from scipy.signal import fftconvolve
 
 from nstaudio import audio, samples, textures
+from nstaudio.likeness import largest_likeness
 
 ROOT = Path(__file__).resolve().parent.parent
 FIGURES = ("style_share", "unseen_style_share", "consistency_db", "added_noise_db")
@@ -39,27 +39,6 @@ def run(folder: Path, *settings: str) -> dict[str, Any]:
     if done.returncode:
         raise RuntimeError(f"{' '.join(settings)}: {done.stderr[-2000:]}")
     return json.loads((folder / "summary.json").read_text())
-
-
-def largest_likeness(y: np.ndarray, other: np.ndarray, sr: int, stretch_s: float = 0.5) -> float:
-    """The largest normalised cross-correlation of any stretch of a sound with any of another.
-
-    Stretches of the first begin every quarter of their length, those of the second anywhere.
-
-    Args:
-        y, other: mono samples at the rate `sr`, Hz, of at least a stretch.
-        stretch_s: length of a stretch, s.
-    """
-    n = int(stretch_s * sr)
-    squares = np.concatenate([[0.0], np.cumsum(np.square(other, dtype=np.float64))])
-    norms = np.sqrt(np.maximum(squares[n:] - squares[:-n], 1e-12))
-    largest = 0.0
-    for start in range(0, len(y) - n + 1, n // 4):
-        part = y[start : start + n].astype(np.float64)
-        products = fftconvolve(other, part[::-1], mode="valid")
-        norm = max(float(np.sqrt(np.sum(part**2))), 1e-6)
-        largest = max(largest, float(np.max(np.abs(products) / norms)) / norm)
-    return largest
 
 
 def row(*cells: object) -> str:

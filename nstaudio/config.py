@@ -63,6 +63,7 @@ _RUN = (
     "checkpoint",
     "resume",
     "duration_s",
+    "n_takes",
 )
 
 CHANGEABLE = (
@@ -73,6 +74,7 @@ CHANGEABLE = (
 """What may differ when a run is resumed."""
 
 _CONFIG = Path(__file__).resolve().parent.parent / "configs" / "config.yaml"
+MOST_TAKES = 128
 
 NOISE = "noise"
 """The name of a content without a file."""
@@ -246,6 +248,7 @@ def build(cfg: DictConfig) -> RunSettings:
             raise InputError(f"{key} is missing")
     for name in _GROUPS:
         _check_targets(name, values[name])
+    n_takes(cfg)
     parts = {name: _instantiate(name, cfg[name]) for name in _GROUPS}
     for name in ("content_weights", "style_weights"):
         if not isinstance(values[name], dict):
@@ -274,6 +277,29 @@ def build(cfg: DictConfig) -> RunSettings:
         log_every=values["log_every"],
         reference_loss=values["reference_loss"],
     )
+
+
+def n_takes(cfg: DictConfig) -> int:
+    """How many takes a config asks for.
+
+    Raises:
+        InputError: not a whole number from 1 to `MOST_TAKES`.
+    """
+    return integer("n_takes", cfg.get("n_takes"), at_least=1, at_most=MOST_TAKES)
+
+
+def takes(cfg: DictConfig) -> list[DictConfig]:
+    """The config of each take: alike but for the seed.
+
+    Raises:
+        InputError: as `n_takes`; a seed that is no whole number or leaves no room for the last's.
+    """
+    n = n_takes(cfg)
+    seed = integer("seed", cfg.seed, at_least=0, at_most=2**31 - n)
+    found = [cfg.copy() for _ in range(n)]
+    for i, take in enumerate(found):
+        take.seed, take.n_takes = seed + i, 1
+    return found
 
 
 def _fields(kind: type, name: str, values: Any) -> Any:

@@ -141,7 +141,7 @@ def find(folder: Path) -> list[Path]:
     found = []
     for place, below, _ in os.walk(folder):
         here = Path(place)
-        is_run = any((here / name).is_file() for name in _RECORDS)
+        is_run = any((here / name).is_file() for name in _RECORDS) and not records.takes(here)
         if is_run:
             found.append(here)
         skipped = ("checkpoints", "windows") if is_run else ()

@@ -166,6 +166,12 @@ def read_summary(folder: Path) -> dict[str, Any] | None:
     return summary
 
 
+def takes(folder: Path) -> list[Path]:
+    """The folders of a run's takes, in order; none where it is no run of several."""
+    found = [take for take in folder.glob("take_*") if take.name[5:].isdecimal() and take.is_dir()]
+    return sorted(found, key=lambda take: int(take.name[5:]))
+
+
 def remove_unfinished(folder: Path) -> None:
     """Remove what a killed process had begun to write."""
     for temporary in folder.rglob(".*.part"):

@@ -78,19 +78,7 @@ def run(
     """
     started = time.perf_counter()
     record = folder / "config.yaml"
-    resuming = cfg.resume is not None
-    if resuming:
-        if not record.is_file():
-            raise InputError(f"resume={one_line(cfg.resume)} is no run's folder: no config.yaml")
-        cfg = config.resumed(cfg, config.load(record), overrides)
-    elif of_sweep and record.exists():
-        resuming = True
-        config.again(cfg, config.load(record), folder)
-    elif record.exists():
-        raise InputError(
-            f"{one_line(folder)} already holds a run; continue it with resume=, or choose another "
-            "folder with hydra.run.dir="
-        )
+    cfg, resuming = settings(cfg, folder, overrides, of_sweep=of_sweep)
     job = Job.load(cfg, folder)
     if of_sweep and resuming:
         summary = _done_before(job, cfg)
@@ -124,6 +112,28 @@ def run(
         summary = outputs.write(job, done, config.to_yaml(cfg), started)
         _say_end(job, summary)
         return summary
+
+
+def settings(cfg: Any, folder: Path, overrides: list[str], *, of_sweep: bool) -> tuple[Any, bool]:
+    """The config that a call to `run` means, and whether it goes on with what is in the folder.
+
+    Raises:
+        InputError: what is there is no run, or one that cannot go on like this.
+    """
+    record = folder / "config.yaml"
+    if cfg.resume is not None:
+        if not record.is_file():
+            raise InputError(f"resume={one_line(cfg.resume)} is no run's folder: no config.yaml")
+        return config.resumed(cfg, config.load(record), overrides), True
+    if of_sweep and record.exists():
+        config.again(cfg, config.load(record), folder)
+        return cfg, True
+    if record.exists():
+        raise InputError(
+            f"{one_line(folder)} already holds a run; continue it with resume=, or choose another "
+            "folder with hydra.run.dir="
+        )
+    return cfg, False
 
 
 def _done_before(job: Job, cfg: Any) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ failed.
 
 import contextlib
 import hashlib
+import itertools
 import logging
 import os
 import re
@@ -25,7 +26,7 @@ from omegaconf import DictConfig
 
 from nstaudio.config import short_name
 from nstaudio.errors import InputError, one_line
-from nstaudio.records import read_summary, write_whole
+from nstaudio.records import read_summary, takes, write_whole
 
 log = logging.getLogger(__name__)
 
@@ -101,11 +102,11 @@ class Outcome(NamedTuple):
 
 
 def outcome(folder: Path) -> Outcome:
-    """Look at a sweep's folder."""
+    """Look at a sweep's folder; of a job that is several takes, each counts."""
     found = Outcome([], {}, [])
-    for job in sorted(folder.iterdir(), key=_number) if folder.is_dir() else []:
-        if not (job / ".hydra").is_dir() and not (job / _ERROR).exists():
-            continue
+    below = sorted(folder.iterdir(), key=_number) if folder.is_dir() else []
+    begun = [job for job in below if (job / ".hydra").is_dir() or (job / _ERROR).exists()]
+    for job in itertools.chain.from_iterable(map(_runs_of, begun)):
         if (job / _ERROR).exists():
             text = (job / _ERROR).read_text(encoding="utf-8", errors="replace")
             found.failed[job] = one_line((text.splitlines() or ["no reason given"])[0])
@@ -114,6 +115,11 @@ def outcome(folder: Path) -> Outcome:
         else:
             found.unfinished.append(job)
     return found
+
+
+def _runs_of(job: Path) -> list[Path]:
+    """Its takes, but where it failed before them or has none itself."""
+    return [job] if (job / _ERROR).exists() else takes(job) or [job]
 
 
 def _number(folder: Path) -> tuple[int, str]:
@@ -171,5 +177,6 @@ class Watch(Callback):
         # Under `uv run` Ray would copy the working folder, with all outputs, to every worker and
         # install the project there anew.
         os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
-        for error in Watch.folder.glob(f"*/{_ERROR}"):
-            error.unlink()
+        for pattern in (f"*/{_ERROR}", f"*/take_*/{_ERROR}"):
+            for error in Watch.folder.glob(pattern):
+                error.unlink()

@@ -2,6 +2,7 @@
 
 python scripts/run.py style=classical content=jazz
 python scripts/run.py content.path=my.mp3 style.path=other.flac
+python scripts/run.py experiment=texture style.path=rain.wav duration_s=20 n_takes=4
 python scripts/run.py -m alpha=0.01,0.03,0.1 seed=0,1
 python scripts/run.py resume=outputs/2026-01-31/12-00-00_jazz_as_classical
 """
@@ -14,7 +15,7 @@ import sys
 import textwrap
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 if __name__ == "__main__":
     # Until there is something to finish, Ctrl-C just ends the process, without a traceback.
@@ -28,6 +29,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from nstaudio.errors import InputError, nearest, one_line
+
+if TYPE_CHECKING:
+    from nstaudio.together import Part
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 
@@ -44,7 +48,7 @@ running: list[Path] = []
 def job(cfg: DictConfig) -> None:
     """One Hydra job; every expected failure becomes one logged line, in a sweep every failure."""
     # JAX, Orbax and matplotlib take seconds to import: --help needs none of them.
-    from nstaudio import compiled, driving, runs, sweeps
+    from nstaudio import compiled, driving, runs, sweeps, takes, together
 
     driving.follow_parent()
     compiled.keep()
@@ -52,9 +56,12 @@ def job(cfg: DictConfig) -> None:
     of_sweep = hydra_cfg.mode is RunMode.MULTIRUN
     folder = Path(hydra_cfg.runtime.output_dir if cfg.resume is None else cfg.resume)
     running[:] = [folder]
-    run = runs.run(cfg, folder, list(hydra_cfg.overrides.task), of_sweep=of_sweep)
+    part = together.Part(cfg, folder, list(hydra_cfg.overrides.task), together.Log.current())
     try:
-        outcome = driving.drive(run)
+        if takes.wanted(part):
+            outcome = make_takes(part, of_sweep=of_sweep)
+        else:
+            outcome = driving.drive(runs.run(*part[:3], of_sweep=of_sweep))
     except Exception as error:
         # Raising would have Hydra print more lines, and in a sweep report the first error alone.
         if of_sweep:
@@ -71,6 +78,23 @@ def job(cfg: DictConfig) -> None:
         sweeps.settle(folder, outcome)
         if sweeps.is_interrupted(outcome):
             raise sweeps.Stopped
+
+
+def make_takes(job: "Part", *, of_sweep: bool) -> dict[str, Any]:
+    """A job of several takes; those that fail say so in their own folders."""
+    from nstaudio import sweeps, takes, together
+
+    with takes.opened(job, of_sweep=of_sweep) as found:
+        outcomes = together.make(found.parts)
+        with together.routed():
+            found.conclude(outcomes)
+    if not of_sweep:
+        failed.extend(
+            part.folder
+            for part, outcome in zip(found.parts, outcomes, strict=True)
+            if isinstance(outcome, Exception)
+        )
+    return {"interrupted": any(sweeps.is_interrupted(outcome) for outcome in outcomes)}
 
 
 def complain(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -199,8 +223,9 @@ def end_sweep(folder: Path) -> int:
     found = sweeps.outcome(folder)
     n_jobs = sum(len(jobs) for jobs in found)
     lines = [f"{len(found.finished)} of {n_jobs} jobs are done in {one_line(folder)}"]
-    lines += [f"failed: {one_line(job.name)}: {why}" for job, why in found.failed.items()]
-    lines += [f"not finished: {one_line(job.name)}" for job in found.unfinished]
+    names = {job: one_line(job.relative_to(folder)) for jobs in found for job in jobs}
+    lines += [f"failed: {names[job]}: {why}" for job, why in found.failed.items()]
+    lines += [f"not finished: {names[job]}" for job in found.unfinished]
     if found.failed or found.unfinished:
         lines.append("the same command goes on with what is not done")
     if n_jobs:

@@ -16,6 +16,7 @@ from nstaudio.losses import (
     ContentLoss,
     ContentSum,
     CrossCorrelation,
+    Diversity,
     EnergyEnvelope,
     GaussianOT,
     Gram,
@@ -211,6 +212,78 @@ def test_autocorrelation_finds_the_period():
     assert distance(loss, beats, np.roll(beats, 3, axis=0)) < 0.1 * distance(loss, beats, other)
 
 
+def unlikeness(f: np.ndarray, s: np.ndarray) -> float:
+    """The smallest d over all lags, one after the other."""
+    shorter, longer = (f, s) if len(f) <= len(s) else (s, f)
+    laid = [np.roll(longer, -lag, axis=0)[: len(shorter)] for lag in range(len(longer))]
+    return min(np.mean((shorter - part) ** 2) for part in laid) / (2 * s.var(axis=0).mean())
+
+
+@pytest.mark.parametrize(("n", "n_style"), [(30, 30), (30, 44), (44, 31), (2, 31), (31, 1)])
+def test_diversity_by_hand(n, n_style):
+    f, s = draw(n) + 30, draw(n_style + 1, seed=1)[:n_style] + 30
+    if n_style == 1:  # one frame does not vary
+        assert distance(Diversity(), f, s) < 1e-3
+    else:
+        expected = 1 / (unlikeness(f, s) + 0.01)
+        assert distance(Diversity(), f, s) == pytest.approx(expected, rel=1e-3)
+    bands = [np.repeat(a[:, None], 2, axis=1) for a in (f, s)]
+    assert distance(Diversity(), *bands) == pytest.approx(distance(Diversity(), f, s), rel=1e-3)
+
+
+def test_diversity_tells_copies_from_others():
+    """Of the whole style or a part of it, from whatever moment; or as a part of a longer result."""
+    rng = np.random.default_rng(0)
+    noise, other = rng.standard_normal((2, 400, 64)) + 3
+    loss = Diversity(floor=0.02)
+    assert isinstance(loss, StyleLoss)
+    assert hash(loss) == hash(Diversity(0.02))
+    longer = np.concatenate([other, noise, other])
+    for copy in (noise, np.roll(noise, 123, axis=0), noise[50:250], longer):
+        assert distance(loss, copy, noise) == pytest.approx(50, rel=1e-3)
+    for independent in (other, other[:300], np.concatenate([other, other[::-1]])):
+        assert distance(loss, independent, noise) == pytest.approx(1, rel=0.05)
+
+
+def test_gradients_of_diversity():
+    """Those of finite differences, of clips of any lengths; of a copy and of silence finite."""
+    loss = Diversity()
+    for n, n_style in ((16, 16), (16, 21), (21, 16)):
+        f, s = draw(n), draw(n_style, seed=1)
+        with jax.enable_x64(True):
+            target = loss.statistic(jnp.asarray(s))
+            value = jax.jit(lambda x, target=target: loss.distance(x, target))
+            gradient = jax.jit(jax.grad(value))(jnp.asarray(f))
+            along = np.random.default_rng(2).standard_normal(f.shape)
+            change = value(jnp.asarray(f + 1e-6 * along)) - value(jnp.asarray(f - 1e-6 * along))
+            assert np.sum(gradient * along) == pytest.approx(float(change) / 2e-6, rel=1e-4)
+    style = jnp.asarray(draw(30), jnp.float32)
+    gradient = jax.jit(jax.grad(lambda x, s: loss.distance(x, loss.statistic(s))))
+    np.testing.assert_allclose(gradient(style, style), 0, atol=1e-4)
+    for x, s in ((0 * style, style), (style, 0 * style), (style + 1e-3, style)):
+        assert np.isfinite(gradient(x, s)).all()
+
+
+def test_descent_with_diversity_leaves_the_style_clip():
+    """From a copy with a little noise on it Gram matrices go back to the copy."""
+    s = jnp.asarray(draw(60, 4), jnp.float32)
+    start = s + 0.3 * jnp.asarray(np.random.default_rng(3).standard_normal(s.shape), jnp.float32)
+    found = {}
+    for weight in (0.0, 5e-4):
+        loss = StyleSum({"gram": Term(Gram()), "diversity": Term(Diversity(), weight)})
+        target = loss.statistic(s)
+
+        @jax.jit
+        def descend(x, loss=loss, target=target):
+            step = jax.grad(lambda x: loss.distance(x, target))
+            return jax.lax.fori_loop(0, 1000, lambda _, x: x - 2 * step(x), x)
+
+        x = np.asarray(descend(start))
+        found[weight] = distance(Gram(), x, s), unlikeness(x, np.asarray(s))
+    assert found[5e-4][1] > 2 * found[0.0][1]
+    assert found[5e-4][0] < 0.1 * distance(Gram(), start, s), "it has the style nevertheless"
+
+
 def test_envelopes_by_hand():
     f, s = draw(30), draw(30, seed=1)
     for loss, envelope in (
@@ -319,6 +392,7 @@ def test_means_and_sums_have_kernel_forms():
     [
         (partial(SlicedWasserstein, 0), "style_loss.n_directions=0 must be at least 1"),
         (partial(SlicedWasserstein, seed=-1), "style_loss.seed=-1 must be at least 0"),
+        (partial(Diversity, 0), "style_loss.floor=0 must be above 0"),
         (partial(Autocorrelation, 0), "style_loss.first_lag=0 must be at least 1"),
         (partial(Autocorrelation, 9, 8), "style_loss.last_lag=8 must be at least 9"),
         (partial(EnergyEnvelope, "bands"), "axis of EnergyEnvelope=bands is not one of"),

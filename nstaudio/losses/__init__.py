@@ -16,6 +16,7 @@ from nstaudio.losses.base import (
     not_negative,
 )
 from nstaudio.losses.content import ByStatistic, SquaredError
+from nstaudio.losses.diversity import Diversity
 from nstaudio.losses.gram import Frames, Gram, Mean
 from nstaudio.losses.sums import ContentSum, StyleSum, Term
 from nstaudio.losses.temporal import (
@@ -43,6 +44,7 @@ __all__ = [
     "ContentSum",
     "CrossCorrelation",
     "Distances",
+    "Diversity",
     "EnergyEnvelope",
     "Frames",
     "GaussianOT",

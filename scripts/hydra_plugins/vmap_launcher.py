@@ -7,13 +7,12 @@ rest goes one by one, as with Hydra's own launcher. It lies here since Hydra fin
 package of this name.
 """
 
-import contextlib
-import contextvars
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, configure_log, filter_overrides, run_job, setup_globals
@@ -21,9 +20,10 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from nstaudio.together import Part
 
-_LOGGERS = (None, "nstaudio")  # those that configs/hydra/job_logging gives handlers
+log = logging.getLogger(__name__)
 
 
 class VmapLauncher(Launcher):
@@ -39,7 +39,7 @@ class VmapLauncher(Launcher):
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
         """All jobs, group after group."""
-        from nstaudio import batches, compiled, config
+        from nstaudio import batches, compiled
 
         compiled.keep()
         batches.use_cores()
@@ -51,23 +51,22 @@ class VmapLauncher(Launcher):
             self._begin(initial_job_idx + i, list(overrides))
             for i, overrides in enumerate(job_overrides)
         ]
-        groups: dict[str, list[_Job]] = {}
-        for job in jobs:
-            groups.setdefault(json.dumps(config.static(job.cfg), default=str), []).append(job)
+        parts = [part for _, part in jobs]
         try:
-            for group in groups.values():
-                _launch_together(group)
+            _make(parts)
         finally:
-            for job in jobs:
-                job.close()
+            for part in parts:
+                part.log.close()
             self._log_as_hydra()
-        return [job.returned for job in jobs]
+        return [returned for returned, _ in jobs]
 
     def _log_as_hydra(self) -> None:
         configure_log(self._config.hydra.hydra_logging, self._config.hydra.verbose)
 
-    def _begin(self, number: int, overrides: list[str]) -> "_Job":
+    def _begin(self, number: int, overrides: list[str]) -> "tuple[JobReturn, Part]":
         """A job's folder, record and log, as Hydra makes them; the work comes later."""
+        from nstaudio.together import Log, Part
+
         log.info("\t#%d : %s", number, " ".join(filter_overrides(overrides)))
         config = self._context.config_loader.load_sweep_config(self._config, overrides)
         with open_dict(config):
@@ -80,84 +79,37 @@ class VmapLauncher(Launcher):
             job_dir_key="hydra.sweep.dir",
             job_subdir_key="hydra.sweep.subdir",
         )
-        job = _Job(returned, Path(folders[0]))
+        cfg: Any = returned.cfg
+        folder = Path(folders[0]) if cfg.resume is None else Path(cfg.resume)
+        part = Part(cfg, folder, list(returned.overrides or []), Log.current())
         self._log_as_hydra()
-        return job
+        return returned, part
 
 
-class _Job:
-    """A job that has a folder, and what Hydra has set up to log it."""
+def _make(jobs: "list[Part]") -> None:
+    """All jobs, or the takes of those that are several, group after group."""
+    from nstaudio import config, sweeps, takes, together
 
-    def __init__(self, returned: JobReturn, folder: Path) -> None:
-        self.returned = returned
-        self.cfg: Any = returned.cfg
-        self.folder = folder if self.cfg.resume is None else Path(self.cfg.resume)
-        loggers = {name: logging.getLogger(name) for name in _LOGGERS}
-        self.handlers = {name: list(logger.handlers) for name, logger in loggers.items()}
-        self.level = {name: logger.level for name, logger in loggers.items()}
-
-    def close(self) -> None:
-        """Close its log."""
-        for handlers in self.handlers.values():
-            for handler in handlers:
-                handler.close()
-
-
-_current: contextvars.ContextVar[_Job | None] = contextvars.ContextVar("job", default=None)
-
-
-class _Router(logging.Handler):
-    """Gives what is said to the handlers of the job that says it."""
-
-    def __init__(self, name: str | None) -> None:
-        super().__init__()
-        self._name = name
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Called by `logging`."""
-        job = _current.get()
-        if job is None or record.levelno < job.level[self._name]:
-            return
-        for handler in job.handlers[self._name]:
-            if record.levelno >= handler.level:
-                handler.handle(record)
-
-
-@contextlib.contextmanager
-def _within(job: _Job) -> Iterator[None]:
-    token = _current.set(job)
-    try:
-        yield
-    finally:
-        _current.reset(token)
-
-
-def _launch_together(jobs: list[_Job]) -> None:
-    from nstaudio import driving, runs, sweeps
-
-    for name in _LOGGERS:
-        logging.getLogger(name).handlers = [_Router(name)]
-    begun = [
-        runs.run(
-            *(job.cfg, job.folder, list(job.returned.overrides or [])),
-            of_sweep=True,
-            estimating=len(jobs) == 1,
-        )
-        for job in jobs
-    ]
-    if len(jobs) == 1:
-        outcomes: list[Any] = []
-        with _within(jobs[0]):
-            try:
-                outcomes.append(driving.drive(begun[0]))
-            except Exception as error:
-                outcomes.append(error)
-    else:
-        outcomes = driving.drive_together(begun, within=lambda i: _within(jobs[i]))
-    interrupted = False
-    for job, outcome in zip(jobs, outcomes, strict=True):
-        with _within(job):
-            sweeps.settle(job.folder, outcome)
-        interrupted = interrupted or sweeps.is_interrupted(outcome)
-    if interrupted:
-        raise sweeps.Stopped
+    several: list[takes.Takes] = []
+    groups: dict[str, list[Part]] = {}
+    outcomes: dict[Path, together.Outcome] = {}
+    with together.routed(), ExitStack() as stack:
+        for job in jobs:
+            runs = [job]
+            with together.within(job.log):
+                try:
+                    if takes.wanted(job):
+                        several.append(stack.enter_context(takes.opened(job, of_sweep=True)))
+                        runs = several[-1].parts
+                except Exception as error:
+                    sweeps.settle(job.folder, error)
+                    continue
+            for run in runs:
+                groups.setdefault(json.dumps(config.static(run.cfg), default=str), []).append(run)
+        for group in groups.values():
+            made = together.make(group)
+            outcomes |= zip((run.folder for run in group), made, strict=True)
+            if any(sweeps.is_interrupted(outcome) for outcome in made):
+                raise sweeps.Stopped
+        for one in several:
+            one.conclude([outcomes[run.folder] for run in one.parts])

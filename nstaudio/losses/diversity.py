@@ -1,0 +1,75 @@
+"""What keeps a result from being the style clip itself."""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Integer
+
+from nstaudio.errors import number
+from nstaudio.losses.base import Scalar, over_time
+
+
+@dataclass(frozen=True)
+class Diversity:
+    """How like the style clip activations are at the lag at which they are most like it.
+
+    max over lags s of 1 / (d(s) + floor), with d(s) = mean (F_t - A_{t+s})^2 / (2 v): over all
+    channels and the frames of the shorter clip, v the mean variance of the style's channels over
+    time. So d is about 1, and the loss, of independent clips of the same statistics, and 0, and the
+    loss 1 / floor, of the style clip itself. After Antognini, Hoffman & Weiss (2018), who have the
+    sum and not the mean, and add it to Gram matrices and autocorrelations, of which the style clip
+    itself is the best match.
+
+    The shorter clip is laid anywhere on the longer, which goes on from its end at its beginning, as
+    many lags as that has frames: a copy is still one where its end was put before its beginning.
+
+    The contrary of the other style losses: a term beside them, of little use alone.
+
+    Attributes:
+        floor: above 0; the steepest gradient, near a copy, grows as floor^-1.5.
+
+    Raises:
+        InputError: a floor that is not above 0.
+    """
+
+    floor: float = 0.01
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "floor", number("style_loss.floor", self.floor, above=0))
+
+    def statistic(
+        self, activations: Float[Array, "frames *bands channels"]
+    ) -> Float[Array, "frames all_channels"]:
+        """The activations over time."""
+        return over_time(activations)
+
+    def distance(
+        self,
+        activations: Float[Array, "frames *bands channels"],
+        target: Float[Array, "target_frames all_channels"],
+    ) -> Scalar:
+        """Max 1 / (d + floor)."""
+        mean = target.mean(axis=0, keepdims=True)
+        clips = over_time(activations) - mean, target - mean
+        shorter, longer = sorted(clips, key=len)
+        variance = jnp.mean(clips[1] ** 2)
+        # By the envelope theorem the lag is a constant of the gradient. And squares of differences
+        # at one lag lose no digits where the difference of sums of squares would.
+        lag = _nearest_lag(*jax.lax.stop_gradient((shorter, longer)))
+        differences = shorter - jnp.roll(longer, -lag, axis=0)[: len(shorter)]
+        # A style that does not move has no copy.
+        d = jnp.mean(differences**2) / (2 * (variance + 1e-6))
+        return 1 / (d + self.floor)
+
+
+def _nearest_lag(
+    shorter: Float[Array, "frames channels"], longer: Float[Array, "longer_frames channels"]
+) -> Integer[Array, ""]:
+    """The s that minimises sum_t |shorter_t - longer_{t+s}|^2, the longer going round."""
+    n, n_longer = len(shorter), len(longer)
+    spectra = jnp.fft.rfft(shorter, n_longer, axis=0), jnp.fft.rfft(longer, axis=0)
+    products = jnp.fft.irfft(jnp.sum(spectra[0].conj() * spectra[1], axis=1), n_longer)
+    squares = jnp.sum(longer**2, axis=1)
+    until = jnp.cumsum(jnp.concatenate([jnp.zeros(1, squares.dtype), squares, squares[: n - 1]]))
+    return jnp.argmin(until[n:] - until[: len(until) - n] - 2 * products)

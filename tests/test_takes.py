@@ -1,0 +1,151 @@
+"""Several takes for real, in a small form: each is what a single run of its seed is."""
+
+import signal
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from test_run import SMALL, assert_refused, command, start, summary, wait_for  # noqa: F401
+
+from nstaudio import config, records, runs, sweeps
+from nstaudio.errors import InputError
+
+from conftest import ROOT
+
+TAKES = ["n_takes=2", "n_steps=6", "hydra.run.dir=t"]
+NO_CONTENT = ["content=none", "alpha=0", "duration_s=1.5", *SMALL]
+
+
+def assert_same(take: Path, alone: Path) -> None:
+    for name in ("generated.wav", "content_noise.wav", "style_other.wav"):
+        assert (take / name).read_bytes() == (alone / name).read_bytes(), name
+    for name in ("total_loss", "style_loss_on_audio", "inputs", "n_steps"):
+        assert summary(take)[name] == summary(alone)[name], name
+
+
+def test_takes_are_what_single_runs_are(command, tmp_path, clips):  # noqa: F811
+    given = [f"style.path='{clips['style']}'", *NO_CONTENT]
+    code, err = command(*given, *TAKES, "seed=3", defaults=False)
+    assert code == 0, err
+    assert "2 runs" in err, "in one program"
+    assert "likeness of the takes: 0." in err
+    assert f"listen: {tmp_path}/t/sweep.html" in err
+    takes = records.takes(tmp_path / "t")
+    assert [take.name for take in takes] == ["take_1", "take_2"]
+    for i, take in enumerate(takes):
+        alone = tmp_path / f"alone_{i}"
+        settings = [f"seed={3 + i}", "n_steps=6", f"hydra.run.dir={alone}"]
+        assert command(*given, *settings, defaults=False)[0] == 0
+        assert_same(take, alone)
+        log = (take / "run.log").read_text()
+        assert log.count("listen: ") == log.count(f"t/{take.name}/report.html") == 1
+        assert (take / "report.html").exists()
+        assert list((take / "checkpoints" / "0000").iterdir())
+    page = (tmp_path / "t" / "sweep.html").read_text()
+    assert page.count('"state": "finished"') == 2, "the folder itself is no run"
+    assert '"settings": ["seed"]' in page
+
+    code, err = command(*given, *TAKES, "seed=3", defaults=False)
+    assert_refused(code, err, "/t already holds a run; continue it with resume=", tmp_path)
+    # more steps are what more steps would have been
+    code, err = command("resume=t", "n_steps=10", defaults=False)
+    assert code == 0, err
+    assert err.count("resuming at step 6 of 10") == 2
+    assert command("resume=alone_1", "n_steps=10", defaults=False)[0] == 0
+    assert_same(takes[1], tmp_path / "alone_1")
+    # what cannot go on has changed nothing, and what is done stays
+    for arguments, message in (
+        (["n_steps=4"], "n_steps=4 is below the 10 steps"),
+        (["n_takes=3"], "n_takes=3 differs from the 2"),
+    ):
+        code, err = command("resume=t", *arguments, defaults=False)
+        assert code == 2
+        assert message in err
+    code, err = command("resume=t", defaults=False)
+    assert code == 0, err
+    assert err.count("done before: ") == 2
+    assert not list(takes[0].glob("error.txt"))
+
+
+def test_a_take_that_fails_says_so_and_the_others_go_on(command, tmp_path):  # noqa: F811
+    second = tmp_path / "t" / "take_2"
+    second.mkdir(parents=True)
+    with runs.only_user(second):
+        code, err = command(*TAKES)
+    assert code == 2
+    assert "/t/take_2 is being used by another run" in err
+    assert "being used" in (second / "error.txt").read_text()
+    assert summary(tmp_path / "t" / "take_1")["n_steps"] == 6
+    code, err = command("resume=t", defaults=False)
+    assert code == 0, err
+    assert err.count("done before: ") == 1
+    assert summary(second)["n_steps"] == 6
+    assert not (second / "error.txt").exists()
+
+
+def test_what_no_take_can_be_made_of_leaves_nothing(command, tmp_path):  # noqa: F811
+    for argument, message in (
+        ("content.start_s=99", "is 2.00 s long; it cannot start at 99 s"),
+        ("seed=2147483647", "seed=2147483647 must be at most 2147483646"),
+    ):
+        code, err = command("n_takes=2", argument)
+        assert_refused(code, err, message, tmp_path)
+
+
+@pytest.mark.parametrize("launcher", ["vmap", "basic"])
+def test_takes_in_a_sweep(command, tmp_path, launcher):  # noqa: F811
+    arguments = ["-m", f"hydra/launcher={launcher}", "n_takes=0,1,2", "n_steps=6"]
+    code, err = command(*arguments, "hydra.sweep.dir=s")
+    assert code == 2
+    assert "3 of 4 jobs are done in s" in err, "each take counts"
+    assert "failed: 0_n_takes=0: n_takes=0 must be at least 1" in err
+    assert ("3 runs" in err) == (launcher == "vmap"), "all that are alike in one program"
+    one, takes = tmp_path / "s/1_n_takes=1", records.takes(tmp_path / "s/2_n_takes=2")
+    sounds = [(run / "generated.wav").read_bytes() for run in (one, *takes)]
+    assert sounds[0] == sounds[1] != sounds[2]
+    assert (takes[0].parent / "sweep.html").exists()
+    log = (takes[1] / "run.log").read_text()
+    assert log.count("listen: ") == 1
+    assert "likeness of the takes" in (takes[0].parent / "run.log").read_text()
+    code, err = command(*arguments, "hydra.sweep.dir=s")
+    assert err.count("done before: ") == 3
+
+
+def test_an_interrupt_stops_all_takes(tmp_path, clips, command):  # noqa: F811
+    process = start(tmp_path, clips, *TAKES, "n_steps=200000")
+    metrics = [tmp_path / "t" / f"take_{i}" / "metrics.jsonl" for i in (1, 2)]
+    wait_for(lambda: all(m.exists() and m.read_text().count("\n") > 3 for m in metrics), process)
+    process.send_signal(signal.SIGINT)
+    err = process.communicate(timeout=200)[1]
+    assert process.returncode == 0, err
+    assert f"interrupted; go on with: resume={tmp_path}/t\n" in err
+    reached = [summary(m.parent) for m in metrics]
+    assert all(one["interrupted"] for one in reached)
+    n_steps = max(one["n_steps"] for one in reached) + 1
+    code, err = command("resume=t", f"n_steps={n_steps}", defaults=False)
+    assert code == 0, err
+    assert err.count("resuming at step") == 2
+    assert [summary(m.parent)["n_steps"] for m in metrics] == [n_steps, n_steps]
+
+
+def test_the_configs_of_takes():
+    config.register_resolvers()
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
+        cfg = compose("config", ["n_takes=3", "seed=5"])
+        takes = config.takes(cfg)
+        assert [(one.seed, one.n_takes) for one in takes] == [(5, 1), (6, 1), (7, 1)]
+        assert (cfg.seed, cfg.n_takes) == (5, 3), "it is not changed"
+        with pytest.raises(InputError, match="seed must be a whole number, not 'x'"):
+            config.takes(compose("config", ["n_takes=3", "seed=x"]))
+
+
+def test_what_has_become_of_takes(tmp_path):
+    for name in ("0_a/take_10", "0_a/take_2", "0_a/.hydra", "1_b/take_1", "1_b/.hydra"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "0_a/take_2/error.txt").write_text("why")
+    (tmp_path / "1_b/error.txt").write_text("before all")
+    found = sweeps.outcome(tmp_path)
+    assert found.failed == {tmp_path / "0_a/take_2": "why", tmp_path / "1_b": "before all"}
+    assert found.unfinished == [tmp_path / "0_a/take_10"]
