@@ -1,6 +1,7 @@
 """Hydra's DictConfig to typed objects. With scripts/ the only place that knows Hydra."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -34,6 +35,8 @@ _GROUPS = (
     "init",
     "inversion",
 )
+_FIRST_GROUPS = tuple(name for name in _GROUPS if name != "representation")
+"""Those that the config of any run has."""
 _MODULES = {
     "spectrogram": ("nstaudio.spectrogram",),
     "parametrization": ("nstaudio.parametrizations",),
@@ -73,7 +76,7 @@ CHANGEABLE = (
 )
 """What may differ when a run is resumed."""
 
-_CONFIG = Path(__file__).resolve().parent.parent / "configs" / "config.yaml"
+_CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 MOST_TAKES = 128
 
 NOISE = "noise"
@@ -443,11 +446,16 @@ def static(cfg: DictConfig) -> dict[str, Any]:
     }
 
 
-def _defaults() -> DictConfig:
-    """What configs/config.yaml itself says; the groups it chooses from are not in it."""
-    cfg = OmegaConf.load(_CONFIG)
+def _defaults(present: Collection[str]) -> DictConfig:
+    """What configs/config.yaml says, with the choice of each group that is not `present`."""
+    cfg = OmegaConf.load(_CONFIGS / "config.yaml")
     assert isinstance(cfg, DictConfig)
-    return OmegaConf.masked_copy(cfg, [key for key in cfg if key in (*_NUMBERS, *_RUN)])
+    found = OmegaConf.masked_copy(cfg, [key for key in cfg if key in (*_NUMBERS, *_RUN)])
+    for choice_ in cfg.defaults:
+        for group, name in choice_.items() if isinstance(choice_, DictConfig) else ():
+            if group in _GROUPS and group not in present:
+                found[group] = OmegaConf.load(_CONFIGS / group / f"{name}.yaml")
+    return found
 
 
 def completed(before: dict[str, Any]) -> dict[str, Any]:
@@ -456,7 +464,7 @@ def completed(before: dict[str, Any]) -> dict[str, Any]:
     Args:
         before: see `lasting`.
     """
-    return {**lasting(_defaults()), **before}
+    return {**lasting(_defaults({key.split(".")[0] for key in before})), **before}
 
 
 def _leaves(value: Any, key: str = "") -> dict[str, Any]:
@@ -493,11 +501,11 @@ def load(file: Path) -> DictConfig:
     """
     try:
         cfg = OmegaConf.load(file)
-        whole = OmegaConf.merge(cfg, _defaults(), cfg)  # in the order of the file
     except (OmegaConfBaseException, yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{one_line(file)} cannot be read: {one_line(error)}") from error
-    if not isinstance(cfg, DictConfig) or not set(_GROUPS) <= set(cfg):
+    if not isinstance(cfg, DictConfig) or not set(_FIRST_GROUPS) <= set(cfg):
         raise InputError(f"{one_line(file)} is not the config of a run")
+    whole = OmegaConf.merge(cfg, _defaults({str(key) for key in cfg}), cfg)  # in its own order
     assert isinstance(whole, DictConfig)
     return whole
 

@@ -438,8 +438,10 @@ def test_clips_of_a_style_have_weights(command, tmp_path, clips):
 def test_a_run_from_before_there_was_a_setting_goes_on(command, tmp_path):
     from nstaudio import config
 
+    later = ("duration_s", "guide", "multiscale", "n_takes", "representation")
+
     def without(name: str) -> bool:
-        return not name.startswith(("duration_s", "guide", "style.weights"))
+        return not name.startswith((*later, "style.weights"))
 
     assert command("hydra.run.dir=whole", "n_steps=15")[0] == 0
     lasting = config.lasting
@@ -450,7 +452,7 @@ def test_a_run_from_before_there_was_a_setting_goes_on(command, tmp_path):
         assert command("hydra.run.dir=old")[0] == 0
     record = tmp_path / "old" / "config.yaml"
     saved = OmegaConf.load(record)
-    for key in ("duration_s", "guide"):
+    for key in later:
         del saved[key]
     del saved.style["weights"]
     OmegaConf.save(saved, record)
