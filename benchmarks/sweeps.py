@@ -25,6 +25,7 @@ import soundfile
 from hydra import compose, initialize_config_dir
 
 from nstaudio import audio, batches, config, descent, pipeline
+from nstaudio.styles import hear_style
 
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS = ("experiment=quick", "n_steps=200")
@@ -49,7 +50,7 @@ def steps(n_jobs: int, n_steps: int, rounds: int) -> None:
     transfer = settings.transfer
     content = audio.load(**vars(settings.content))
     clips = [(a.y, a.sr, a.label) for a in audio.load_all(**vars(settings.style))]
-    style = pipeline.hear_style(clips, transfer.windows, transfer.spec.sr)
+    style = hear_style(clips, transfer.windows, transfer.spec.sr)
     prepared = pipeline.prepare_window(content.y, content.sr, style, transfer)
     assert prepared is not None
     problem, many = prepared.problem, []

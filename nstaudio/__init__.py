@@ -6,7 +6,8 @@
 """
 
 from nstaudio.errors import InputError
-from nstaudio.pipeline import Figures, Result, Settings, transfer
+from nstaudio.pipeline import Figures, Result, transfer
+from nstaudio.settings import Settings
 from nstaudio.spectrogram import MelSpec
 
 __all__ = ["Figures", "InputError", "MelSpec", "Result", "Settings", "transfer"]

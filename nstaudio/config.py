@@ -19,9 +19,10 @@ from nstaudio.errors import InputError, choice, integer, number, one_line
 from nstaudio.guides import Guide
 from nstaudio.multiscale import MultiScale
 from nstaudio.optimizers import from_optax
-from nstaudio.pipeline import Settings, check_clip_weights
 from nstaudio.records import write_whole
 from nstaudio.samples import MAX_CHANNELS
+from nstaudio.settings import Settings
+from nstaudio.styles import check_clip_weights
 from nstaudio.windows import Windows
 
 _GROUPS = (

@@ -19,7 +19,8 @@ from nstaudio.errors import InputError
 from nstaudio.losses import Weights
 from nstaudio.optimizers import Optimizer
 from nstaudio.parametrizations import Clip
-from nstaudio.pipeline import Prepared, Settings
+from nstaudio.pipeline import Prepared
+from nstaudio.settings import Settings
 
 _CGROUP = Path("/sys/fs/cgroup")
 _COPIES = 12  # of a window as it was recorded, in memory at the same time

@@ -12,6 +12,7 @@ from nstaudio.checkpoint import fingerprint
 from nstaudio.config import ClipSettings, RunSettings
 from nstaudio.errors import number
 from nstaudio.pipeline import Prepared, Style
+from nstaudio.styles import hear_style
 from nstaudio.windows import Windows
 
 
@@ -26,7 +27,7 @@ class Job(NamedTuple):
     style_name: str
     style_label: str
     style: np.ndarray
-    """As the method hears it, see `pipeline.hear_style`."""
+    """As the method hears it, see `styles.hear_style`."""
     spans: list[slice]
     """The windows of the content."""
     inputs: str
@@ -161,7 +162,7 @@ def _clips(
     recording = None if arguments["path"] is None else audio.load(**arguments, role="content")
     styles = audio.load_all(**style.arguments(), role="style")
     recorded = [(clip.y, clip.sr, clip.label) for clip in styles]
-    heard = pipeline.hear_style(recorded, windows, sr, weights=weights)
+    heard = hear_style(recorded, windows, sr, weights=weights)
     if recording is None:
         recording = _noise(heard, sr, arguments["duration_s"], seed)
     for shared in (recording.y, heard):

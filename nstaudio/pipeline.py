@@ -1,148 +1,35 @@
 """The whole path in memory, for `import nstaudio` users and for scripts/run.py."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import soxr
 from jaxtyping import Array, Float
 
-from nstaudio import descent, fullband, initial, inversion, loudness, multiscale, samples, windows
+from nstaudio import descent, fullband, loudness, multiscale, samples, windows
 from nstaudio.descent import Objective, Problem, TransferState
-from nstaudio.encoders import Conv1dEncoder, Encoder
-from nstaudio.errors import InputError, choice, integer, number, one_line
+from nstaudio.errors import InputError, choice, integer
 from nstaudio.guides import Guide
 from nstaudio.initial import Start
-from nstaudio.losses import ContentLoss, Gram, Losses, SquaredError, StyleLoss, Weights
+from nstaudio.losses import Losses, Weights
 from nstaudio.multiscale import MultiScale
-from nstaudio.optimizers import Optimizer, from_optax
-from nstaudio.parametrizations import Clip, ContentGain, Parametrization
-from nstaudio.representations import Levels, Representation
+from nstaudio.parametrizations import Clip
+from nstaudio.settings import Settings
 from nstaudio.spectrogram import MelSpec, log_mel, mel_power
-from nstaudio.windows import Windows
+from nstaudio.styles import hear_style
 
 LogMel = Float[Array, "frames mels"]
-
-ALPHA, BETA = 0.005, 1.0
-"""The weights of content and style where neither they nor a strength are given."""
 
 SILENCE_POWER = 1e-12
 """A clip whose loudest mel band is below this (-120 dB) is taken for silence."""
 
 _log_mel = jax.jit(log_mel, static_argnames=("spec",))
 _peak_power = jax.jit(lambda y, spec: mel_power(y, spec).max(), static_argnames=("spec",))
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Everything that defines a transfer besides the two clips; the fields of `configs/`.
-
-    Attributes:
-        alpha, beta: weights of content and style in the total, at least 0, not both 0. `None` is
-            0.005 and 1, or what `strength` chooses.
-        strength: of the style, 0 (the content) to 1; it chooses alpha and beta for these clips,
-            see `descent.balance`.
-        content_weights, style_weights: weight of each layer by name; a layer that is not
-            named has 1 / (number of layers).
-        n_steps: updates to make; more where the start needs them (`initial.Start`).
-        seed: of the encoder's weights, the initial noise and the first phase.
-        windows: how long recordings are cut.
-        multiscale: coarser analyses on which the transfer is made first.
-        guide: where in the content the style is wanted.
-
-    Raises:
-        InputError: a value outside its limits or a layer the encoder does not have.
-    """
-
-    spec: MelSpec = field(default_factory=MelSpec)
-    parametrization: Parametrization = field(default_factory=ContentGain)
-    representation: Representation = field(default_factory=Levels)
-    encoder: Encoder = field(default_factory=Conv1dEncoder)
-    content_loss: ContentLoss = field(default_factory=SquaredError)
-    style_loss: StyleLoss = field(default_factory=Gram)
-    optimizer: Optimizer = field(
-        default_factory=lambda: from_optax(
-            partial(optax.adam, learning_rate=3.0, b1=0.9, b2=0.999, eps=1e-12)
-        )
-    )
-    init: Callable[..., Start] = initial.content
-    inversion: Callable[..., Float[Array, " samples"]] = inversion.mel_griffin_lim
-    alpha: float | None = None
-    beta: float | None = None
-    strength: float | None = None
-    content_weights: Mapping[str, float] = field(default_factory=dict)
-    style_weights: Mapping[str, float] = field(default_factory=dict)
-    n_steps: int = 200
-    seed: int = 0
-    windows: Windows = field(default_factory=Windows)
-    multiscale: MultiScale = field(default_factory=MultiScale)
-    guide: Guide = field(default_factory=Guide)
-
-    def __post_init__(self) -> None:
-        given = {
-            name: number(name, value, at_least=0)
-            for name, value in (("alpha", self.alpha), ("beta", self.beta))
-            if value is not None
-        }
-        if self.strength is not None:
-            number("strength", self.strength, at_least=0, at_most=1)
-            if given:
-                listed = " and ".join(f"{name}={value:g}" for name, value in given.items())
-                raise InputError(
-                    f"strength={self.strength:g} chooses alpha and beta, and {listed} is given: "
-                    "set strength=null, or alpha=null and beta=null"
-                )
-        if self.alpha == 0 and self.beta == 0:
-            raise InputError("alpha=0 and beta=0: nothing to optimise, set at least one above 0")
-        self.multiscale.specs(self.spec)  # each must be possible
-        if self.representation.of_samples and not self.parametrization.is_sound:
-            raise InputError(
-                f"representation={one_line(self.representation)} is made of samples, and "
-                f"parametrization={one_line(self.parametrization)} has none before the inversion: "
-                "choose waveform or content_gain"
-            )
-        integer("n_steps", self.n_steps, at_least=0)
-        integer("seed", self.seed, at_least=0)
-        for group, weights in (
-            ("content_weights", self.content_weights),
-            ("style_weights", self.style_weights),
-        ):
-            for layer, weight in weights.items():
-                choice(f"layer in {group}", layer, self.layer_names)
-                number(f"{group}.{layer}", weight, at_least=0)
-        for group, loss in (("content_loss", self.content_loss), ("style_loss", self.style_loss)):
-            for layer in getattr(loss, "layers", ()):
-                choice(f"layer in {group}", layer, self.layer_names)
-
-    @property
-    def layer_names(self) -> Sequence[str]:
-        """The encoder's layers in order of depth."""
-        return self.encoder.layer_names
-
-    @property
-    def traced_strength(self) -> Array | None:
-        """The strength as a float32 scalar, so that a sweep over it compiles once."""
-        return None if self.strength is None else jnp.float32(self.strength)
-
-    @property
-    def weights(self) -> Weights:
-        """The weights as float32 scalars, every layer named; without what `strength` chooses."""
-
-        def scalars(given: Mapping[str, float]) -> dict[str, Array]:
-            even = 1.0 / len(self.layer_names)
-            return {name: jnp.float32(given.get(name, even)) for name in self.layer_names}
-
-        return Weights(
-            jnp.float32(ALPHA if self.alpha is None else self.alpha),
-            jnp.float32(BETA if self.beta is None else self.beta),
-            scalars(self.content_weights),
-            scalars(self.style_weights),
-        )
 
 
 class Style(NamedTuple):
@@ -524,88 +411,6 @@ def join_levels(
     return np.maximum(np.concatenate(joined), min(float(a.min()) for a in levels))
 
 
-def hear_style(
-    clips: Sequence[tuple[np.ndarray, int, str]],
-    windows: Windows,
-    sr: int,
-    *,
-    weights: Sequence[float] | None = None,
-) -> np.ndarray:
-    """The style as the method hears it: mono samples at the rate `sr`, Hz.
-
-    Statistics are means over time, so a clip's weight is its share of the time.
-
-    Args:
-        clips: samples (`samples channels`), rate in Hz and name of each recording; of long ones
-            passages are heard.
-        weights: of the clips, see `check_clip_weights`; each is heard as long as the shortest,
-            for its weight, allows. `None` hears what there is, equally much of long ones.
-
-    Raises:
-        InputError: no clip at all, silence, or weights that cannot be.
-    """
-    seconds: Sequence[float | None] = [None] * len(clips)
-    if weights is not None:
-        check_clip_weights(weights, len(clips))
-        seconds = _seconds(clips, weights, windows.style_s)
-    heard = []
-    for (y, of_clip, name), heard_s in zip(clips, seconds, strict=True):
-        if heard_s == 0:
-            continue
-        spans = windows.passages(len(y), of_clip, share=1 / len(clips), heard_s=heard_s)
-        passages = [samples.mono(y[span], of_clip, sr) for span in spans]
-        joined = samples.join(passages, sr, level=False)
-        if not joined.any():
-            raise InputError(f"{name} is silent, or its channels cancel each other when mixed")
-        heard.append(joined)
-    return samples.join(heard, sr)
-
-
-def check_clip_weights(weights: Any, n_clips: int) -> None:
-    """Check the weights of a style's clips.
-
-    Raises:
-        InputError: not a number of at least 0 for each of several clips, or all 0.
-    """
-    if not isinstance(weights, list | tuple):
-        raise InputError(f"style.weights must be a list of numbers, not {one_line(repr(weights))}")
-    if n_clips < 2:
-        raise InputError("style.weights needs several files in style.path, not one")
-    if len(weights) != n_clips:
-        raise InputError(
-            f"style.weights has {len(weights)} numbers and style.path {n_clips} files; give each "
-            "file one"
-        )
-    checked = [number("a number in style.weights", weight, at_least=0) for weight in weights]
-    if not any(checked):
-        raise InputError("style.weights are all 0: nothing to hear, set at least one above 0")
-
-
-_SHORTEST_S = 0.05
-
-
-def _seconds(
-    clips: Sequence[tuple[np.ndarray, int, str]], weights: Sequence[float], most_s: float | None
-) -> list[float]:
-    """How much of each clip is heard, in proportion to the weights, at most `most_s` of all."""
-    shares = np.array(weights, float) / max(weights)  # the sum of very large ones is infinite
-    shares /= shares.sum()
-    enough_s = [
-        len(y) / sr / float(share)
-        for (y, sr, _), share in zip(clips, shares, strict=True)
-        if share > 1e-9  # of less, any clip has enough
-    ]
-    all_s = min([*enough_s, most_s or np.inf])
-    seconds = [float(share) * all_s for share in shares]
-    for (_, _, name), weight, heard_s in zip(clips, weights, seconds, strict=True):
-        if weight > 0 and heard_s < _SHORTEST_S:
-            raise InputError(
-                f"style.weights leave {heard_s:.2g} s of {name}; at least {_SHORTEST_S:g} s are "
-                "needed: set its weight to 0, or make it greater"
-            )
-    return seconds
-
-
 def prepare_window(
     content: Float[np.ndarray, "samples channels"],
     sr: int,
@@ -623,7 +428,7 @@ def prepare_window(
     Args:
         content: the window as it was recorded.
         sr: its rate, Hz.
-        style: see `hear_style`.
+        style: see `styles.hear_style`.
         names, shared: see `prepare`.
         begins: where in the recording the window begins, samples.
     """

@@ -13,7 +13,7 @@ from nstaudio import batches, descent, pipeline
 from nstaudio.descent import Steps
 from nstaudio.encoders import Conv1dEncoder
 from nstaudio.losses import Gram
-from nstaudio.pipeline import Settings
+from nstaudio.settings import Settings
 from nstaudio.spectrogram import MelSpec
 
 SMALL = {"spec": MelSpec(n_mels=40), "encoder": Conv1dEncoder(features=(16, 8))}

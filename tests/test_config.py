@@ -9,6 +9,7 @@ from nstaudio import config, pipeline
 from nstaudio.encoders import InfiniteEncoder
 from nstaudio.errors import InputError
 from nstaudio.parametrizations import Waveform
+from nstaudio.settings import Settings
 from nstaudio.spectrogram import MelSpec
 
 from conftest import ROOT
@@ -33,7 +34,7 @@ def build(*overrides: str) -> config.RunSettings:
     return config.build(compose("config", list(overrides)))
 
 
-def same(a: pipeline.Settings, b: pipeline.Settings) -> None:
+def same(a: Settings, b: Settings) -> None:
     assert a.spec == b.spec
     assert a.parametrization == b.parametrization
     assert a.encoder == b.encoder
@@ -53,7 +54,7 @@ def test_the_defaults_of_yaml_and_of_python_are_the_same():
     import inspect
 
     built = build()
-    same(built.transfer, pipeline.Settings())
+    same(built.transfer, Settings())
     assert built.checkpoint == config.CheckpointSettings()
     assert built.log_every == config.RunSettings.log_every
     for given in (built.transfer.init, built.transfer.inversion):

@@ -17,6 +17,7 @@ from nstaudio.encoders import (
 )
 from nstaudio.errors import InputError
 from nstaudio.losses import Gram, SquaredError
+from nstaudio.settings import Settings
 from nstaudio.spectrogram import MelSpec
 
 LOSSES = {"content_loss": SquaredError(), "style_loss": Gram()}
@@ -197,7 +198,7 @@ def test_pooling_that_leaves_no_band_is_refused():
 
 def test_a_transfer_with_2d_features(content, style):
     """Through the whole path: other layers and the spectrogram's own have weights by name."""
-    settings = pipeline.Settings(
+    settings = Settings(
         spec=MelSpec(n_mels=24),
         encoder=Conv2dEncoder(features=(4, 4), input_layer=True),
         style_weights={"input": 0.1},

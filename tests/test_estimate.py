@@ -6,7 +6,7 @@ import pytest
 from nstaudio import descent, estimate, pipeline
 from nstaudio.encoders import Conv1dEncoder
 from nstaudio.errors import InputError
-from nstaudio.pipeline import Settings
+from nstaudio.settings import Settings
 from nstaudio.windows import Windows
 
 from conftest import SR, music

@@ -9,7 +9,7 @@ from nstaudio.encoders import Conv1dEncoder
 from nstaudio.errors import InputError
 from nstaudio.multiscale import MultiScale, in_time
 from nstaudio.parametrizations import SmoothMel, Waveform
-from nstaudio.pipeline import Settings
+from nstaudio.settings import Settings
 from nstaudio.spectrogram import MelSpec
 
 SPEC = MelSpec(n_fft=512, hop_length=128, n_mels=32)

@@ -16,8 +16,8 @@ from nstaudio.encoders import (
 from nstaudio.errors import InputError
 from nstaudio.losses import Gram, SquaredError
 from nstaudio.parametrizations import FreeMel, SmoothMel, Waveform
-from nstaudio.pipeline import Settings
 from nstaudio.representations import Levels, Log1p, RealImaginary, Representation
+from nstaudio.settings import Settings
 from nstaudio.spectrogram import MelSpec, log_mel
 
 SPEC = MelSpec(n_fft=512, hop_length=128, n_mels=32)

@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nstaudio import pipeline
 from nstaudio.encoders import Conv1dEncoder, InfiniteEncoder
 from nstaudio.errors import InputError
 from nstaudio.losses import (
@@ -30,6 +29,7 @@ from nstaudio.losses import (
     compare,
     make_targets,
 )
+from nstaudio.settings import Settings
 
 SUM = StyleSum({"gram": Term(Gram()), "mean": Term(Mean(), 0.5)})
 LOSSES = (
@@ -424,8 +424,8 @@ def test_bad_values(make, message):
 def test_a_term_of_a_layer_the_encoder_does_not_have_is_refused():
     rhythm = ContentSum({"onsets": Term(ByStatistic(OnsetEnvelope()), layers=("input",))})
     with pytest.raises(InputError, match="layer in content_loss=input is not one of: conv1, conv2"):
-        pipeline.Settings(content_loss=rhythm)
-    pipeline.Settings(content_loss=rhythm, encoder=Conv1dEncoder(input_layer=True))
+        Settings(content_loss=rhythm)
+    Settings(content_loss=rhythm, encoder=Conv1dEncoder(input_layer=True))
 
 
 def test_cross_correlation_by_hand():

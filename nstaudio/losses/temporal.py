@@ -86,7 +86,7 @@ class CrossCorrelation:
         InputError: a value outside its limits; a clip of no more frames than the longest lag.
     """
 
-    lags: tuple[int, ...] = (0, 1, 2, 4, 8, 16, 32)
+    lags: tuple[int, ...] = (0, 1, 4, 16)
 
     def __post_init__(self) -> None:
         lags = tuple(self.lags) if isinstance(self.lags, Sequence) else (self.lags,)
