@@ -226,7 +226,7 @@ def advance(
         return objective(variable, problem).total
 
     def relative(variable: Array) -> Float[Array, ""]:
-        return total(variable) / problem.content_total
+        return total(variable) / problem.content_total * variable.size
 
     def update(_: Any, state: TransferState) -> TransferState:
         if optax.tree_utils.tree_get(state.opt_state, "value") is None:
@@ -234,7 +234,8 @@ def advance(
             value, grad = jax.value_and_grad(loss)(state.variable)
         else:
             # A line search has just computed both at this very point. Its first step is the bare
-            # gradient, which for averages over a clip is too small to change a float32.
+            # gradient. Of averages over a clip it would be too small to change a float32; so the
+            # loss is brought to 1 for each number that is optimised.
             loss = relative
             value, grad = optax.value_and_grad_from_state(loss)(
                 state.variable, state=state.opt_state

@@ -45,6 +45,13 @@ def music(seed: int, seconds: float = 2.0, sr: int = SR) -> np.ndarray:
     return (0.8 * y / np.abs(y).max()).astype(np.float32)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _programs() -> Iterator[None]:
+    """Let go of compiled programs: of 65530 maps of memory a process may have, each takes some."""
+    yield
+    jax.clear_caches()
+
+
 @pytest.fixture(scope="session")
 def content() -> np.ndarray:
     return music(1)

@@ -5,7 +5,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
-from nstaudio import config, pipeline
+from nstaudio import config, initial, pipeline
 from nstaudio.encoders import InfiniteEncoder
 from nstaudio.errors import InputError
 from nstaudio.parametrizations import Waveform
@@ -107,7 +107,7 @@ def test_the_paper_preset_is_the_papers():
     assert settings.spec == MelSpec(n_fft=2048, hop_length=512, n_mels=128, mel_scale="paper")
     assert settings.n_steps == 20_000
     assert settings.optimizer.hyperparams["learning_rate"] == 0.01
-    assert settings.init.func is pipeline.initial.content  # type: ignore[attr-defined]
+    assert settings.init.func is initial.content  # type: ignore[attr-defined]
     assert len(settings.layer_names) == 2
 
 
