@@ -49,6 +49,7 @@ def steps(n_jobs: int, n_steps: int, rounds: int) -> None:
         settings = config.build(compose("config", list(SETTINGS)))
     transfer = settings.transfer
     content = audio.load(**vars(settings.content))
+    assert settings.style.path is not None
     clips = [(a.y, a.sr, a.label) for a in audio.load_all(settings.style.path)]
     style = hear_style(clips, transfer.windows, transfer.spec.sr)
     prepared = pipeline.prepare_window(content.y, content.sr, style, transfer)

@@ -1,5 +1,6 @@
 """Hydra's DictConfig to typed objects. With scripts/ the only place that knows Hydra."""
 
+import functools
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -447,7 +448,8 @@ def static(cfg: DictConfig) -> dict[str, Any]:
     }
 
 
-def _defaults(present: Collection[str]) -> DictConfig:
+@functools.cache  # a sweep reads the configs of all its jobs
+def _defaults(present: frozenset[str]) -> DictConfig:
     """What configs/config.yaml says, with the choice of each group that is not `present`."""
     cfg = OmegaConf.load(_CONFIGS / "config.yaml")
     assert isinstance(cfg, DictConfig)
@@ -459,13 +461,18 @@ def _defaults(present: Collection[str]) -> DictConfig:
     return found
 
 
+def _groups_among(keys: Collection[str]) -> frozenset[str]:
+    return frozenset(name for name in _GROUPS if name in keys)
+
+
 def completed(before: dict[str, Any]) -> dict[str, Any]:
     """The lasting settings of a run, and the defaults of those that were not there when it began.
 
     Args:
         before: see `lasting`.
     """
-    return {**lasting(_defaults({key.split(".")[0] for key in before})), **before}
+    present = {key.split(".")[0] for key in before}
+    return {**lasting(_defaults(_groups_among(present))), **before}
 
 
 def _leaves(value: Any, key: str = "") -> dict[str, Any]:
@@ -506,7 +513,8 @@ def load(file: Path) -> DictConfig:
         raise InputError(f"{one_line(file)} cannot be read: {one_line(error)}") from error
     if not isinstance(cfg, DictConfig) or not set(_FIRST_GROUPS) <= set(cfg):
         raise InputError(f"{one_line(file)} is not the config of a run")
-    whole = OmegaConf.merge(cfg, _defaults({str(key) for key in cfg}), cfg)  # in its own order
+    defaults = _defaults(_groups_among({str(key) for key in cfg}))
+    whole = OmegaConf.merge(cfg, defaults, cfg)  # in its own order
     assert isinstance(whole, DictConfig)
     return whole
 
