@@ -4,11 +4,11 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from nstaudio.errors import InputError, integer
+from nstaudio.losses.base import interpolated
 from nstaudio.spectrogram import MelSpec
 
 
@@ -57,7 +57,4 @@ def in_time(
     Beyond the last frame they go on as they are there.
     """
     at = np.minimum(np.arange(n_frames) * new_hop_length / hop_length, x.shape[0] - 1)
-    below = np.floor(at).astype(int)
-    above = np.minimum(below + 1, x.shape[0] - 1)
-    share = jnp.asarray(at - below, x.dtype)[:, None]
-    return x[below] * (1 - share) + x[above] * share
+    return interpolated(x.T, at).T

@@ -78,10 +78,11 @@ def run(
     """
     started = time.perf_counter()
     record = folder / "config.yaml"
-    cfg, resuming = settings(cfg, folder, overrides, of_sweep=of_sweep)
+    cfg, before = settings(cfg, folder, overrides, of_sweep=of_sweep)
+    resuming = before is not None
     job = Job.load(cfg, folder)
     if of_sweep and resuming:
-        summary = _done_before(job, cfg)
+        summary = _done_before(job, cfg, before)
         if summary is not None:
             return summary
     # The sizes first: what is too long for the memory must not be analysed.
@@ -114,8 +115,10 @@ def run(
         return summary
 
 
-def settings(cfg: Any, folder: Path, overrides: list[str], *, of_sweep: bool) -> tuple[Any, bool]:
-    """The config that a call to `run` means, and whether it goes on with what is in the folder.
+def settings(cfg: Any, folder: Path, overrides: list[str], *, of_sweep: bool) -> tuple[Any, Any]:
+    """The config that a call to `run` means, and the one saved with the run that it goes on with.
+
+    The latter is `None` where it begins one.
 
     Raises:
         InputError: what is there is no run, or one that cannot go on like this.
@@ -124,24 +127,26 @@ def settings(cfg: Any, folder: Path, overrides: list[str], *, of_sweep: bool) ->
     if cfg.resume is not None:
         if not record.is_file():
             raise InputError(f"resume={one_line(cfg.resume)} is no run's folder: no config.yaml")
-        return config.resumed(cfg, config.load(record), overrides), True
+        before = config.load(record)
+        return config.resumed(cfg, before, overrides), before
     if of_sweep and record.exists():
-        config.again(cfg, config.load(record), folder)
-        return cfg, True
+        before = config.load(record)
+        config.again(cfg, before, folder)
+        return cfg, before
     if record.exists():
         raise InputError(
             f"{one_line(folder)} already holds a run; continue it with resume=, or choose another "
             "folder with hydra.run.dir="
         )
-    return cfg, False
+    return cfg, None
 
 
-def _done_before(job: Job, cfg: Any) -> dict[str, Any] | None:
+def _done_before(job: Job, cfg: Any, before: Any) -> dict[str, Any] | None:
     """The summary of a run that has come to the end that is asked for; else `None`."""
     summary = records.read_summary(job.folder)
     if summary is None or summary["interrupted"] or summary["inputs"] != job.inputs:
         return None
-    if not config.as_asked(cfg, config.load(job.folder / "config.yaml")):
+    if not config.as_asked(cfg, before):
         return None
     log.info("done before: %s", job.folder / "report.html")
     return summary

@@ -82,12 +82,12 @@ def opened(job: Part, *, of_sweep: bool) -> Iterator[Takes]:
     """
     batches.use_cores()
     folder = job.folder
-    cfg, resuming = runs.settings(job.cfg, folder, job.overrides, of_sweep=of_sweep)
+    cfg, before = runs.settings(job.cfg, folder, job.overrides, of_sweep=of_sweep)
     configs = config.takes(cfg)
     # What no take can be made of must leave nothing.
     Job.load(configs[0], folder).check_size()
     with runs.only_user(folder), contextlib.ExitStack() as files:
-        if not resuming:
+        if before is None:
             config.save(cfg, folder / "config.yaml")
         found = Takes(folder, cfg, job.log, [])
         for i, take in enumerate(configs):

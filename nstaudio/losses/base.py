@@ -117,7 +117,14 @@ def resampled(values: Float[Array, "*batch old"], n: int) -> Float[Array, "*batc
     old = values.shape[-1]
     if old == n:
         return values
-    at = np.clip((np.arange(n) + 0.5) * old / n - 0.5, 0, old - 1)
+    return interpolated(values, np.clip((np.arange(n) + 0.5) * old / n - 0.5, 0, old - 1))
+
+
+def interpolated(
+    values: Float[Array, "*batch old"], at: Float[np.ndarray, " new"]
+) -> Float[Array, "*batch new"]:
+    """The curve through `values`, taken at the positions `at`, from 0 to the last one's."""
+    old, n = values.shape[-1], len(at)
     below = np.floor(at).astype(int)
     above = np.minimum(below + 1, old - 1)
     share = jnp.asarray(at - below, values.dtype).reshape((1,) * (values.ndim - 1) + (n,))
