@@ -4,10 +4,10 @@
     uv run python benchmarks/methods.py paper timbre     # some
     uv run python benchmarks/methods.py --textures my_textures texture antognini gaussian_ot
 
-With `--textures` every preset makes 10 s of each sound in the folder, without a content; the
-distance is `nstaudio.textures.distance`, and likeness the largest normalised cross-correlation of
-any half second of the result with any of the sound: 1 is a copy. Settings after `--` go to every
-run.
+`distance` is `nstaudio.textures.distance` of the result from the style. With `--textures` every
+preset makes 10 s of each sound in the folder, without a content; likeness is the largest normalised
+cross-correlation of any half second of the result with any of the sound: 1 is a copy. Settings
+after `--` go to every run.
 """
 
 import argparse
@@ -22,11 +22,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from nstaudio import audio, samples, textures
+from nstaudio import audio, gallery, samples, textures
 from nstaudio.likeness import largest_likeness
 
 ROOT = Path(__file__).resolve().parent.parent
-FIGURES = ("style_share", "unseen_style_share", "consistency_db", "added_noise_db")
+UNSEEN = "unseen_style_share"
+FIGURES = ("style_share", UNSEEN, "consistency_db", "added_noise_db")
 NO_CONTENT = ("content=none", "strength=null", "alpha=0", "beta=1")
 
 _statistics = jax.jit(textures.statistics, static_argnames=("sr",))
@@ -48,33 +49,43 @@ def row(*cells: object) -> str:
 
 def on_the_demo_clips(presets: list[str], settings: list[str], folder: Path) -> None:
     """A row a preset."""
-    print(row("preset", "steps", "seconds", *FIGURES))
-    print(row(*["---"] * (3 + len(FIGURES))))
+    print(row("preset", "steps", "seconds", *FIGURES, "distance"))
+    print(row(*["---"] * (4 + len(FIGURES))))
     for preset in presets:
         found = run(folder / preset, f"experiment={preset}", *settings)
         figures = [f"{found[name]:.3g}" for name in FIGURES]
         seconds = f"{found['seconds_total']:.0f}"
-        print(row(f"`{preset}`", found["n_steps"], seconds, *figures), flush=True)
+        distance = f"{_distance_of_run(folder / preset):.3f}"
+        print(row(f"`{preset}`", found["n_steps"], seconds, *figures, distance), flush=True)
+
+
+def _distance_of_run(folder: Path) -> float:
+    """`textures.distance` of a run's result from its style."""
+    files = [gallery.read(folder).sound(role) for role in ("generated", "style")]
+    clips = [audio.load(file) for file in files if file is not None]
+    generated, style = (_statistics(clip.mono(clip.sr), sr=clip.sr) for clip in clips)
+    return float(textures.distance(generated, style))
 
 
 def on_textures(presets: list[str], settings: list[str], sounds: list[Path], folder: Path) -> None:
     """A row a sound and a preset; the first of a sound is noise with its spectrum."""
-    print(row("texture", "preset", "distance", "likeness", "seconds"))
-    print(row(*["---"] * 5))
+    print(row("texture", "preset", "distance", "likeness", UNSEEN, "consistency_db", "seconds"))
+    print(row(*["---"] * 7))
     for sound in sounds:
         recording = audio.load(sound)
         sr, style = recording.sr, recording.mono(recording.sr)
         target = _statistics(style, sr=sr)
         judge = partial(_judge, style=style, target=target, sr=sr)
         noise = samples.noise_like(style, 10 * sr, seed=0)
-        print(row(sound.stem, "noise", *judge(noise), ""))
+        print(row(sound.stem, "noise", *judge(noise), "1", "", ""))
         for preset in presets:
             where = folder / f"{sound.stem}_{preset}"
             made = [f"experiment={preset}", f"style.path={sound}", "duration_s=10", *NO_CONTENT]
             found = run(where, *made, *settings)
             y = audio.load(where / "generated.wav").mono(sr)
+            figures = [f"{found[name]:.3g}" for name in (UNSEEN, "consistency_db")]
             seconds = f"{found['seconds_total']:.0f}"
-            print(row(sound.stem, f"`{preset}`", *judge(y), seconds), flush=True)
+            print(row(sound.stem, f"`{preset}`", *judge(y), *figures, seconds), flush=True)
 
 
 def _judge(

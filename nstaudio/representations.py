@@ -1,4 +1,4 @@
-"""What an encoder sees of a clip: its levels in dB, its compressed magnitudes, or its transform.
+"""What an encoder sees of a clip: levels in dB, compressed magnitudes, or a transform of its own.
 
 A representation is a frozen dataclass (a static argument of compiled functions).
 """
@@ -9,8 +9,9 @@ from typing import ClassVar, Protocol, runtime_checkable
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from nstaudio.constant_q import Bands, constant_q
 from nstaudio.errors import number
-from nstaudio.spectrogram import MelSpec, stft, unit
+from nstaudio.spectrogram import MelSpec, power_to_db, stft, unit
 
 Samples = Float[Array, " samples"]
 LogMel = Float[Array, "frames mels"]
@@ -125,6 +126,36 @@ class RealImaginary:
             magnitude = compressed
         parts = [real, imaginary, magnitude] if self.magnitude else [real, imaginary]
         return jnp.stack(parts, axis=2)
+
+
+@dataclass(frozen=True)
+class ConstantQ(Bands):
+    """Decibels of a constant-Q transform, 0 the floor of the spectrogram.
+
+    Of Huzaifah & Wyse's (2019) three inputs the one that an STFT's bands cannot stand for: windows
+    are the longer the lower the band. White noise has the level that it has in the spectrogram's
+    loudest band. What is optimised must be sound; the mel bands have no part in it.
+
+    Attributes: see `constant_q.Bands`.
+
+    Raises:
+        InputError: a value outside its limits.
+    """
+
+    of_samples: ClassVar[bool] = True
+
+    def __call__(
+        self, y: Samples | None, level_db: LogMel, spec: MelSpec
+    ) -> Float[Array, "frames bands"]:
+        """The levels of its bands."""
+        assert y is not None
+        del level_db
+        x = constant_q(y, self, sr=spec.sr, hop_length=spec.hop_length)
+        # The energy of an STFT's window, in a band the sum of its bins.
+        power = (jnp.real(x) ** 2 + jnp.imag(x) ** 2) * (
+            0.375 * spec.n_fft * float(spec.filters.sum(axis=0).max())
+        )
+        return unit(power_to_db(power, amin=spec.amin), spec)
 
 
 def _bin_scale(spec: MelSpec) -> float:

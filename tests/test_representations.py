@@ -15,8 +15,9 @@ from nstaudio.encoders import (
 )
 from nstaudio.errors import InputError
 from nstaudio.losses import Gram, SquaredError
-from nstaudio.parametrizations import FreeMel, SmoothMel, Waveform
-from nstaudio.representations import Levels, Log1p, RealImaginary, Representation
+from nstaudio.multiscale import MultiScale
+from nstaudio.parametrizations import ContentGain, FreeMel, SmoothMel, Waveform
+from nstaudio.representations import ConstantQ, Levels, Log1p, RealImaginary, Representation
 from nstaudio.settings import Settings
 from nstaudio.spectrogram import MelSpec, log_mel
 
@@ -31,7 +32,7 @@ def seen(representation, y, level_db=None):
 
 
 def test_all_are_representations(content):
-    for representation in (Levels(), Log1p(), RealImaginary(), SOUND):
+    for representation in (Levels(), Log1p(), RealImaginary(), SOUND, ConstantQ()):
         assert isinstance(representation, Representation)
         assert hash(representation) == hash(representation)
         gradient = jax.grad(lambda y, r=representation: jnp.sum(seen(r, y) ** 2))
@@ -62,6 +63,21 @@ def test_real_and_imaginary_parts_are_librosas(content):
     got = parts[..., 0] + 1j * parts[..., 1]
     np.testing.assert_allclose(got[clear], (x / np.abs(x) * size)[clear], atol=1e-4)
     np.testing.assert_allclose(parts[..., 2], size, atol=1e-4)
+
+
+@pytest.mark.parametrize("mel_norm", ["slaney", None])
+def test_noise_is_as_loud_in_constant_q_bands_as_in_the_loudest_mel_band(mel_norm):
+    spec = MelSpec(n_fft=512, hop_length=128, n_mels=32, mel_norm=mel_norm)
+    y = 0.01 * np.random.default_rng(0).standard_normal(4 * spec.sr)
+    mel = librosa.feature.melspectrogram(
+        y=y, sr=spec.sr, n_fft=512, hop_length=128, n_mels=32, norm=mel_norm
+    )
+    expected_db = 10 * np.log10(mel.mean(axis=1).max())
+    y = jnp.asarray(y, jnp.float32)
+    found = np.asarray(ConstantQ(f_min_hz=500.0)(y, log_mel(y, spec), spec))
+    power = 10 ** ((found - 1) * 8)  # 0 is -80 dB
+    found_db = 10 * np.log10(power[20:-20].mean(axis=0))
+    np.testing.assert_allclose(found_db, expected_db, atol=1.5)
 
 
 @pytest.mark.parametrize("kind", [Log1p, RealImaginary])
@@ -109,6 +125,20 @@ def small(**changes) -> Settings:
         "n_steps": 20,
     }
     return Settings(**{**settings, **changes})
+
+
+def test_a_transfer_in_constant_q_bands(content, style):
+    """From the default parametrization, with a coarser scale before it."""
+    changes = {
+        "parametrization": ContentGain(),
+        "representation": ConstantQ(),
+        "multiscale": MultiScale((2,), 10),
+    }
+    y = content[:12000], style[:12000]
+    result = pipeline.transfer(*y, SPEC.sr, small(**changes), log_every=20)
+    last = result.history[-1][1]
+    assert result.figures.style_share < 0.7
+    assert result.figures.style_loss_on_audio == pytest.approx(last.style, rel=0.2)
 
 
 @pytest.mark.parametrize("strength", [None, 0.5])
