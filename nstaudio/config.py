@@ -18,6 +18,7 @@ from nstaudio.audio import CLIPS_DIR, Coding
 from nstaudio.batches import n_cores
 from nstaudio.errors import InputError, choice, integer, number, one_line
 from nstaudio.guides import Guide
+from nstaudio.losses import keeps_apart
 from nstaudio.multiscale import MultiScale
 from nstaudio.optimizers import from_optax
 from nstaudio.records import write_whole
@@ -63,6 +64,7 @@ _RUN = (
     "output",
     "content",
     "style",
+    "apart_from",
     "reference_loss",
     "log_every",
     "checkpoint",
@@ -77,6 +79,8 @@ CHANGEABLE = (
     *("output.loudness_lufs", "output.true_peak_db"),
 )
 """What may differ when a run is resumed."""
+
+_FILES = ("content.path", "style.path", "apart_from")
 
 _CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 MOST_TAKES = 128
@@ -177,6 +181,8 @@ class RunSettings:
     transfer: Settings
     content: ClipSettings
     style: StyleSettings
+    apart_from: tuple[str, ...] = ()
+    """Files that the result shall not be like, see `losses.Diversity`."""
     output: OutputSettings = OutputSettings()
     checkpoint: CheckpointSettings = CheckpointSettings()
     log_every: int = 10
@@ -277,6 +283,7 @@ def build(cfg: DictConfig) -> RunSettings:
         ),
         content=_fields(ClipSettings, "content", values["content"]),
         style=_fields(StyleSettings, "style", values["style"]),
+        apart_from=_files("apart_from", values["apart_from"]),
         output=_fields(OutputSettings, "output", values["output"]),
         checkpoint=_fields(CheckpointSettings, "checkpoint", values["checkpoint"]),
         log_every=values["log_every"],
@@ -293,18 +300,34 @@ def n_takes(cfg: DictConfig) -> int:
     return integer("n_takes", cfg.get("n_takes"), at_least=1, at_most=MOST_TAKES)
 
 
-def takes(cfg: DictConfig) -> list[DictConfig]:
-    """The config of each take: alike but for the seed.
+def takes(cfg: DictConfig, folder: Path) -> list[tuple[DictConfig, Path]]:
+    """The config and the folder of each take of a job in `folder`: alike but for the seed.
+
+    Where the style loss keeps results apart from clips, each is kept so from those before it.
 
     Raises:
         InputError: as `n_takes`; a seed that is no whole number or leaves no room for the last's.
     """
     n = n_takes(cfg)
     seed = integer("seed", cfg.seed, at_least=0, at_most=2**31 - n)
-    found = [cfg.copy() for _ in range(n)]
-    for i, take in enumerate(found):
+    found = [(cfg.copy(), folder / f"take_{i + 1}") for i in range(n)]
+    results = [str(below / f"generated.{cfg.output.format}") for _, below in found]
+    values: Any = OmegaConf.to_container(cfg, resolve=True)
+    apart = list(_files("apart_from", values["apart_from"]))
+    _check_targets("style_loss", values["style_loss"])
+    one_by_one = keeps_apart(_instantiate("style_loss", cfg.style_loss))
+    for i, (take, _) in enumerate(found):
         take.seed, take.n_takes = seed + i, 1
+        take.apart_from = [*apart, *(results[:i] if one_by_one else [])]
     return found
+
+
+def _files(name: str, value: Any) -> tuple[str, ...]:
+    """Names of files, one or a list, maybe an empty one."""
+    files = [value] if isinstance(value, str) else value
+    if not isinstance(files, list) or not all(isinstance(file, str) for file in files):
+        raise InputError(f"{name} must be a list of audio files, not {one_line(value)}")
+    return tuple(files)
 
 
 def _fields(kind: type, name: str, values: Any) -> Any:
@@ -378,7 +401,7 @@ def resumed(cfg: DictConfig, saved: DictConfig, overrides: list[str]) -> DictCon
         OmegaConf.update(merged, "n_steps", cfg.n_steps)
     for key in asked:
         new, old = OmegaConf.select(cfg, key), OmegaConf.select(saved, key)
-        if key.endswith(".path"):
+        if key.endswith(".path") or key == "apart_from":
             new = _absolute(new)
         if key in CHANGEABLE:
             OmegaConf.update(merged, key, new)
@@ -411,7 +434,7 @@ def again(cfg: DictConfig, saved: DictConfig, folder: Path) -> None:
 def as_asked(cfg: DictConfig, saved: DictConfig) -> bool:
     """Whether a run that has ended with the settings `saved` is what `cfg` asks for."""
     found = [_leaves(OmegaConf.to_container(one, resolve=True)) for one in (cfg, saved)]
-    others = ("resume", "content.path", "style.path", "log_every")
+    others = ("resume", *_FILES, "log_every")
     return all(
         found[0].get(key) == found[1].get(key)
         for key in {*found[0], *found[1]}
@@ -424,7 +447,7 @@ def lasting(cfg: DictConfig) -> dict[str, Any]:
 
     Of the clips' paths nothing is said: the files may move, but not what is in them.
     """
-    others = (*CHANGEABLE, "resume", "reference_loss", "content.path", "style.path")
+    others = (*CHANGEABLE, "resume", "reference_loss", *_FILES)
     found = _leaves(OmegaConf.to_container(cfg, resolve=True))
     return {name: leaf for name, leaf in found.items() if name not in others}
 
@@ -530,4 +553,5 @@ def save(cfg: DictConfig, file: Path, *, replace: bool = False) -> None:
         path: Any = OmegaConf.to_container(cfg[role], resolve=False)["path"]  # type: ignore[index]
         if not str(path).startswith("${"):  # the demo clips move with the package
             cfg[role].path = _absolute(path)
+    cfg.apart_from = _absolute(cfg.apart_from)
     write_whole(file, OmegaConf.to_yaml(cfg, resolve=False), replace=replace)

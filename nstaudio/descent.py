@@ -1,6 +1,6 @@
 """The state that is optimised, its update, and the loop as an iterator."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
@@ -182,6 +182,7 @@ def make_problem(
     weights: Weights,
     style_targets: Any = None,
     strength: Float[Array, ""] | None = None,
+    apart_from: Sequence[Clip] = (),
     *,
     objective: Objective,
 ) -> Problem:
@@ -190,12 +191,22 @@ def make_problem(
     `carrier` is the sound that the parametrization changes: the content, or what the start made.
     `style_targets` are those of a problem with the same key and style, where there is one.
     `strength` chooses alpha and beta, see `balance`; where it is `None`, those in `weights` hold.
+    `apart_from` are clips that the result shall not be like, for a loss that `keeps_apart`.
     """
-    clips = [objective.seen(clip) for clip in (content, style)]
+    clips = [objective.seen(clip) for clip in (content, style, *apart_from)]
     variables = objective.encoder.init(key, clips[0])
-    targets = objective.encoder.targets(
-        variables, *clips, content_loss=objective.content_loss, style_loss=objective.style_loss
+    targets, *others = (
+        objective.encoder.targets(
+            variables,
+            clips[0],
+            clip,
+            content_loss=objective.content_loss,
+            style_loss=objective.style_loss,
+        )
+        for clip in clips[1:]
     )
+    if others:
+        targets = losses.apart_from(targets, others, objective.style_loss)
     if style_targets is not None:
         targets = targets._replace(style=style_targets)
     constants = objective.parametrization.constants(carrier, style, objective.spec)

@@ -2,6 +2,7 @@
 
 import functools
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -49,17 +50,18 @@ def available_bytes() -> int:
     return max(0, min(free))
 
 
-def window_bytes(n_content: int, n_style: int, settings: Settings) -> int:
+def window_bytes(n_content: int, n_styles: Sequence[int], settings: Settings) -> int:
     """Memory of the optimisation of a window: the compiled programs' arguments and temporaries.
 
     Nothing is computed but the shapes.
 
     Args:
-        n_content, n_style: samples of the window and of the style at the analysis rate.
+        n_content: samples of the window at the analysis rate.
+        n_styles: samples of the style, and of each clip that the result shall not be like.
     """
     return _program_bytes(
         n_content,
-        n_style,
+        tuple(n_styles),
         pipeline.make_objective(settings),
         settings.optimizer.transformation,
         tuple(settings.optimizer.hyperparams),
@@ -70,7 +72,7 @@ def window_bytes(n_content: int, n_style: int, settings: Settings) -> int:
 @functools.lru_cache(maxsize=8)  # the jobs of a sweep have the same programs
 def _program_bytes(
     n_content: int,
-    n_style: int,
+    n_styles: tuple[int, ...],
     objective: Objective,
     transformation: optax.GradientTransformationExtraArgs,
     hyperparams: tuple[str, ...],
@@ -83,12 +85,12 @@ def _program_bytes(
         shapes: Any = [jax.ShapeDtypeStruct(s, jnp.float32) for s in ((n,), shape)]
         return Clip(*shapes)
 
-    content, style = clip(n_content), clip(n_style)
+    content, style, *apart_from = (clip(n) for n in (n_content, *n_styles))
     optimizer = Optimizer(transformation, dict.fromkeys(hyperparams, 0.5))
     layers = {name: jnp.float32(1) for name in objective.encoder.layer_names}
     weights = Weights(jnp.float32(1), jnp.float32(1), layers, layers)
     strength = jnp.float32(0.5) if balanced else None
-    arguments = (jax.random.key(0), content, style, content, weights, None, strength)
+    arguments = (jax.random.key(0), content, style, content, weights, None, strength, apart_from)
     problem = jax.eval_shape(partial(descent.make_problem, objective=objective), *arguments)
     variable = jax.eval_shape(
         partial(objective.parametrization.init, spec=spec),
@@ -160,13 +162,16 @@ class Estimate(NamedTuple):
 
 
 def check_memory(
-    content: Float[np.ndarray, "samples channels"], sr: int, n_style: int, settings: Settings
+    content: Float[np.ndarray, "samples channels"],
+    sr: int,
+    n_styles: Sequence[int],
+    settings: Settings,
 ) -> None:
     """Refuse what cannot fit, before anything is computed, and say what would.
 
     Args:
         content: as it was recorded, at the rate `sr`, Hz.
-        n_style: samples of the style at the analysis rate.
+        n_styles: see `window_bytes`.
 
     Raises:
         InputError: a window needs more memory than there is.
@@ -174,16 +179,16 @@ def check_memory(
     windows, rate, n_channels = settings.windows, settings.spec.sr, content.shape[1]
     span = windows.spans(len(content), sr)[0]
     length_s = (span.stop - span.start) / sr
-    needed = _bytes(length_s, n_channels, sr, n_style, settings)
+    needed = _bytes(length_s, n_channels, sr, n_styles, settings)
     there = available_bytes()
     if needed <= there:
         return
     # What does not grow with the window is the style's.
-    half = _bytes(length_s / 2, n_channels, sr, n_style, settings)
+    half = _bytes(length_s / 2, n_channels, sr, n_styles, settings)
     a_second = max(needed - half, 1) / (length_s / 2)
     fits_s = int((0.8 * there - (needed - a_second * length_s)) / a_second)
     message = (
-        f"a window of {length_s:.0f} s with a style of {n_style / rate:.0f} s needs about "
+        f"a window of {length_s:.0f} s with a style of {sum(n_styles) / rate:.0f} s needs about "
         f"{needed / 1e9:.1f} GB of memory, and {there / 1e9:.1f} GB are free"
     )
     if fits_s >= max(3 * windows.overlap_s, 1):
@@ -194,9 +199,11 @@ def check_memory(
     )
 
 
-def _bytes(length_s: float, n_channels: int, sr: int, n_style: int, settings: Settings) -> int:
+def _bytes(
+    length_s: float, n_channels: int, sr: int, n_styles: Sequence[int], settings: Settings
+) -> int:
     recorded = 4 * int(length_s * sr) * n_channels
-    return window_bytes(int(length_s * settings.spec.sr), n_style, settings) + _COPIES * recorded
+    return window_bytes(int(length_s * settings.spec.sr), n_styles, settings) + _COPIES * recorded
 
 
 def measure(
@@ -205,6 +212,7 @@ def measure(
     n_windows: int,
     prepared: Prepared,
     seconds_preparing: float,
+    n_styles: Sequence[int],
     settings: Settings,
 ) -> Estimate:
     """Time and memory, by two steps and by the rendering of a moment.
@@ -214,6 +222,7 @@ def measure(
         n_windows: all of them.
         prepared: the same, prepared.
         seconds_preparing: what that took.
+        n_styles: see `window_bytes`.
     """
     transformation = settings.optimizer.transformation
 
@@ -240,8 +249,7 @@ def measure(
     # About as much again goes into the figures and the files.
     rendering = 2 * (time.perf_counter() - started) * len(window) / len(moment)
     seconds = n_windows * (prepared.n_steps * a_step + seconds_preparing + rendering)
-    n_style = len(prepared.style.y)
-    needed = _bytes(len(window) / sr, window.shape[1], sr, n_style, settings)
+    needed = _bytes(len(window) / sr, window.shape[1], sr, n_styles, settings)
     # The recording and the result; the system can take them back where they are files.
     needed += 2 * n_windows * window.nbytes
     return Estimate(seconds, psutil.Process().memory_info().rss + needed)

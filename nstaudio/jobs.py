@@ -32,6 +32,8 @@ class Job(NamedTuple):
     """The windows of the content."""
     inputs: str
     """A fingerprint of both clips."""
+    apart_from: tuple[np.ndarray, ...]
+    """What the result shall not be like, as the style."""
 
     @classmethod
     def load(cls, cfg: Any, folder: Path) -> "Job":
@@ -53,6 +55,8 @@ class Job(NamedTuple):
         content = clips.content
         settings.output.check(content.sr, content.y.shape[1])
         transfer.guide.check(len(content.y), content.sr, name=content.label)
+        pipeline.check_apart(len(settings.apart_from), transfer)
+        others = [audio.load(file, role=pipeline.APART_FROM) for file in settings.apart_from]
         return cls(
             folder,
             settings,
@@ -60,6 +64,10 @@ class Job(NamedTuple):
             *clips[:-1],
             transfer.windows.spans(len(content.y), content.sr),
             clips.inputs,
+            tuple(
+                hear_style([(clip.y, clip.sr, clip.label)], transfer.windows, transfer.spec.sr)
+                for clip in others
+            ),
         )
 
     def check_size(self) -> None:
@@ -72,7 +80,14 @@ class Job(NamedTuple):
         n_window = round(len(self.window(0)) * transfer.spec.sr / content.sr)
         pipeline.check_length(n_window, transfer, name=self.label(0))
         pipeline.check_length(len(self.style), transfer, name=self.style_label)
-        estimate.check_memory(content.y, content.sr, len(self.style), transfer)
+        for y in self.apart_from:
+            pipeline.check_length(len(y), transfer, name=pipeline.APART_FROM)
+        estimate.check_memory(content.y, content.sr, self.style_lengths, transfer)
+
+    @property
+    def style_lengths(self) -> tuple[int, ...]:
+        """Samples of the style, and of what the result shall not be like."""
+        return (len(self.style), *map(len, self.apart_from))
 
     def window(self, index: int) -> np.ndarray:
         """The content's samples in a window."""
@@ -100,6 +115,7 @@ class Job(NamedTuple):
             names=(self.label(index), self.style_label),
             shared=shared,
             begins=self.spans[index].start,
+            apart_from=self.apart_from,
         )
 
     def first_sound(self) -> tuple[int, Prepared]:

@@ -16,7 +16,7 @@ from nstaudio.descent import Objective, Problem, TransferState
 from nstaudio.errors import InputError, choice, integer
 from nstaudio.guides import Guide
 from nstaudio.initial import Start
-from nstaudio.losses import Losses, Weights
+from nstaudio.losses import Losses, Weights, keeps_apart
 from nstaudio.multiscale import MultiScale
 from nstaudio.parametrizations import Clip
 from nstaudio.settings import Settings
@@ -24,6 +24,9 @@ from nstaudio.spectrogram import MelSpec, log_mel, mel_power
 from nstaudio.styles import hear_style
 
 LogMel = Float[Array, "frames mels"]
+
+APART_FROM = "apart_from"
+"""What to call clips that the result shall not be like."""
 
 SILENCE_POWER = 1e-12
 """A clip whose loudest mel band is below this (-120 dB) is taken for silence."""
@@ -143,6 +146,7 @@ def prepare(
     *,
     names: tuple[str, str] = ("content", "style"),
     shared: Style | None = None,
+    apart_from: Sequence[np.ndarray] = (),
 ) -> Prepared:
     """Analyse two clips, draw the encoder, compute the targets and the first state.
 
@@ -150,28 +154,34 @@ def prepare(
         content, style: mono float32 samples at `settings.spec.sr`.
         names: what to call them in errors.
         shared: of another window with the same style and settings, to make nothing of it again.
+        apart_from: clips that the result shall not be like, mono samples at the same rate; for a
+            style loss that `losses.keeps_apart`.
 
     Raises:
-        InputError: a clip is silent or too short for the encoder.
+        InputError: a clip is silent or too short for the encoder, or the style loss keeps no
+            result apart from a clip.
     """
     content_clip, content_power = analyse(content, settings, name=names[0])
     if shared is None:
         style_clip, style_power = analyse(style, settings, name=names[1])
         targets, weights, strength = None, settings.weights, settings.traced_strength
+        check_apart(len(apart_from), settings)
+        others = [analyse(y, settings, name=APART_FROM)[0] for y in apart_from]
     else:
         style_clip, style_power, targets, weights = shared
-        strength = None  # it has chosen
+        strength, others = None, []  # it has chosen, and its targets know the others
     encoder_key, init_key, _ = _keys(settings)
     objective = make_objective(settings)
     start = settings.init(content_clip, style_clip, key=init_key, spec=settings.spec)
     if settings.multiscale.factors:
-        start = start._replace(level_db=_from_coarse(start, content_clip, style_clip, settings))
+        coarse_db = _from_coarse(start, content_clip, style_clip, settings, apart_from)
+        start = start._replace(level_db=coarse_db)
     problem = descent.make_problem(
         encoder_key,
         content_clip,
         style_clip,
         start.carrier,
-        *(weights, targets, strength),
+        *(weights, targets, strength, others),
         objective=objective,
     )
     variable = _init_variable(start.level_db, problem.constants, objective=objective)
@@ -189,7 +199,26 @@ def prepare(
     )
 
 
-def _from_coarse(start: Start, content: Clip, style: Clip, settings: Settings) -> LogMel:
+def check_apart(n_clips: int, settings: Settings) -> None:
+    """Check that the style loss can keep a result apart from clips.
+
+    Raises:
+        InputError: it cannot, and there are some.
+    """
+    if n_clips and not keeps_apart(settings.style_loss):
+        raise InputError(
+            f"{APART_FROM} needs a style loss with a diversity term of a weight above 0, e.g. "
+            "style_loss=gram_autocorrelation_diversity"
+        )
+
+
+def _from_coarse(
+    start: Start,
+    content: Clip,
+    style: Clip,
+    settings: Settings,
+    apart_from: Sequence[np.ndarray],
+) -> LogMel:
     """Where the optimisation starts after it has been made on coarser analyses."""
     change_db, of = start.level_db - start.carrier.level_db, settings.spec
     for spec in settings.multiscale.specs(settings.spec):
@@ -221,7 +250,9 @@ def _from_coarse(start: Start, content: Clip, style: Clip, settings: Settings) -
             n_steps=settings.multiscale.n_steps,
             multiscale=MultiScale(),
         )
-        prepared = prepare(np.asarray(content.y), np.asarray(style.y), coarser)
+        prepared = prepare(
+            np.asarray(content.y), np.asarray(style.y), coarser, apart_from=apart_from
+        )
         (_, (state, losses)) = descent.run(
             prepared.state,
             prepared.problem,
@@ -420,6 +451,7 @@ def prepare_window(
     names: tuple[str, str] = ("content", "style"),
     shared: Style | None = None,
     begins: int = 0,
+    apart_from: Sequence[np.ndarray] = (),
 ) -> Prepared | None:
     """`prepare` for a window of a recording; `None` where it stays as it is.
 
@@ -429,7 +461,7 @@ def prepare_window(
         content: the window as it was recorded.
         sr: its rate, Hz.
         style: see `styles.hear_style`.
-        names, shared: see `prepare`.
+        names, shared, apart_from: see `prepare`.
         begins: where in the recording the window begins, samples.
     """
     if not settings.guide.reaches(slice(begins, begins + len(content)), sr):
@@ -437,7 +469,7 @@ def prepare_window(
     heard = samples.mono(content, sr, settings.spec.sr)
     if float(_peak_power(jnp.asarray(heard), settings.spec)) < SILENCE_POWER:
         return None
-    return prepare(heard, style, settings, names=names, shared=shared)
+    return prepare(heard, style, settings, names=names, shared=shared, apart_from=apart_from)
 
 
 @dataclass(frozen=True, eq=False)
@@ -473,6 +505,7 @@ def transfer(
     settings: Settings | None = None,
     *,
     style_sample_rate: int | None = None,
+    apart_from: Sequence[np.ndarray] = (),
     log_every: int = 10,
     on_log: Callable[[int, Losses], None] | None = None,
     **changes: Any,
@@ -484,6 +517,8 @@ def transfer(
             length; a list of several clips of the style counts as one.
         sample_rate: of both, or of `content` where `style_sample_rate` is given, Hz.
         settings: `None` is the default.
+        apart_from: clips at the content's rate that the result shall not be like, e.g. results
+            before it; for a style loss with `losses.Diversity`.
         log_every: steps between entries of the history and calls of `on_log`.
         on_log: called with the step and its losses, e.g. to show progress.
         **changes: fields of `Settings` to change, e.g. `alpha=0`, `n_steps=100`.
@@ -500,11 +535,13 @@ def transfer(
     shape = np.shape(content)
     content = samples.check(np.asarray(content), sr, name="content")
     styles = style if isinstance(style, list | tuple) else [style]
-    style = hear_style(
-        [(samples.check(np.asarray(y), style_sr, name="style"), style_sr, "style") for y in styles],
-        settings.windows,
-        settings.spec.sr,
-    )
+
+    def hear(clips: Sequence[Any], rate: int, name: str) -> np.ndarray:
+        checked = [(samples.check(np.asarray(y), rate, name=name), rate, name) for y in clips]
+        return hear_style(checked, settings.windows, settings.spec.sr)
+
+    style = hear(styles, style_sr, "style")
+    others = [hear([y], sr, APART_FROM) for y in apart_from]
     settings.guide.check(len(content), sr, name="content")
     spans = settings.windows.spans(len(content), sr)
     history: list[tuple[int, Losses]] = []
@@ -513,7 +550,12 @@ def transfer(
     state = None
     for i, span in enumerate(spans):
         window = content[span]
-        prepared = prepare_window(window, sr, style, settings, shared=shared, begins=span.start)
+        prepared = prepare_window(
+            *(window, sr, style, settings),
+            shared=shared,
+            begins=span.start,
+            apart_from=others,
+        )
         if prepared is None:
             made.append(unchanged(window, sr, settings.spec))
             continue

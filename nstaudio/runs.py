@@ -170,6 +170,7 @@ def _say_estimate(job: Job, first: tuple[int, Prepared], seconds_preparing: floa
     content, n_windows = job.content, len(job.wanted)
     expected = estimate.measure(
         *(job.window(first[0]), content.sr, n_windows, first[1], seconds_preparing),
+        job.style_lengths,
         job.settings.transfer,
     )
     log.info(

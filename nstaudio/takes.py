@@ -1,5 +1,8 @@
 """Takes: runs alike but for their seeds, made side by side in one program.
 
+Where the style loss keeps results apart from clips (`losses.keeps_apart`), each take is kept so
+from those before it; then they are made one after the other.
+
 Each is a run of its own, in a folder of its own below that of the job, whose `config.yaml` says how
 many there are.
 """
@@ -83,15 +86,14 @@ def opened(job: Part, *, of_sweep: bool) -> Iterator[Takes]:
     batches.use_cores()
     folder = job.folder
     cfg, before = runs.settings(job.cfg, folder, job.overrides, of_sweep=of_sweep)
-    configs = config.takes(cfg)
+    configs = config.takes(cfg, folder)
     # What no take can be made of must leave nothing.
-    Job.load(configs[0], folder).check_size()
+    Job.load(configs[0][0], folder).check_size()
     with runs.only_user(folder), contextlib.ExitStack() as files:
         if before is None:
             config.save(cfg, folder / "config.yaml")
         found = Takes(folder, cfg, job.log, [])
-        for i, take in enumerate(configs):
-            below = folder / f"take_{i + 1}"
+        for take, below in configs:
             below.mkdir(exist_ok=True)
             beside = files.enter_context(job.log.beside(below / "run.log"))
             found.parts.append(Part(take, below, job.overrides, beside))

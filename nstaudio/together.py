@@ -2,12 +2,13 @@
 
 import contextlib
 import contextvars
+import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from nstaudio import driving, runs, sweeps
+from nstaudio import config, driving, runs, sweeps
 
 _LOGGERS = (None, "nstaudio")  # those that configs/hydra/job_logging gives handlers
 
@@ -57,7 +58,23 @@ class Part(NamedTuple):
 
 
 def make(parts: Sequence[Part]) -> list[Outcome]:
-    """Make the runs, and leave in each one's folder what it failed by, see `sweeps.settle`."""
+    """Make the runs, and leave in each one's folder what it failed by, see `sweeps.settle`.
+
+    Those that may run in one program, see `config.static`, do, and group after group in the order
+    of their first; after one that its user has stopped, no other begins.
+    """
+    groups: dict[str, list[Part]] = {}
+    for part in parts:
+        groups.setdefault(json.dumps(config.static(part.cfg), default=str), []).append(part)
+    outcomes: dict[Path, Outcome] = {}
+    for group in groups.values():
+        if any(sweeps.is_interrupted(outcome) for outcome in outcomes.values()):
+            break
+        outcomes |= zip((part.folder for part in group), _make_group(group), strict=True)
+    return [outcomes.get(part.folder, KeyboardInterrupt()) for part in parts]
+
+
+def _make_group(parts: Sequence[Part]) -> list[Outcome]:
     alone = len(parts) == 1
     with routed():
         begun = [

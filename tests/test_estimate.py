@@ -16,7 +16,7 @@ SETTINGS = Settings(encoder=Conv1dEncoder(features=(32, 16), kernel_size=5), n_s
 
 def test_the_programs_of_the_estimate_are_those_of_the_run():
     content, style = music(1, 3.0), music(2)
-    needed = estimate.window_bytes(len(content), len(style), SETTINGS)
+    needed = estimate.window_bytes(len(content), [len(style)], SETTINGS)
     compiled = descent.advance._cache_size()  # type: ignore[attr-defined]
     prepared = pipeline.prepare(content, style, SETTINGS)
     arrays = [prepared.state, prepared.problem]
@@ -33,7 +33,7 @@ def jax_leaves(tree):
 
 def test_memory_grows_with_the_window():
     style = SR
-    short, long = (estimate.window_bytes(n * SR, style, SETTINGS) for n in (4, 16))
+    short, long = (estimate.window_bytes(n * SR, [style], SETTINGS) for n in (4, 16))
     assert 2.5 < long / short < 4.5
 
 
@@ -56,14 +56,14 @@ def test_what_does_not_fit_is_refused(monkeypatch, there, length_s, message):
     content = np.broadcast_to(np.float32(0), (3600 * 44100, 2))
     settings = Settings(encoder=SETTINGS.encoder, windows=Windows(length_s=length_s))
     if message is None:
-        estimate.check_memory(content, 44100, 20 * SR, settings)
+        estimate.check_memory(content, 44100, [20 * SR], settings)
         return
     with pytest.raises(InputError, match=message) as error:
-        estimate.check_memory(content, 44100, 20 * SR, settings)
+        estimate.check_memory(content, 44100, [20 * SR], settings)
     if "would fit" in message:
         length_s = float(str(error.value).split("length_s=")[1].split()[0])
         settings = Settings(encoder=SETTINGS.encoder, windows=Windows(length_s=length_s))
-        estimate.check_memory(content, 44100, 20 * SR, settings)
+        estimate.check_memory(content, 44100, [20 * SR], settings)
 
 
 def test_memory_that_is_there(monkeypatch, tmp_path):
@@ -82,7 +82,9 @@ def test_time_is_that_of_all_windows():
     style = music(2)
     prepared = pipeline.prepare_window(content, SR, style, SETTINGS)
     assert prepared is not None
-    one, ten = (estimate.measure(content, SR, n, prepared, 0.5, SETTINGS) for n in (1, 10))
+    one, ten = (
+        estimate.measure(content, SR, n, prepared, 0.5, [len(style)], SETTINGS) for n in (1, 10)
+    )
     assert 0.5 < one.seconds < 60
     assert 5 < ten.seconds < 600
     assert ten.bytes == pytest.approx(one.bytes, rel=0.1), "one window at a time"

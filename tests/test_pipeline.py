@@ -11,7 +11,7 @@ from nstaudio import audio, descent, initial, pipeline, samples
 from nstaudio.encoders import Conv1dEncoder, InfiniteEncoder
 from nstaudio.errors import InputError
 from nstaudio.guides import Guide
-from nstaudio.losses import SquaredError
+from nstaudio.losses import Diversity, Gram, SquaredError, StyleSum, Term
 from nstaudio.optimizers import from_optax
 from nstaudio.parametrizations import ContentGain, FreeMel, SmoothMel, Waveform
 from nstaudio.settings import Settings
@@ -36,6 +36,25 @@ def test_transfer_without_files(result, content):
     assert result.generated_db.shape == result.content_db.shape
     assert [step for step, _ in result.history] == [0, 10, 20, 30, 40]
     assert int(result.state.step) == 40
+
+
+def test_results_apart_from_another(content, style):
+    """From the same start and seed, with windows: less like it the more that weighs."""
+    y = content[: 2 * SR], style[: 2 * SR]
+    term = {"gram": Term(Gram())}
+    changes = {**SMALL, "windows": Windows(1.2, 0.2)}
+    first = nstaudio.transfer(*y, SR, **changes, style_loss=StyleSum(term))
+    found = []
+    for weight in (1e-6, 1e-2):
+        loss = StyleSum({**term, "diversity": Term(Diversity(), weight)})
+        made = nstaudio.transfer(*y, SR, **changes, style_loss=loss, apart_from=[first.y])
+        found.append(np.sum(made.y * first.y) / np.linalg.norm(made.y) / np.linalg.norm(first.y))
+    assert found[0] > 0.97
+    assert found[1] < found[0] - 0.05
+    with pytest.raises(InputError, match="apart_from needs a style loss with a diversity term"):
+        nstaudio.transfer(*y, SR, **changes, apart_from=[first.y])
+    with pytest.raises(InputError, match=r"apart_from is 0\.0. s long"):
+        nstaudio.transfer(*y, SR, **changes, style_loss=loss, apart_from=[first.y[:1000]])
 
 
 def test_style_falls_on_the_audio_too(result):

@@ -26,7 +26,9 @@ from nstaudio.losses import (
     StyleLoss,
     StyleSum,
     Term,
+    apart_from,
     compare,
+    keeps_apart,
     make_targets,
 )
 from nstaudio.settings import Settings
@@ -243,6 +245,26 @@ def test_diversity_tells_copies_from_others():
         assert distance(loss, copy, noise) == pytest.approx(50, rel=1e-3)
     for independent in (other, other[:300], np.concatenate([other, other[::-1]])):
         assert distance(loss, independent, noise) == pytest.approx(1, rel=0.05)
+
+
+def test_what_results_shall_be_apart_from():
+    """Each clip counts by itself; of a sum only the terms that know such clips see them."""
+    f, style, *others = (jnp.asarray(draw(n, seed=i), jnp.float32) for i, n in enumerate((20,) * 5))
+    loss = StyleSum(
+        {"gram": Term(Gram()), "early": Term(Diversity(0.1), 0.5, ("a",)), "mean": Term(Mean())}
+    )
+    assert keeps_apart(loss)
+    assert not keeps_apart(Gram())
+    assert not keeps_apart(StyleSum({"gram": Term(Gram()), "diversity": Term(Diversity(), 0)}))
+    clips = [{"a": clip, "b": clip} for clip in (style, *others)]
+    alone, *more = (make_targets({}, clip, loss) for clip in clips)
+    targets = apart_from(alone, more, loss)
+    own = {"a": f, "b": f}
+    losses = {"content_loss": SquaredError(), "style_loss": loss}
+    found, before = (compare(own, t, **losses).style for t in (targets, alone))
+    added = sum(1 / (unlikeness(np.asarray(f), np.asarray(clip)) + 0.1) for clip in others)
+    assert float(found["a"] - before["a"]) == pytest.approx(0.5 * added, rel=1e-3)
+    assert float(found["b"]) == float(before["b"])
 
 
 def test_gradients_of_diversity():

@@ -68,6 +68,65 @@ def test_takes_are_what_single_runs_are(command, tmp_path, clips):  # noqa: F811
     assert not list(takes[0].glob("error.txt"))
 
 
+DIVERSE = [
+    *("style_loss=gram_autocorrelation_diversity", "style_loss.terms.diversity.weight=1e-3"),
+    *("style_loss.terms.autocorrelation.loss.last_lag=40", *SMALL),
+]
+
+
+def test_takes_are_kept_apart_from_those_before(command, tmp_path, clips):  # noqa: F811
+    """Each is the single run that is kept apart from the results before it."""
+    code, err = command(*DIVERSE, *TAKES, "n_takes=3")
+    assert code == 0, err
+    takes = records.takes(tmp_path / "t")
+    results = [str(take / "generated.wav") for take in takes]
+    for i, take in enumerate(takes):
+        assert config.load(take / "config.yaml").apart_from == results[:i]
+    settings = [*DIVERSE, "seed=2", "n_steps=6", "hydra.run.dir=alone"]
+    relative = ["t/take_1/generated.wav", "t/take_2/generated.wav"]
+    code, err = command(*settings, f"apart_from=[{','.join(relative)}]")
+    assert code == 0, err
+    alone = tmp_path / "alone"
+    assert summary(alone)["style_loss"] == summary(takes[2])["style_loss"]
+    assert (alone / "generated.wav").read_bytes() == Path(results[2]).read_bytes()
+    assert config.load(alone / "config.yaml").apart_from == results[:2], "from any folder"
+    # what cannot be apart from anything, or from what, says so and leaves nothing
+    for arguments, message in (
+        ([*SMALL, f"apart_from=[{relative[0]}]"], "apart_from needs a style loss with a diversity"),
+        ([*DIVERSE, "apart_from=[x.wav]"], "error: apart_from file x.wav does not exist"),
+        ([*DIVERSE, "apart_from=3"], "apart_from must be a list of audio files, not 3"),
+    ):
+        code, err = command(*arguments, "hydra.run.dir=no")
+        assert code == 2
+        assert message in err
+        assert not (tmp_path / "no" / "config.yaml").exists()
+    # going on
+    code, err = command("resume=alone", "n_steps=8", defaults=False)
+    assert code == 0, err
+    code, err = command("resume=alone", f"apart_from=[{relative[0]}]", defaults=False)
+    assert "when resuming only" in err
+    code, err = command("resume=t", "n_steps=8", defaults=False)
+    assert code == 0, err
+    assert err.count("resuming at step 6 of 8") == 3
+
+
+def test_an_interrupt_begins_no_take_after_it(tmp_path, clips, command):  # noqa: F811
+    process = start(tmp_path, clips, *DIVERSE, *TAKES, "n_steps=200000")
+    first, second = (tmp_path / "t" / f"take_{i}" for i in (1, 2))
+    metrics = first / "metrics.jsonl"
+    wait_for(lambda: metrics.exists() and metrics.read_text().count("\n") > 3, process)
+    process.send_signal(signal.SIGINT)
+    err = process.communicate(timeout=200)[1]
+    assert process.returncode == 0, err
+    assert f"interrupted; go on with: resume={tmp_path}/t\n" in err
+    assert not (second / "config.yaml").exists()
+    n_steps = summary(first)["n_steps"] + 1
+    code, err = command("resume=t", f"n_steps={n_steps}", defaults=False)
+    assert code == 0, err
+    assert err.count("resuming at step") == 1
+    assert [summary(take)["n_steps"] for take in (first, second)] == [n_steps, n_steps]
+
+
 def test_a_take_that_fails_says_so_and_the_others_go_on(command, tmp_path):  # noqa: F811
     second = tmp_path / "t" / "take_2"
     second.mkdir(parents=True)
@@ -129,16 +188,22 @@ def test_an_interrupt_stops_all_takes(tmp_path, clips, command):  # noqa: F811
     assert [summary(m.parent)["n_steps"] for m in metrics] == [n_steps, n_steps]
 
 
-def test_the_configs_of_takes():
+def test_the_configs_of_takes(tmp_path):
     config.register_resolvers()
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
         cfg = compose("config", ["n_takes=3", "seed=5"])
-        takes = config.takes(cfg)
-        assert [(one.seed, one.n_takes) for one in takes] == [(5, 1), (6, 1), (7, 1)]
+        takes = config.takes(cfg, tmp_path)
+        assert [(one.seed, one.n_takes) for one, _ in takes] == [(5, 1), (6, 1), (7, 1)]
+        assert [folder.name for _, folder in takes] == ["take_1", "take_2", "take_3"]
+        assert all(one.apart_from == [] for one, _ in takes), "gram keeps nothing apart"
         assert (cfg.seed, cfg.n_takes) == (5, 3), "it is not changed"
         with pytest.raises(InputError, match="seed must be a whole number, not 'x'"):
-            config.takes(compose("config", ["n_takes=3", "seed=x"]))
+            config.takes(compose("config", ["n_takes=3", "seed=x"]), tmp_path)
+        given = ["experiment=antognini", "n_takes=3", "output.format=flac", "apart_from=[a.wav]"]
+        apart = [one.apart_from for one, _ in config.takes(compose("config", given), tmp_path)]
+        earlier = [str(tmp_path / f"take_{i}" / "generated.flac") for i in (1, 2)]
+        assert apart == [["a.wav", *earlier[:i]] for i in range(3)]
 
 
 def test_what_has_become_of_takes(tmp_path):

@@ -18,7 +18,7 @@ from nstaudio.losses.base import (
 from nstaudio.losses.content import ByStatistic, SquaredError
 from nstaudio.losses.diversity import Diversity
 from nstaudio.losses.gram import Frames, Gram, Mean
-from nstaudio.losses.sums import ContentSum, StyleSum, Term
+from nstaudio.losses.sums import ContentSum, StyleSum, Term, keeps_apart
 from nstaudio.losses.temporal import (
     Autocorrelation,
     CrossCorrelation,
@@ -30,6 +30,7 @@ from nstaudio.losses.terms import (
     Losses,
     Targets,
     Weights,
+    apart_from,
     compare,
     make_targets,
     weigh,
@@ -62,8 +63,10 @@ __all__ = [
     "Term",
     "TextureStatistics",
     "Weights",
+    "apart_from",
     "compare",
     "doubled_gradient",
+    "keeps_apart",
     "kernel_form",
     "make_targets",
     "not_negative",

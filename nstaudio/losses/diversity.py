@@ -1,5 +1,6 @@
-"""What keeps a result from being the style clip itself."""
+"""What keeps a result from being the style clip itself, or another result."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import jax
@@ -21,10 +22,13 @@ class Diversity:
     sum and not the mean, and add it to Gram matrices and autocorrelations, of which the style clip
     itself is the best match.
 
+    The same against each clip that the result shall be apart from, e.g. results before it, and the
+    sum of all: so the results of a batch are driven from each other.
+
     The shorter clip is laid anywhere on the longer, which goes on from its end at its beginning, as
     many lags as that has frames: a copy is still one where its end was put before its beginning.
 
-    The contrary of the other style losses: a term beside them, of little use alone.
+    The opposite of the other style losses: a term beside them, of little use alone.
 
     Attributes:
         floor: above 0; the steepest gradient, near a copy, grows as floor^-1.5.
@@ -40,25 +44,39 @@ class Diversity:
 
     def statistic(
         self, activations: Float[Array, "frames *bands channels"]
-    ) -> Float[Array, "frames all_channels"]:
-        """The activations over time."""
-        return over_time(activations)
+    ) -> tuple[Float[Array, "frames all_channels"], ...]:
+        """The activations over time, of one clip."""
+        return (over_time(activations),)
+
+    def joined(
+        self, targets: Sequence[tuple[Float[Array, "_frames all_channels"], ...]]
+    ) -> tuple[Float[Array, "_frames all_channels"], ...]:
+        """The target of several clips, from the style's and those of what to be apart from."""
+        return tuple(clip for target in targets for clip in target)
 
     def distance(
         self,
         activations: Float[Array, "frames *bands channels"],
-        target: Float[Array, "target_frames all_channels"],
+        target: tuple[Float[Array, "_frames all_channels"], ...],
     ) -> Scalar:
-        """Max 1 / (d + floor)."""
-        mean = target.mean(axis=0, keepdims=True)
-        clips = over_time(activations) - mean, target - mean
+        """Max 1 / (d + floor), summed over the clips."""
+        own = over_time(activations)
+        return sum((self._likeness(own, clip) for clip in target), jnp.zeros(()))
+
+    def _likeness(
+        self,
+        own: Float[Array, "frames all_channels"],
+        clip: Float[Array, "clip_frames all_channels"],
+    ) -> Scalar:
+        mean = clip.mean(axis=0, keepdims=True)
+        clips = own - mean, clip - mean
         shorter, longer = sorted(clips, key=len)
         variance = jnp.mean(clips[1] ** 2)
         # By the envelope theorem the lag is a constant of the gradient. And squares of differences
         # at one lag lose no digits where the difference of sums of squares would.
         lag = _nearest_lag(*jax.lax.stop_gradient((shorter, longer)))
         differences = shorter - jnp.roll(longer, -lag, axis=0)[: len(shorter)]
-        # A style that does not move has no copy.
+        # A clip that does not move has no copy.
         d = jnp.mean(differences**2) / (2 * (variance + 1e-6))
         return 1 / (d + self.floor)
 

@@ -143,6 +143,12 @@ class StyleSum(_Sum):
         """The terms' statistics."""
         return tuple(term.loss.statistic(activations) for _, term in self.terms)
 
+    def joined(self, targets: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
+        """See the function of this name."""
+        of_terms = zip(*targets, strict=True)
+        parts = zip(self.terms, of_terms, strict=True)
+        return tuple(joined(term.loss, of_term) for (_, term), of_term in parts)
+
     def distance(
         self, activations: Float[Array, "frames *bands channels"], target: tuple[Any, ...]
     ) -> Scalar:
@@ -182,3 +188,20 @@ class ContentSum(_Sum):
 def at_layer(loss: Any, layer: str) -> Any:
     """What there is of the loss at this layer."""
     return loss.at(layer) if isinstance(loss, _Sum) else loss
+
+
+def keeps_apart(loss: Any) -> bool:
+    """Whether a style loss knows clips that the result shall not be like: `Diversity` does."""
+    if isinstance(loss, _Sum):
+        return any(term.weight > 0 and keeps_apart(term.loss) for _, term in loss.terms)
+    return hasattr(loss, "joined")
+
+
+def joined(loss: Any, targets: Sequence[Any]) -> Any:
+    """The target of a style loss, of the style and of clips that the result shall be apart from.
+
+    Args:
+        targets: the statistic of the style, then those of the clips; only a loss that
+            `keeps_apart` has a use for these.
+    """
+    return loss.joined(targets) if hasattr(loss, "joined") else targets[0]

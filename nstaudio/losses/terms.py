@@ -1,13 +1,13 @@
 """Targets, distances by layer, weights and their sum."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from nstaudio.losses.base import ContentLoss, Scalar, StyleLoss
-from nstaudio.losses.sums import at_layer
+from nstaudio.losses.sums import at_layer, joined
 
 Activations = Mapping[str, Float[Array, "..."]]
 
@@ -57,6 +57,19 @@ def make_targets(content: Activations, style: Activations, style_loss: StyleLoss
             for name, activations in style.items()
         },
     )
+
+
+def apart_from(targets: Targets, others: Sequence[Targets], style_loss: StyleLoss) -> Targets:
+    """Targets of a result that shall also be apart from other clips, see `Diversity`.
+
+    Args:
+        others: made with each of these clips as the style.
+    """
+    style = {
+        name: joined(at_layer(style_loss, name), [own, *(other.style[name] for other in others)])
+        for name, own in targets.style.items()
+    }
+    return targets._replace(style=style)
 
 
 def compare(

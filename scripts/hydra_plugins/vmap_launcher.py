@@ -7,7 +7,6 @@ rest goes one by one, as with Hydra's own launcher. It lies here since Hydra fin
 package of this name.
 """
 
-import json
 import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -87,29 +86,25 @@ class VmapLauncher(Launcher):
 
 
 def _make(jobs: "list[Part]") -> None:
-    """All jobs, or the takes of those that are several, group after group."""
-    from nstaudio import config, sweeps, takes, together
+    """All jobs, or the takes of those that are several."""
+    from nstaudio import sweeps, takes, together
 
     several: list[takes.Takes] = []
-    groups: dict[str, list[Part]] = {}
-    outcomes: dict[Path, together.Outcome] = {}
+    runs: list[Part] = []
     with together.routed(), ExitStack() as stack:
         for job in jobs:
-            runs = [job]
             with together.within(job.log):
                 try:
                     if takes.wanted(job):
                         several.append(stack.enter_context(takes.opened(job, of_sweep=True)))
-                        runs = several[-1].parts
+                        runs += several[-1].parts
+                    else:
+                        runs.append(job)
                 except Exception as error:
                     sweeps.settle(job.folder, error)
-                    continue
-            for run in runs:
-                groups.setdefault(json.dumps(config.static(run.cfg), default=str), []).append(run)
-        for group in groups.values():
-            made = together.make(group)
-            outcomes |= zip((run.folder for run in group), made, strict=True)
-            if any(sweeps.is_interrupted(outcome) for outcome in made):
-                raise sweeps.Stopped
+        made = together.make(runs)
+        if any(sweeps.is_interrupted(outcome) for outcome in made):
+            raise sweeps.Stopped
+        outcomes = dict(zip((run.folder for run in runs), made, strict=True))
         for one in several:
             one.conclude([outcomes[run.folder] for run in one.parts])
