@@ -42,6 +42,8 @@ class Style(NamedTuple):
     power: float
     targets: Any
     weights: Weights
+    coarse: "Sequence[Style]"
+    """The same on each coarser analysis that the transfer begins with."""
 
 
 class Prepared(NamedTuple):
@@ -53,6 +55,7 @@ class Prepared(NamedTuple):
         carrier: the sound that is changed, see `initial.Start`.
         content_power, style_power: the mel power that 0 dB stands for.
         n_steps: updates to make.
+        coarse: see `Style`.
     """
 
     content: Clip
@@ -64,12 +67,14 @@ class Prepared(NamedTuple):
     problem: Problem
     objective: Objective
     n_steps: int
+    coarse: Sequence[Style]
 
     @property
     def shared(self) -> Style:
         """What another window of the same content can take over."""
         problem = self.problem
-        return Style(self.style, self.style_power, problem.targets.style, problem.weights)
+        targets, weights = problem.targets.style, problem.weights
+        return Style(self.style, self.style_power, targets, weights, self.coarse)
 
 
 class Figures(NamedTuple):
@@ -168,14 +173,15 @@ def prepare(
         check_apart(len(apart_from), settings)
         others = [analyse(y, settings, name=APART_FROM)[0] for y in apart_from]
     else:
-        style_clip, style_power, targets, weights = shared
+        style_clip, style_power, targets, weights, _ = shared
         strength, others = None, []  # it has chosen, and its targets know the others
     encoder_key, init_key, _ = _keys(settings)
     objective = make_objective(settings)
     start = settings.init(content_clip, style_clip, key=init_key, spec=settings.spec)
-    if settings.multiscale.factors:
-        coarse_db = _from_coarse(start, content_clip, style_clip, settings, apart_from)
-        start = start._replace(level_db=coarse_db)
+    coarse_db, coarse = _from_coarse(
+        start, content_clip, style_clip, settings, shared and shared.coarse, apart_from
+    )
+    start = start._replace(level_db=coarse_db)
     problem = descent.make_problem(
         encoder_key,
         content_clip,
@@ -196,6 +202,7 @@ def prepare(
         problem,
         objective,
         max(settings.n_steps, start.n_steps),
+        coarse,
     )
 
 
@@ -217,11 +224,16 @@ def _from_coarse(
     content: Clip,
     style: Clip,
     settings: Settings,
+    shared: Sequence[Style] | None,
     apart_from: Sequence[np.ndarray],
-) -> LogMel:
-    """Where the optimisation starts after it has been made on coarser analyses."""
+) -> tuple[LogMel, list[Style]]:
+    """Where the optimisation starts after it has been made on coarser analyses; what they share."""
+    specs = settings.multiscale.specs(settings.spec)
+    if not specs:
+        return start.level_db, []
+    styles: list[Style] = []
     change_db, of = start.level_db - start.carrier.level_db, settings.spec
-    for spec in settings.multiscale.specs(settings.spec):
+    for i, spec in enumerate(specs):
 
         def coarse_start(
             coarse: Clip,
@@ -251,8 +263,11 @@ def _from_coarse(
             multiscale=MultiScale(),
         )
         prepared = prepare(
-            np.asarray(content.y), np.asarray(style.y), coarser, apart_from=apart_from
+            *(np.asarray(content.y), np.asarray(style.y), coarser),
+            shared=None if shared is None else shared[i],
+            apart_from=apart_from,
         )
+        styles.append(prepared.shared)
         (_, (state, losses)) = descent.run(
             prepared.state,
             prepared.problem,
@@ -267,9 +282,8 @@ def _from_coarse(
         )
         change_db, of = found_db - prepared.carrier.level_db, spec
     n_frames = start.level_db.shape[0]
-    return start.carrier.level_db + multiscale.in_time(
-        change_db, of.hop_length, settings.spec.hop_length, n_frames
-    )
+    change_db = multiscale.in_time(change_db, of.hop_length, settings.spec.hop_length, n_frames)
+    return start.carrier.level_db + change_db, styles
 
 
 @partial(jax.jit, static_argnames=("objective",))

@@ -64,3 +64,18 @@ def test_the_coarse_result_is_the_start(content, style, parametrization):
     assert np.isfinite(coarse.y).all()
     again = pipeline.transfer(content[:16000], style[:16000], SPEC.sr, replace(SETTINGS, **changes))
     np.testing.assert_array_equal(coarse.y, again.y)
+
+
+def test_windows_share_what_the_coarse_scales_know_of_the_style(content, style):
+    settings = replace(SETTINGS, multiscale=MultiScale((4, 2), n_steps=5), strength=0.7)
+    first = pipeline.prepare(content, style, settings)
+    assert len(first.coarse) == 2
+    alone = pipeline.prepare(content, style, settings, shared=first.shared)
+    np.testing.assert_array_equal(alone.state.variable, first.state.variable)
+    backwards = content[::-1].copy()
+    other = pipeline.prepare(backwards, style, settings, shared=first.shared)
+    for one, of_first in zip(other.coarse, first.coarse, strict=True):
+        assert one.clip is of_first.clip, "analysed once"
+        assert float(one.weights.alpha) == float(of_first.weights.alpha), "and balanced once"
+    by_itself = pipeline.prepare(backwards, style, settings)
+    assert float(by_itself.coarse[0].weights.alpha) != float(first.coarse[0].weights.alpha)
