@@ -81,6 +81,7 @@ CHANGEABLE = (
 """What may differ when a run is resumed."""
 
 _FILES = ("content.path", "style.path", "apart_from")
+"""What may be called otherwise when a run goes on, relative to another folder for one."""
 
 _CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 MOST_TAKES = 128
@@ -445,7 +446,8 @@ def as_asked(cfg: DictConfig, saved: DictConfig) -> bool:
 def lasting(cfg: DictConfig) -> dict[str, Any]:
     """The settings that must not change while a run is under way, by dotted key.
 
-    Of the clips' paths nothing is said: the files may move, but not what is in them.
+    Of the clips' paths nothing is said: the files may move, but what is in content and style may
+    not change. What is in `apart_from` may: a take before this one that goes on changes it.
     """
     others = (*CHANGEABLE, "resume", "reference_loss", *_FILES)
     found = _leaves(OmegaConf.to_container(cfg, resolve=True))
