@@ -4,7 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
+
+from conftest import SR
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -31,9 +35,13 @@ def methods(monkeypatch):
 def test_methods_prints_a_row(methods, monkeypatch, tmp_path, capsys):
     figures = dict.fromkeys(methods.FIGURES, 0.25)
     asked = []
+    noise = 0.1 * np.random.default_rng(0).standard_normal(3 * SR)
 
     def run(folder, *settings):
         asked.append(settings)
+        folder.mkdir()
+        for name, y in (("generated", noise), ("style_jazz", 0.5 * noise)):  # one texture
+            soundfile.write(folder / f"{name}.wav", y, SR, subtype="FLOAT")
         return {"n_steps": 40, "seconds_total": 9.6, **figures}
 
     monkeypatch.setattr(methods, "run", run)
@@ -41,5 +49,5 @@ def test_methods_prints_a_row(methods, monkeypatch, tmp_path, capsys):
     methods.main()
     assert asked == [("experiment=quick", "seed=1", "style=jazz")]
     assert capsys.readouterr().out.splitlines()[2:] == [
-        "| `quick` | 40 | 10 | 0.25 | 0.25 | 0.25 | 0.25 |"
+        "| `quick` | 40 | 10 | 0.25 | 0.25 | 0.25 | 0.25 | 0.000 |"
     ]
