@@ -44,9 +44,9 @@ START_S = 120.0  # importing JAX on a busy machine
 
 def load(path: str) -> Any:
     """The loader on trial; returns what `check_loaded` understands."""
-    from nstaudio import audio, samples
+    from nstaudio.audio import files, samples
 
-    clip = audio.load(path, role="content")
+    clip = files.load(path, role="content")
     moment = clip.y[: 60 * clip.sr]  # a window
     return clip, samples.prepare(moment, clip.sr, target_sr=SR, name=clip.label)
 
@@ -69,8 +69,8 @@ def build(overrides: list[str]) -> Any:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    from nstaudio import config
     from nstaudio.errors import InputError, one_line
+    from nstaudio.experiments import config
 
     import run
 
@@ -188,9 +188,9 @@ def worker(connection: Any, kind: str, seed: int, folder: Path) -> None:
         package = types.ModuleType("nstaudio")
         package.__path__ = [str(ROOT / "nstaudio")]
         sys.modules["nstaudio"] = package
-        from nstaudio import audio  # noqa: F401
+        from nstaudio.audio import files  # noqa: F401
     else:
-        from nstaudio import config
+        from nstaudio.experiments import config
 
         config.register_resolvers()
         build([])

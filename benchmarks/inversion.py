@@ -24,15 +24,16 @@ def measure(inversion: str, minutes: float) -> dict[str, float]:
     import numpy as np
     from hydra import compose, initialize_config_dir
 
-    from nstaudio import audio, config
-    from nstaudio.records import peak_rss_mb
-    from nstaudio.spectrogram import log_mel, mel_power
+    from nstaudio.analysis.spectrogram import log_mel, mel_power
+    from nstaudio.audio import files
+    from nstaudio.experiments import config
+    from nstaudio.experiments.storage.metrics_log import peak_rss_mb
 
     config.register_resolvers()
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         settings = config.build(compose("config", [f"inversion={inversion}"])).transfer
     spec = settings.spec
-    y = audio.load(audio.CLIPS_DIR / "jazz.ogg").mono(spec.sr)
+    y = files.load(files.CLIPS_DIR / "jazz.ogg").mono(spec.sr)
     y = np.tile(y, int(np.ceil(60 * minutes * spec.sr / len(y))))[: int(60 * minutes * spec.sr)]
     scale = float(jnp.sqrt(mel_power(jnp.asarray(y[: 60 * spec.sr]), spec).max()))
     # Analysed a minute at a time: the whole transform is not what is measured here.

@@ -4,10 +4,10 @@
     uv run python benchmarks/methods.py paper timbre     # some
     uv run python benchmarks/methods.py --textures my_textures texture antognini gaussian_ot
 
-`distance` is `nstaudio.textures.distance` of the result from the style. With `--textures` every
-preset makes 10 s of each sound in the folder, without a content; likeness is the largest normalised
-cross-correlation of any half second of the result with any of the sound: 1 is a copy. Settings
-after `--` go to every run.
+`distance` is `nstaudio.losses.texture_statistics.distance` of the result from the style. With
+`--textures` every preset makes 10 s of each sound in the folder, without a content; likeness is
+the largest normalised cross-correlation of any half second of the result with any of the sound:
+1 is a copy. Settings after `--` go to every run.
 """
 
 import argparse
@@ -22,15 +22,18 @@ from typing import Any
 import jax
 import numpy as np
 
-from nstaudio import audio, gallery, samples, textures
-from nstaudio.likeness import largest_likeness
+from nstaudio.audio import samples
+from nstaudio.audio.files import load
+from nstaudio.evaluation.similarity import largest_likeness
+from nstaudio.experiments.report import sweep_page
+from nstaudio.losses import texture_statistics
 
 ROOT = Path(__file__).resolve().parent.parent
 UNSEEN = "unseen_style_share"
 FIGURES = ("style_share", UNSEEN, "consistency_db", "added_noise_db")
 NO_CONTENT = ("content=none", "strength=null", "alpha=0", "beta=1")
 
-_statistics = jax.jit(textures.statistics, static_argnames=("sr",))
+_statistics = jax.jit(texture_statistics.statistics, static_argnames=("sr",))
 
 
 def run(folder: Path, *settings: str) -> dict[str, Any]:
@@ -60,11 +63,11 @@ def on_the_demo_clips(presets: list[str], settings: list[str], folder: Path) -> 
 
 
 def _distance_of_run(folder: Path) -> float:
-    """`textures.distance` of a run's result from its style."""
-    files = [gallery.read(folder).sound(role) for role in ("generated", "style")]
-    clips = [audio.load(file) for file in files if file is not None]
+    """`texture_statistics.distance` of a run's result from its style."""
+    files = [sweep_page.read(folder).sound(role) for role in ("generated", "style")]
+    clips = [load(file) for file in files if file is not None]
     generated, style = (_statistics(clip.mono(clip.sr), sr=clip.sr) for clip in clips)
-    return float(textures.distance(generated, style))
+    return float(texture_statistics.distance(generated, style))
 
 
 def on_textures(presets: list[str], settings: list[str], sounds: list[Path], folder: Path) -> None:
@@ -72,7 +75,7 @@ def on_textures(presets: list[str], settings: list[str], sounds: list[Path], fol
     print(row("texture", "preset", "distance", "likeness", UNSEEN, "consistency_db", "seconds"))
     print(row(*["---"] * 7))
     for sound in sounds:
-        recording = audio.load(sound)
+        recording = load(sound)
         sr, style = recording.sr, recording.mono(recording.sr)
         target = _statistics(style, sr=sr)
         judge = partial(_judge, style=style, target=target, sr=sr)
@@ -82,16 +85,16 @@ def on_textures(presets: list[str], settings: list[str], sounds: list[Path], fol
             where = folder / f"{sound.stem}_{preset}"
             made = [f"experiment={preset}", f"style.path={sound}", "duration_s=10", *NO_CONTENT]
             found = run(where, *made, *settings)
-            y = audio.load(where / "generated.wav").mono(sr)
+            y = load(where / "generated.wav").mono(sr)
             figures = [f"{found[name]:.3g}" for name in (UNSEEN, "consistency_db")]
             seconds = f"{found['seconds_total']:.0f}"
             print(row(sound.stem, f"`{preset}`", *judge(y), *figures, seconds), flush=True)
 
 
 def _judge(
-    y: np.ndarray, *, style: np.ndarray, target: textures.Statistics, sr: int
+    y: np.ndarray, *, style: np.ndarray, target: texture_statistics.Statistics, sr: int
 ) -> tuple[str, str]:
-    distance = float(textures.distance(_statistics(y, sr=sr), target))
+    distance = float(texture_statistics.distance(_statistics(y, sr=sr), target))
     return f"{distance:.3f}", f"{largest_likeness(y, style, sr):.2f}"
 
 

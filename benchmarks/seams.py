@@ -17,7 +17,7 @@ import numpy as np
 import soundfile
 from omegaconf import OmegaConf
 
-from nstaudio.windows import Windows
+from nstaudio.audio.segments import Windows
 
 
 def flux_db(y: np.ndarray, sr: int) -> np.ndarray:

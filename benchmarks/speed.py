@@ -29,13 +29,17 @@ import jax.numpy as jnp
 import numpy as np
 from hydra import compose, initialize_config_dir
 
-from nstaudio import audio, config, descent, driving, kernels, pipeline, records, runs
-from nstaudio.checkpoint import Checkpoints
-from nstaudio.convolution import convolve
-from nstaudio.encoders import Conv1dEncoder, InfiniteEncoder
+from nstaudio.analysis.spectrogram import unit
+from nstaudio.audio import files
+from nstaudio.encoders import Conv1dEncoder, InfiniteEncoder, arc_cosine
+from nstaudio.encoders.fast_convolution import convolve
+from nstaudio.experiments import config, run, runner
+from nstaudio.experiments.results import Clock
+from nstaudio.experiments.storage import metrics_log
+from nstaudio.experiments.storage.checkpoints import Checkpoints
 from nstaudio.losses import Gram
-from nstaudio.outputs import Clock
-from nstaudio.spectrogram import unit
+from nstaudio.optimization import objective
+from nstaudio.transfer import api
 
 import peers
 from transfers import LOSSES, SPEC, Transfer, clock, log_magnitudes
@@ -127,10 +131,10 @@ def profile(
 
     def both(x: jax.Array, a: jax.Array) -> jax.Array:
         still = jax.lax.stop_gradient(x)
-        return jnp.stack([kernels.means(x, y, sizes, pointwise) for y in (still, a)]).sum()
+        return jnp.stack([arc_cosine.means(x, y, sizes, pointwise) for y in (still, a)]).sum()
 
     def content(x: jax.Array, a: jax.Array) -> jax.Array:
-        return jnp.stack([d.mean() for d in kernels.distances(x, a[: len(x)], sizes)]).sum()
+        return jnp.stack([d.mean() for d in arc_cosine.distances(x, a[: len(x)], sizes)]).sum()
 
     products = jax.jit(lambda x, a: (x @ x.T, x @ a.T))
     style_value, style_grad = jax.jit(both), jax.jit(jax.grad(both))
@@ -218,14 +222,14 @@ def paper(args: argparse.Namespace) -> None:
         settings = config.build(compose("config", overrides))
     transfer = settings.transfer
     clips = [
-        audio.load(audio.CLIPS_DIR / f"{name}.ogg").mono(transfer.spec.sr)
+        files.load(files.CLIPS_DIR / f"{name}.ogg").mono(transfer.spec.sr)
         for name in ("jazz", "classical")
     ]
-    prepared = pipeline.prepare(clips[0], clips[1], transfer)
+    prepared = api.prepare(clips[0], clips[1], transfer)
     layers = prepared.problem.variables["params"]
     adam = transfer.optimizer.hyperparams
     loop = partial(
-        descent.run,
+        objective.run,
         prepared.state,
         prepared.problem,
         objective=prepared.objective,
@@ -247,15 +251,15 @@ def paper(args: argparse.Namespace) -> None:
                 interval_s=settings.checkpoint.interval_s,
                 inputs="",
             ) as checkpoints,
-            records.Metrics(Path(folder) / "metrics.jsonl") as metrics,
+            metrics_log.Metrics(Path(folder) / "metrics.jsonl") as metrics,
         ):
-            descend = runs.descend(
+            descend = run.descend(
                 *(prepared.state, prepared, settings, checkpoints, metrics, Clock()),
                 name="the preset",
                 before=0,
                 total=prepared.n_steps,
             )
-            driving.drive(descend)
+            runner.drive(descend)
 
     def in_torch() -> None:
         peer = peers.Paper(

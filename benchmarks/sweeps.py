@@ -24,8 +24,11 @@ import numpy as np
 import soundfile
 from hydra import compose, initialize_config_dir
 
-from nstaudio import audio, batches, config, descent, pipeline
-from nstaudio.styles import hear_style
+from nstaudio.audio import files
+from nstaudio.audio.style_clips import hear_style
+from nstaudio.experiments import config
+from nstaudio.optimization import batching, objective
+from nstaudio.transfer import api
 
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS = ("experiment=quick", "n_steps=200")
@@ -48,17 +51,17 @@ def steps(n_jobs: int, n_steps: int, rounds: int) -> None:
     with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
         settings = config.build(compose("config", list(SETTINGS)))
     transfer = settings.transfer
-    content = audio.load(**vars(settings.content))
+    content = files.load(**vars(settings.content))
     assert settings.style.path is not None
-    clips = [(a.y, a.sr, a.label) for a in audio.load_all(settings.style.path)]
+    clips = [(a.y, a.sr, a.label) for a in files.load_all(settings.style.path)]
     style = hear_style(clips, transfer.windows, transfer.spec.sr)
-    prepared = pipeline.prepare_window(content.y, content.sr, style, transfer)
+    prepared = api.prepare_window(content.y, content.sr, style, transfer)
     assert prepared is not None
     problem, many = prepared.problem, []
     for alpha, beta in itertools.product(*grid(n_jobs)):
         weights = problem.weights._replace(alpha=jnp.float32(alpha), beta=jnp.float32(beta))
         many.append(
-            descent.Steps(
+            objective.Steps(
                 prepared.state,
                 problem._replace(weights=weights),
                 n_steps,
@@ -66,9 +69,9 @@ def steps(n_jobs: int, n_steps: int, rounds: int) -> None:
                 transfer.optimizer.transformation,
             )
         )
-    batch = batches.Batch()
+    batch = batching.Batch()
     ways = {
-        "one after the other": lambda: [descent.make(one) for one in many],
+        "one after the other": lambda: [objective.make(one) for one in many],
         "as one program": lambda: batch.make(many),
     }
     for way in ways.values():
@@ -126,7 +129,7 @@ def main() -> None:
     parser.add_argument("--parts", nargs="+", default=["steps", "whole"])
     args = parser.parse_args()
     if "steps" in args.parts:
-        batches.use_cores()
+        batching.use_cores()
         steps(args.jobs, args.steps, args.rounds)
     if "whole" in args.parts:
         whole(args.jobs)

@@ -10,12 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from nstaudio import audio, descent
+from nstaudio.analysis.spectrogram import MelSpec, power_to_db, stft
+from nstaudio.audio import files
 from nstaudio.encoders import Encoder
 from nstaudio.losses import Gram, SquaredError, Weights
-from nstaudio.optimizers import from_optax
-from nstaudio.parametrizations import Clip, FreeMel
-from nstaudio.spectrogram import MelSpec, power_to_db, stft
+from nstaudio.optimization.objective import Objective, TransferState, advance, make_problem
+from nstaudio.optimization.optimizers import from_optax
+from nstaudio.optimization.parametrizations import Clip, FreeMel
 
 SPEC = MelSpec(n_fft=2048, hop_length=512)
 LOSSES = {"content_loss": SquaredError(), "style_loss": Gram()}
@@ -23,7 +24,7 @@ LOSSES = {"content_loss": SquaredError(), "style_loss": Gram()}
 
 def log_magnitudes(name: str, seconds: float) -> jax.Array:
     """The STFT of a demo clip in dB below its loudest bin, `frames bins`; repeated if short."""
-    y = audio.load(audio.CLIPS_DIR / f"{name}.ogg").mono(SPEC.sr)
+    y = files.load(files.CLIPS_DIR / f"{name}.ogg").mono(SPEC.sr)
     spectrum = stft(jnp.asarray(np.resize(y, int(seconds * SPEC.sr))), SPEC)
     power = spectrum.real**2 + spectrum.imag**2
     return power_to_db(power / power.max(), amin=SPEC.amin)
@@ -50,15 +51,15 @@ class Transfer:
         optimizer = from_optax(partial(optax.adam, learning_rate=learning_rate, eps=1e-12))
         even = {name: jnp.float32(1 / len(encoder.layer_names)) for name in encoder.layer_names}
         weights = Weights(jnp.float32(alpha), jnp.float32(1), even, even)
-        objective = descent.Objective(SPEC, FreeMel(), encoder, **LOSSES)
+        objective = Objective(SPEC, FreeMel(), encoder, **LOSSES)
         self.advance = partial(
-            descent.advance, objective=objective, transformation=optimizer.transformation
+            advance, objective=objective, transformation=optimizer.transformation
         )
         content, style = (Clip(jnp.zeros(1), level_db) for level_db in clips)  # FreeMel needs no y
-        self.problem = descent.make_problem(
+        self.problem = make_problem(
             jax.random.key(1), content, style, content, weights, objective=objective
         )
-        self.start = descent.TransferState(clips[0], optimizer.init(clips[0]), jnp.int32(0))
+        self.start = TransferState(clips[0], optimizer.init(clips[0]), jnp.int32(0))
         self.compile_s = clock(lambda: self.steps(0)) - clock(lambda: self.steps(0))
 
     def steps(self, n: int) -> Any:

@@ -5,10 +5,10 @@
 >>> result.y, result.sr  # doctest: +SKIP
 """
 
+from nstaudio.analysis.spectrogram import MelSpec
 from nstaudio.errors import InputError
-from nstaudio.pipeline import Figures, Result, transfer
-from nstaudio.settings import Settings
-from nstaudio.spectrogram import MelSpec
+from nstaudio.transfer.api import Figures, Result, transfer
+from nstaudio.transfer.settings import Settings
 
 __all__ = ["Figures", "InputError", "MelSpec", "Result", "Settings", "transfer"]
 __version__ = "0.1.0"

@@ -68,7 +68,7 @@ def build(overrides: list[str]) -> Any:
     """
     from hydra import compose, initialize_config_dir
 
-    from nstaudio import config
+    from nstaudio.experiments import config
 
     for key in config.override_keys(overrides):
         if key.split(".")[0] in NOT_HERE:
@@ -86,53 +86,57 @@ def sounds(files: dict[str, Path], settings: Any, method: str) -> Iterator[tuple
     """
     import soxr
 
-    from nstaudio import audio, equalizer, likeness, pipeline
+    from nstaudio.audio import files as audio_files
+    from nstaudio.evaluation import eq_baseline, similarity
+    from nstaudio.transfer import api
 
     for role in ("content", "style"):
         if role not in files:
             raise InputError(f"there is no {role} file")
 
     def load(sr: int) -> list[Any]:
-        return [audio.load(files[role], role=role).mono(sr) for role in ("content", "style")]
+        return [audio_files.load(files[role], role=role).mono(sr) for role in ("content", "style")]
 
-    content, style = load(likeness.SR)
+    content, style = load(similarity.SR)
     yield "content", content, 0.0
     yield "style", style, 0.0
     started = time.perf_counter()
-    y = equalizer.match(content, style, likeness.SR)
+    y = eq_baseline.match(content, style, similarity.SR)
     yield "eq", y, time.perf_counter() - started
     content, style = load(settings.spec.sr)
     started = time.perf_counter()
-    result = pipeline.transfer(content, style, settings.spec.sr, settings)
+    result = api.transfer(content, style, settings.spec.sr, settings)
     seconds = time.perf_counter() - started
-    yield method, soxr.resample(result.y, result.sr, likeness.SR, quality="VHQ"), seconds
+    yield method, soxr.resample(result.y, result.sr, similarity.SR, quality="VHQ"), seconds
 
 
 def measure(files: dict[str, Path], settings: Any, method: str, save: Any) -> dict[str, Figures]:
     """Every method's figures on one item; `save(method, y)` is called with its sound."""
-    from nstaudio import audio, likeness, metrics, unpitched
+    from nstaudio.audio import files as audio_files
+    from nstaudio.evaluation import noise, similarity
+    from nstaudio.notes import percussion
 
     target = None
     if "target" in files:
-        y = audio.load(files["target"], role="target").mono(likeness.SR)
-        target = likeness.analyse(y, likeness.SR)
+        y = audio_files.load(files["target"], role="target").mono(similarity.SR)
+        target = similarity.analyse(y, similarity.SR)
     heard, features, figures = {}, {}, {}
     for name, y, seconds in sounds(files, settings, method):
         save(name, y)
         heard[name] = y
-        features[name] = likeness.analyse(y, likeness.SR)
+        features[name] = similarity.analyse(y, similarity.SR)
         figures[name] = {"seconds": seconds}
     content, style = heard["content"], heard["style"]
     for name, of in features.items():
         y = heard[name]
-        truth = likeness.compare(of, target) if target is not None else (None,) * len(TRUTH)
+        truth = similarity.compare(of, target) if target is not None else (None,) * len(TRUTH)
         figures[name] = {
             **dict(zip(TRUTH, truth, strict=True)),
-            "timbre_to_style": likeness.timbre_distance(of, features["style"]),
-            "pitch_to_content": likeness.pitch_distance(of, features["content"]),
-            "unseen_style_share": likeness.unseen_style_share(y, content, style, likeness.SR),
-            "added_noise_db": metrics.added_noise_db(y, content, style),
-            "unpitched_db": unpitched.change_db(y, content, likeness.SR),
+            "timbre_to_style": similarity.timbre_distance(of, features["style"]),
+            "pitch_to_content": similarity.pitch_distance(of, features["content"]),
+            "unseen_style_share": similarity.unseen_style_share(y, content, style, similarity.SR),
+            "added_noise_db": noise.added_noise_db(y, content, style),
+            "unpitched_db": percussion.change_db(y, content, similarity.SR),
             **figures[name],
         }
     return figures
@@ -181,7 +185,10 @@ def main(argv: list[str] | None = None) -> int:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    from nstaudio import audio, config, likeness, records
+    from nstaudio.audio import files as audio_files
+    from nstaudio.evaluation import similarity
+    from nstaudio.experiments import config
+    from nstaudio.experiments.storage import metrics_log
 
     from run import explain
 
@@ -201,7 +208,7 @@ def main(argv: list[str] | None = None) -> int:
             def save(method: str, y: Any, name: str = name) -> None:
                 if args.audio:
                     file = f"{config.short_name(name)}.{config.short_name(method)}.wav"
-                    audio.save(out / file, y, likeness.SR, subtype="FLOAT")
+                    audio_files.save(out / file, y, similarity.SR, subtype="FLOAT")
 
             try:
                 rows[name] = measure(files, settings, method, save)
@@ -215,9 +222,13 @@ def main(argv: list[str] | None = None) -> int:
                 + "".join("-".rjust(WIDTH) if c is None else f"{c:{WIDTH}.3f}" for c in cells),
                 flush=True,
             )
-            records.write_whole(out / "table.md", table(rows))
-            record = {"overrides": args.overrides, "items": rows, "versions": records.versions()}
-            records.write_whole(out / "figures.json", json.dumps(record, indent=1))
+            metrics_log.write_whole(out / "table.md", table(rows))
+            record = {
+                "overrides": args.overrides,
+                "items": rows,
+                "versions": metrics_log.versions(),
+            }
+            metrics_log.write_whole(out / "figures.json", json.dumps(record, indent=1))
     except (HydraException, OmegaConfBaseException) as error:
         print(f"error: {explain(error)}", file=sys.stderr)
         return 2

@@ -14,11 +14,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, metavar="FOLDER")
     folder = parser.parse_args(argv).folder
 
-    from nstaudio import gallery  # JAX takes seconds to import: --help needs none of it
     from nstaudio.errors import InputError, one_line
+    from nstaudio.experiments.report import (
+        sweep_page,  # JAX takes seconds to import: --help needs none of it
+    )
 
     try:
-        print(gallery.write(folder))
+        print(sweep_page.write(folder))
     except (InputError, OSError) as error:
         print(f"error: {one_line(error)}", file=sys.stderr)
         return 2

@@ -23,7 +23,7 @@ import soxr
 
 from soundfont import Note, RenderError, play, read
 
-CLIPS = Path(__file__).resolve().parents[1] / "nstaudio" / "clips"
+CLIPS = Path(__file__).resolve().parents[1] / "nstaudio" / "audio" / "clips"
 
 LOUDNESS = -18.0  # LUFS, of both clips, so that neither drowns the other in a comparison
 MAX_TRUE_PEAK = -1.0  # dBTP; a clip above it is refused, never limited
@@ -228,7 +228,7 @@ def main(argv: list[str] | None = None) -> int:
         help="MuseScore_General, or another General MIDI soundfont that fluidsynth reads",
     )
     parser.add_argument(
-        "--out", type=Path, default=CLIPS, metavar="FOLDER", help="default: nstaudio/clips"
+        "--out", type=Path, default=CLIPS, metavar="FOLDER", help="default: nstaudio/audio/clips"
     )
     args = parser.parse_args(argv)
     try:

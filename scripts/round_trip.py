@@ -52,10 +52,11 @@ def measure(path: str, inversion: Any, spec: Any, duration_s: float | None) -> d
     import numpy as np
     import soxr
 
-    from nstaudio import audio, metrics
-    from nstaudio.spectrogram import log_mel, mel_power
+    from nstaudio.analysis.spectrogram import log_mel, mel_power
+    from nstaudio.audio import files
+    from nstaudio.evaluation import noise
 
-    clip = audio.load(path, duration_s=duration_s)
+    clip = files.load(path, duration_s=duration_s)
     heard = clip.mono(spec.sr)
     # The analysis of a run: the loudest mel band is 0 dB.
     scale = float(np.sqrt(mel_power(jnp.asarray(heard), spec).max()))
@@ -85,7 +86,7 @@ def measure(path: str, inversion: Any, spec: Any, duration_s: float | None) -> d
     ]
     return {
         "clip": clip.name,
-        "convergence_db": metrics.spectral_convergence_db(
+        "convergence_db": noise.spectral_convergence_db(
             y, heard, n_fft=spec.n_fft, hop_length=spec.hop_length
         ),
         "mel_error_db": error_db,
@@ -109,7 +110,8 @@ def main(argv: list[str] | None = None) -> int:
     from hydra import compose, initialize_config_dir
     from hydra.errors import HydraException
 
-    from nstaudio import audio, config
+    from nstaudio.audio import files
+    from nstaudio.experiments import config
 
     config.register_resolvers()
     groups = [f"inversion={args.inversion}", f"spectrogram={args.spectrogram}"]
@@ -118,14 +120,14 @@ def main(argv: list[str] | None = None) -> int:
             settings = config.build(compose("config", groups)).transfer
         if args.save is not None:
             args.save.mkdir(parents=True, exist_ok=True)
-        clips = args.clips or [str(file) for file in sorted(audio.CLIPS_DIR.glob("*.ogg"))]
+        clips = args.clips or [str(file) for file in sorted(files.CLIPS_DIR.glob("*.ogg"))]
         print("clip".ljust(24) + "".join(column.rjust(20) for column in COLUMNS))
         rows = []
         for path in clips:
             row = measure(path, settings.inversion, settings.spec, args.duration_s)
             if args.save is not None:
                 name = f"{config.short_name(row['clip'])}.wav"
-                audio.save(args.save / name, row["y"], settings.spec.sr, subtype="FLOAT")
+                files.save(args.save / name, row["y"], settings.spec.sr, subtype="FLOAT")
             rows.append(row)
             print_row(row)
         if len(rows) > 1:

@@ -31,7 +31,7 @@ from omegaconf.errors import OmegaConfBaseException
 from nstaudio.errors import InputError, nearest, one_line
 
 if TYPE_CHECKING:
-    from nstaudio.together import Part
+    from nstaudio.experiments.run_logging import Part
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 
@@ -48,24 +48,25 @@ running: list[Path] = []
 def job(cfg: DictConfig) -> None:
     """One Hydra job; every expected failure becomes one logged line, in a sweep every failure."""
     # JAX, Orbax and matplotlib take seconds to import: --help needs none of them.
-    from nstaudio import compiled, driving, runs, sweeps, takes, together
+    from nstaudio.experiments import run, run_logging, runner, seeds, sweep
+    from nstaudio.experiments.storage import compile_cache
 
-    driving.follow_parent()
-    compiled.keep()
+    runner.follow_parent()
+    compile_cache.keep()
     hydra_cfg = HydraConfig.get()
     of_sweep = hydra_cfg.mode is RunMode.MULTIRUN
     folder = Path(hydra_cfg.runtime.output_dir if cfg.resume is None else cfg.resume)
     running[:] = [folder]
-    part = together.Part(cfg, folder, list(hydra_cfg.overrides.task), together.Log.current())
+    part = run_logging.Part(cfg, folder, list(hydra_cfg.overrides.task), run_logging.Log.current())
     try:
-        if takes.wanted(part):
+        if seeds.wanted(part):
             outcome = make_takes(part, of_sweep=of_sweep)
         else:
-            outcome = driving.drive(runs.run(*part[:3], of_sweep=of_sweep))
+            outcome = runner.drive(run.run(*part[:3], of_sweep=of_sweep))
     except Exception as error:
         # Raising would have Hydra print more lines, and in a sweep report the first error alone.
         if of_sweep:
-            sweeps.settle(folder, error)
+            sweep.settle(folder, error)
         elif isinstance(error, InputError | OSError):
             log.error("error: %s", one_line(error))
             failed.append(folder)
@@ -75,18 +76,18 @@ def job(cfg: DictConfig) -> None:
         return
     running.clear()
     if of_sweep:
-        sweeps.settle(folder, outcome)
-        if sweeps.is_interrupted(outcome):
-            raise sweeps.Stopped
+        sweep.settle(folder, outcome)
+        if sweep.is_interrupted(outcome):
+            raise sweep.Stopped
 
 
 def make_takes(job: "Part", *, of_sweep: bool) -> dict[str, Any]:
     """A job of several takes; those that fail say so in their own folders."""
-    from nstaudio import sweeps, takes, together
+    from nstaudio.experiments import run_logging, seeds, sweep
 
-    with takes.opened(job, of_sweep=of_sweep) as found:
-        outcomes = together.make(found.parts)
-        with together.routed():
+    with seeds.opened(job, of_sweep=of_sweep) as found:
+        outcomes = run_logging.make(found.parts)
+        with run_logging.routed():
             found.conclude(outcomes)
     if not of_sweep:
         failed.extend(
@@ -94,7 +95,7 @@ def make_takes(job: "Part", *, of_sweep: bool) -> dict[str, Any]:
             for part, outcome in zip(found.parts, outcomes, strict=True)
             if isinstance(outcome, Exception)
         )
-    return {"interrupted": any(sweeps.is_interrupted(outcome) for outcome in outcomes)}
+    return {"interrupted": any(sweep.is_interrupted(outcome) for outcome in outcomes)}
 
 
 def complain(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -156,34 +157,34 @@ def known_options() -> list[str]:
 
 def main() -> int:
     """The command; returns the exit code: 0, 2 for bad input, 130 for a second Ctrl-C."""
-    from nstaudio import config, sweeps
+    from nstaudio.experiments import config, sweep
 
     # Hydra would print its errors over many lines and exit with 1; like this it raises them.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     # A log that cannot be written, as on a full disk, would be reported by a traceback a line.
     logging.raiseExceptions = False
     sys.excepthook = complain
-    config.register_resolvers(sweeps.Names.of(sys.argv[1:]))
-    sweeps.prefer_launchers(CONFIGS / "hydra" / "launcher")
+    config.register_resolvers(sweep.Names.of(sys.argv[1:]))
+    sweep.prefer_launchers(CONFIGS / "hydra" / "launcher")
     failed.clear()
     running.clear()
-    sweeps.Watch.folder = None
+    sweep.Watch.folder = None
     try:
         code = run_jobs()
-    except sweeps.Stopped:
+    except sweep.Stopped:
         code = 130
     except KeyboardInterrupt:
-        if running or sweeps.Watch.folder is None:
+        if running or sweep.Watch.folder is None:
             return 130
         code = 130  # it waited for other processes
-    if sweeps.Watch.folder is not None:
-        code = end_sweep(sweeps.Watch.folder) or code
+    if sweep.Watch.folder is not None:
+        code = end_sweep(sweep.Watch.folder) or code
     return code
 
 
 def run_jobs() -> int:
     """All that Hydra does; what it raises becomes a line."""
-    from nstaudio import sweeps
+    from nstaudio.experiments import sweep
 
     try:
         job()
@@ -199,12 +200,12 @@ def run_jobs() -> int:
     except Exception as error:
         if running:
             raise
-        missing = sweeps.missing_extra(error)
+        missing = sweep.missing_extra(error)
         if missing is not None:
             print(f"error: {missing}", file=sys.stderr)
-            sweeps.Watch.folder = None  # there is no sweep
+            sweep.Watch.folder = None  # there is no sweep
             return 2
-        if sweeps.Watch.folder is not None:  # e.g. a worker process that was killed
+        if sweep.Watch.folder is not None:  # e.g. a worker process that was killed
             what = textwrap.shorten(f"{type(error).__name__}: {error}", 300, placeholder=" ...")
             print(f"error: the sweep was cut short: {one_line(what)}", file=sys.stderr)
             return 2
@@ -218,9 +219,10 @@ def run_jobs() -> int:
 
 def end_sweep(folder: Path) -> int:
     """Say what has become of the jobs; returns the exit code, 0 where all is well."""
-    from nstaudio import gallery, sweeps
+    from nstaudio.experiments import sweep
+    from nstaudio.experiments.report import sweep_page
 
-    found = sweeps.outcome(folder)
+    found = sweep.outcome(folder)
     n_jobs = sum(len(jobs) for jobs in found)
     lines = [f"{len(found.finished)} of {n_jobs} jobs are done in {one_line(folder)}"]
     names = {job: one_line(job.relative_to(folder)) for jobs in found for job in jobs}
@@ -230,7 +232,11 @@ def end_sweep(folder: Path) -> int:
         lines.append("the same command goes on with what is not done")
     if n_jobs:
         try:
-            page = folder / gallery.NAME if gallery.is_current(folder) else gallery.write(folder)
+            page = (
+                folder / sweep_page.NAME
+                if sweep_page.is_current(folder)
+                else sweep_page.write(folder)
+            )
             lines.append(f"listen: {one_line(page)}")
         except (InputError, OSError) as error:
             lines.append(f"no page of the sweep: {one_line(error)}")

@@ -3,11 +3,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nstaudio.analysis.numpy_stft import Grid
 from nstaudio.errors import InputError
 from nstaudio.notes import Note
 from nstaudio.notes.attention import Attention, render, without_harmonics
-from nstaudio.notes.examples import Example, examples
-from nstaudio.notes.grid import Grid
+from nstaudio.notes.note_samples import Example, examples
 
 SR = 16000
 

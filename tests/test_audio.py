@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from nstaudio import audio
-from nstaudio.audio import Coding
+from nstaudio.audio import files as audio_files
+from nstaudio.audio.files import Coding
 from nstaudio.errors import InputError
 
 from conftest import SR, music
@@ -32,7 +32,7 @@ def write(folder: Path, extension: str, y: np.ndarray, sr: int = SR) -> Path:
 @pytest.mark.parametrize("channels", [1, 2])
 def test_every_format_mono_or_stereo(tmp_path, extension, channels):
     y = np.stack([music(1), music(2)][:channels], axis=1)
-    clip = audio.load(write(tmp_path, extension, y))
+    clip = audio_files.load(write(tmp_path, extension, y))
     assert (clip.name, clip.sr, clip.y.shape, clip.y.dtype) == ("clip", SR, y.shape, np.float32)
     assert clip.subtype == soundfile.info(clip.path).subtype
     assert clip.duration_s == pytest.approx(2.0)
@@ -47,7 +47,7 @@ def test_every_format_mono_or_stereo(tmp_path, extension, channels):
 @pytest.mark.parametrize("sr", [8000, 44100, 48000, 96000])
 def test_any_rate_becomes_the_analysis_rate(tmp_path, sr):
     file = write(tmp_path, "flac", music(1, sr=sr), sr)
-    clip = audio.load(file)
+    clip = audio_files.load(file)
     assert (clip.sr, len(clip.y)) == (sr, 2 * sr)
     assert abs(clip.mono(SR).size - 2 * SR) <= 1
 
@@ -56,19 +56,19 @@ def test_any_rate_becomes_the_analysis_rate(tmp_path, sr):
 def test_start_and_duration(tmp_path, extension):
     y = music(1)
     file = write(tmp_path, extension, y)
-    part = audio.load(file, start_s=0.5, duration_s=0.25).y
-    whole = audio.load(file).y
+    part = audio_files.load(file, start_s=0.5, duration_s=0.25).y
+    whole = audio_files.load(file).y
     start = SR // 2
     np.testing.assert_allclose(part, whole[start : start + round(SR / 4)], atol=2e-3)
 
 
 def test_duration_is_a_limit_not_a_demand(tmp_path):
-    assert len(audio.load(write(tmp_path, "wav", music(1)), duration_s=99.0).y) == 2 * SR
+    assert len(audio_files.load(write(tmp_path, "wav", music(1)), duration_s=99.0).y) == 2 * SR
 
 
 @pytest.mark.parametrize("name", ["jazz", "classical"])
 def test_demo_clips_are_sane(name):
-    file = audio.CLIPS_DIR / f"{name}.ogg"
+    file = audio_files.CLIPS_DIR / f"{name}.ogg"
     assert file.stat().st_size <= 500_000
     data, sr = soundfile.read(file)
     assert 12 <= len(data) / sr <= 20
@@ -76,7 +76,7 @@ def test_demo_clips_are_sane(name):
     assert 0.1 < peak < 1.0
     assert -30 < 20 * np.log10(rms) < -12
     assert abs(data.mean()) < 1e-3
-    assert (audio.CLIPS_DIR / "LICENSES.md").read_text().count(f"{name}.ogg") >= 1
+    assert (audio_files.CLIPS_DIR / "LICENSES.md").read_text().count(f"{name}.ogg") >= 1
 
 
 @pytest.mark.parametrize("extension", FORMATS)
@@ -86,7 +86,7 @@ def test_truncated_files_are_refused(tmp_path, extension, fraction):
     content = file.read_bytes()
     file.write_bytes(content[: int(len(content) * fraction)])
     with pytest.raises(InputError, match=r"clip file .*clip\.\w+ (is cut short|cannot be decoded)"):
-        audio.load(file)
+        audio_files.load(file)
 
 
 def test_a_wav_of_unknown_length_is_no_truncated_one(tmp_path):
@@ -95,7 +95,7 @@ def test_a_wav_of_unknown_length_is_no_truncated_one(tmp_path):
     content = bytearray(file.read_bytes())
     content[4:8] = content[40:44] = b"\xff\xff\xff\xff"
     file.write_bytes(content)
-    assert len(audio.load(file).y) == 2 * SR
+    assert len(audio_files.load(file).y) == 2 * SR
 
 
 def bad_file(folder: Path, kind: str) -> Path:
@@ -142,7 +142,7 @@ def bad_file(folder: Path, kind: str) -> Path:
 )
 def test_bad_files(tmp_path, kind, message):
     with pytest.raises(InputError, match=message) as error:
-        audio.load(bad_file(tmp_path, kind), role="style")
+        audio_files.load(bad_file(tmp_path, kind), role="style")
     text = str(error.value)
     assert text.startswith("style file ")
     assert len(text.splitlines()) == 1
@@ -158,24 +158,24 @@ def test_bad_files(tmp_path, kind, message):
 )
 def test_bad_parts(tmp_path, part, message):
     with pytest.raises(InputError, match=message):
-        audio.load(write(tmp_path, "wav", music(1)), **part)
+        audio_files.load(write(tmp_path, "wav", music(1)), **part)
 
 
 def test_a_home_that_is_not_there():
     with pytest.raises(InputError, match=r"clip file ~nobody-of-this-name/a.wav cannot be read"):
-        audio.load("~nobody-of-this-name/a.wav")
+        audio_files.load("~nobody-of-this-name/a.wav")
 
 
 @pytest.mark.parametrize("name", ['it\'s "a" = b.wav', "ä ☃.wav", "two\nlines.wav", b"\xff.wav"])
 def test_any_name_will_do(tmp_path, name):
     file = tmp_path / os.fsdecode(name)
     write(tmp_path, "wav", music(1)).rename(file)
-    assert len(audio.load(file).y) == 2 * SR
+    assert len(audio_files.load(file).y) == 2 * SR
 
 
 def test_a_coding_that_cannot_seek(tmp_path):
     soundfile.write(tmp_path / "gsm.wav", music(1), SR, subtype="GSM610")
-    assert len(audio.load(tmp_path / "gsm.wav").y) >= 2 * SR
+    assert len(audio_files.load(tmp_path / "gsm.wav").y) >= 2 * SR
 
 
 @pytest.mark.parametrize("kind", ["channels", "rate"])
@@ -184,23 +184,23 @@ def test_what_cannot_be_used_is_refused_before_it_is_read(tmp_path, kind):
     file = tmp_path / "x.wav"
     soundfile.write(file, y, sr)
     with pytest.raises(InputError, match=r"x.wav has 65 channels|sample rate of .*x.wav=900 must"):
-        audio.load(file)
+        audio_files.load(file)
 
 
 def test_opposite_channels_have_no_mono(tmp_path):
     file = tmp_path / "clip.wav"
     soundfile.write(file, np.stack([music(1), -music(1)], axis=1), SR, subtype="FLOAT")
     with pytest.raises(InputError, match=r"clip file .*clip.wav is silent once its channels are"):
-        audio.load(file).mono(SR)
+        audio_files.load(file).mono(SR)
 
 
 def test_a_long_recording_lies_on_disk(tmp_path, monkeypatch):
-    monkeypatch.setattr(audio, "_IN_MEMORY", 10_000)
-    monkeypatch.setattr(audio, "_BLOCK", 1000)
+    monkeypatch.setattr(audio_files, "_IN_MEMORY", 10_000)
+    monkeypatch.setattr(audio_files, "_BLOCK", 1000)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
     (tmp_path / "scratch").mkdir()
     y = np.stack([music(1), music(2)], axis=1)
-    clip = audio.load(write(tmp_path, "wav", y))
+    clip = audio_files.load(write(tmp_path, "wav", y))
     assert isinstance(clip.y, np.memmap)
     np.testing.assert_allclose(clip.y, y, atol=1e-4)
     assert not list((tmp_path / "scratch").iterdir()), "a file without a name"
@@ -208,7 +208,7 @@ def test_a_long_recording_lies_on_disk(tmp_path, monkeypatch):
     y[30000, 1] = np.nan
     soundfile.write(file, y, SR, subtype="FLOAT")
     with pytest.raises(InputError, match=f"not a finite number, the first at {30000 / SR:.3f} s"):
-        audio.load(file)
+        audio_files.load(file)
 
 
 @pytest.mark.parametrize("claim", [10**6, 2**35])
@@ -220,11 +220,11 @@ def test_a_header_that_claims_more_costs_no_memory(tmp_path, claim):
     content[22:26] = (claim & 0xFFFFFFFF).to_bytes(4, "big")
     file.write_bytes(content)
     with pytest.raises(InputError, match="is cut short|cannot be decoded"):
-        audio.load(file)
+        audio_files.load(file)
 
 
 def test_save_leaves_no_other_file(tmp_path, content):
-    audio.save(tmp_path / "out.wav", content, SR)
+    audio_files.save(tmp_path / "out.wav", content, SR)
     assert [p.name for p in tmp_path.iterdir()] == ["out.wav"]
     back, sr = soundfile.read(tmp_path / "out.wav", dtype="float32")
     assert sr == SR
@@ -235,7 +235,7 @@ def test_save_leaves_no_other_file(tmp_path, content):
 def test_every_coding_keeps_rate_channels_and_length(tmp_path, coding):
     y = np.stack([music(1, sr=44100), music(2, sr=44100)], axis=1)
     file = tmp_path / f"out.{coding}"
-    audio.save(file, y, 44100, coding=Coding(coding), subtype="PCM_16", gain=0.5)
+    audio_files.save(file, y, 44100, coding=Coding(coding), subtype="PCM_16", gain=0.5)
     info = soundfile.info(file)
     assert (info.samplerate, info.channels, info.format) == (44100, 2, coding.upper())
     expected = {"wav": "PCM_16", "flac": "PCM_16", "ogg": "VORBIS", "mp3": "MPEG_LAYER_III"}
@@ -259,15 +259,15 @@ def test_every_coding_keeps_rate_channels_and_length(tmp_path, coding):
     ],
 )
 def test_the_subtype_is_the_contents_where_it_can_be(tmp_path, coding, of_content, written):
-    audio.save(tmp_path / "x", music(1)[:100], SR, coding=coding, subtype=of_content)
+    audio_files.save(tmp_path / "x", music(1)[:100], SR, coding=coding, subtype=of_content)
     assert soundfile.info(tmp_path / "x").subtype == written
 
 
 def test_a_wav_beyond_four_gigabytes_is_rf64(tmp_path, monkeypatch):
-    monkeypatch.setattr(audio, "_MOST_OF_WAV", 8 * SR)
-    audio.save(tmp_path / "x.wav", music(1), SR)
+    monkeypatch.setattr(audio_files, "_MOST_OF_WAV", 8 * SR)
+    audio_files.save(tmp_path / "x.wav", music(1), SR)
     assert soundfile.info(tmp_path / "x.wav").format == "RF64"
-    assert len(audio.load(tmp_path / "x.wav").y) == 2 * SR
+    assert len(audio_files.load(tmp_path / "x.wav").y) == 2 * SR
 
 
 @pytest.mark.parametrize(
@@ -305,7 +305,7 @@ def test_a_full_disk_leaves_nothing(tmp_path, format_, capfd):
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
     try:
         with pytest.raises(OSError, match="File too large"):
-            audio.save(tmp_path / "x", music(1, 20.0), SR, coding=Coding(format_))
+            audio_files.save(tmp_path / "x", music(1, 20.0), SR, coding=Coding(format_))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert list(tmp_path.iterdir()) == []
@@ -316,14 +316,14 @@ def test_several_files(tmp_path):
     files = [tmp_path / "one.wav", tmp_path / "two.wav"]
     for i, file in enumerate(files):
         soundfile.write(file, music(i), SR, subtype="FLOAT")
-    clips = audio.load_all([str(file) for file in files], start_s=0.5, duration_s=1.0)
+    clips = audio_files.load_all([str(file) for file in files], start_s=0.5, duration_s=1.0)
     assert [clip.name for clip in clips] == ["one", "two"]
     for i, clip in enumerate(clips):
         np.testing.assert_array_equal(clip.y[:, 0], music(i)[SR // 2 : SR // 2 + SR])
-    (single,) = audio.load_all(str(files[0]))
+    (single,) = audio_files.load_all(str(files[0]))
     np.testing.assert_array_equal(single.y[:, 0], music(0))
 
 
 def test_no_file_at_all_is_refused():
     with pytest.raises(InputError, match=r"style.path is an empty list"):
-        audio.load_all([], role="style")
+        audio_files.load_all([], role="style")

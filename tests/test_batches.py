@@ -9,19 +9,20 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nstaudio import batches, descent, pipeline
-from nstaudio.descent import Steps
+from nstaudio.analysis.spectrogram import MelSpec
 from nstaudio.encoders import Conv1dEncoder
 from nstaudio.losses import Gram
-from nstaudio.settings import Settings
-from nstaudio.spectrogram import MelSpec
+from nstaudio.optimization import batching, objective
+from nstaudio.optimization.objective import Steps
+from nstaudio.transfer import api
+from nstaudio.transfer.settings import Settings
 
 SMALL = {"spec": MelSpec(n_mels=40), "encoder": Conv1dEncoder(features=(16, 8))}
 
 
 def steps(content, style, n_steps: int = 3, **changes) -> Steps:
     settings = Settings(**{**SMALL, **changes})
-    prepared = pipeline.prepare(content, style, settings)
+    prepared = api.prepare(content, style, settings)
     transformation = settings.optimizer.transformation
     return Steps(prepared.state, prepared.problem, n_steps, prepared.objective, transformation)
 
@@ -34,41 +35,41 @@ def assert_equal(made, expected, atol: float = 1e-6) -> None:
 @pytest.mark.parametrize("n", [1, 2, 5])
 def test_the_same_as_one_by_one(content, style, n):
     many = [steps(content, style, alpha=0.01 * i, seed=i % 2) for i in range(n)]
-    batch = batches.Batch()
+    batch = batching.Batch()
     first = batch.make(many)
     for made, one in zip(first, many, strict=True):
-        assert_equal(made, descent.make(one))
+        assert_equal(made, objective.make(one))
     # and on from there
     again = [one._replace(state=made[0]) for one, made in zip(many, first, strict=True)]
     for made, one in zip(batch.make(again), again, strict=True):
-        assert_equal(made, descent.make(one))
+        assert_equal(made, objective.make(one))
         assert int(made[0].step) == 6
 
 
 def test_a_batch_notices_other_problems(content, style):
     many = [steps(content, style, alpha=0.01), steps(content, style, alpha=0.02)]
     others = [steps(style[: len(content)], style, alpha=a) for a in (0.01, 0.02)]
-    batch = batches.Batch()
+    batch = batching.Batch()
     batch.make(many)
     for made, one in zip(batch.make(others), others, strict=True):
-        assert_equal(made, descent.make(one))
+        assert_equal(made, objective.make(one))
 
 
 def test_what_is_alike(content, style):
     one = steps(content, style)
-    assert batches.alike(one) == batches.alike(steps(content, style, alpha=0.5, seed=3))
+    assert batching.alike(one) == batching.alike(steps(content, style, alpha=0.5, seed=3))
     for other in (
         steps(content, style, 4),
         steps(content[:-3000], style),
         steps(content, style, encoder=Conv1dEncoder(features=(16, 9))),
     ):
-        assert batches.alike(other) != batches.alike(one)
+        assert batching.alike(other) != batching.alike(one)
 
 
 def test_what_does_not_fit_is_made_in_halves(content, style, monkeypatch):
     many = [steps(content, style, alpha=0.01 * i) for i in range(5)]
-    expected = [descent.make(one) for one in many]
-    whole, tried = batches.Batch._make, []
+    expected = [objective.make(one) for one in many]
+    whole, tried = batching.Batch._make, []
 
     def small(self, steps):
         tried.append(len(steps))
@@ -76,17 +77,17 @@ def test_what_does_not_fit_is_made_in_halves(content, style, monkeypatch):
             raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory")
         return whole(self, steps)
 
-    monkeypatch.setattr(batches.Batch, "_make", small)
-    for made, one in zip(batches.Batch().make(many), expected, strict=True):
+    monkeypatch.setattr(batching.Batch, "_make", small)
+    for made, one in zip(batching.Batch().make(many), expected, strict=True):
         assert_equal(made, one)
     assert tried == [5, 2, 3, 2]
     monkeypatch.setattr(
-        batches.Batch,
+        batching.Batch,
         "_make",
         lambda *_: (_ for _ in ()).throw(jax.errors.JaxRuntimeError("INTERNAL: something else")),
     )
     with pytest.raises(jax.errors.JaxRuntimeError, match="something else"):
-        batches.Batch().make(many)
+        batching.Batch().make(many)
 
 
 def test_several_devices_share_the_rows():
@@ -113,8 +114,8 @@ print("as one by one")
 def test_vmap_where_rows_go_together(content, style, monkeypatch):
     """What accelerators run, on this device."""
     many = [steps(content, style, alpha=0.01 * i, style_loss=Gram()) for i in range(3)]
-    shared, own = batches._split([a.problem for a in many], 0)
-    states = batches._stack([a.state for a in many], 0)
+    shared, own = batching._split([a.problem for a in many], 0)
+    states = batching._stack([a.state for a in many], 0)
     one = many[0]
 
     @jax.jit
@@ -123,7 +124,7 @@ def test_vmap_where_rows_go_together(content, style, monkeypatch):
             problem = jax.tree.map(
                 lambda a, b: b if a is None else a, own, shared, is_leaf=lambda a: a is None
             )
-            return descent.advance.__wrapped__(  # type: ignore[attr-defined]
+            return objective.advance.__wrapped__(  # type: ignore[attr-defined]
                 *(state, problem, n_steps),
                 objective=one.objective,
                 transformation=one.transformation,
@@ -137,4 +138,4 @@ def test_vmap_where_rows_go_together(content, style, monkeypatch):
     assert exported.platforms == platforms
     for i, one in enumerate(many):
         # dB; where a gradient is next to nothing, Adam makes a step of its rounding
-        assert_equal(jax.tree.map(lambda a, i=i: a[i], made), descent.make(one), atol=1e-3)
+        assert_equal(jax.tree.map(lambda a, i=i: a[i], made), objective.make(one), atol=1e-3)

@@ -9,8 +9,8 @@ import numpy as np
 import optax
 import pytest
 
-from nstaudio.checkpoint import Checkpoints, OtherInputs, fingerprint
-from nstaudio.descent import TransferState
+from nstaudio.experiments.storage.checkpoints import Checkpoints, OtherInputs, fingerprint
+from nstaudio.optimization.objective import TransferState
 
 
 def state(step: int) -> TransferState:

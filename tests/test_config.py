@@ -5,12 +5,14 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
-from nstaudio import config, initial, pipeline
+from nstaudio.analysis.spectrogram import MelSpec
 from nstaudio.encoders import InfiniteEncoder
 from nstaudio.errors import InputError
-from nstaudio.parametrizations import Waveform
-from nstaudio.settings import Settings
-from nstaudio.spectrogram import MelSpec
+from nstaudio.experiments import config
+from nstaudio.optimization import initializers
+from nstaudio.optimization.parametrizations import Waveform
+from nstaudio.transfer import api
+from nstaudio.transfer.settings import Settings
 
 from conftest import ROOT
 
@@ -83,9 +85,9 @@ FEWER_LAYERS = {
 def test_every_preset_composes_and_runs_a_few_steps(preset, content, style):
     fewer = FEWER_LAYERS.get(preset, [])
     settings = build(f"experiment={preset}", "n_steps=3", *fewer).transfer
-    prepared = pipeline.prepare(content, style, settings)
+    prepared = api.prepare(content, style, settings)
     items = list(
-        pipeline.descent.run(
+        api.descent.run(
             prepared.state,
             prepared.problem,
             objective=prepared.objective,
@@ -96,7 +98,7 @@ def test_every_preset_composes_and_runs_a_few_steps(preset, content, style):
     )
     assert [int(state.step) for state, _ in items] == [0, 1, 2, 3]
     assert items[-1][1].total < items[0][1].total
-    y = pipeline.render(prepared, items[-1][0], settings)
+    y = api.render(prepared, items[-1][0], settings)
     assert y.shape == content.shape
     text = (CONFIGS / "experiment" / f"{preset}.yaml").read_text()
     assert f"python scripts/run.py experiment={preset}" in text, "each opens with its command"
@@ -107,7 +109,7 @@ def test_the_paper_preset_is_the_papers():
     assert settings.spec == MelSpec(n_fft=2048, hop_length=512, n_mels=128, mel_scale="paper")
     assert settings.n_steps == 20_000
     assert settings.optimizer.hyperparams["learning_rate"] == 0.01
-    assert settings.init.func is initial.content  # type: ignore[attr-defined]
+    assert settings.init.func is initializers.content  # type: ignore[attr-defined]
     assert len(settings.layer_names) == 2
 
 
@@ -348,7 +350,7 @@ def test_the_config_is_not_changed_by_building():
     [
         ("style_loss", "builtins.open"),
         ("init", "shutil.copy"),
-        ("inversion", "nstaudio.records.write_whole"),
+        ("inversion", "nstaudio.experiments.storage.metrics_log.write_whole"),
         ("optimizer", "os.abort"),
         ("encoder", "Conv1dEncoder"),
     ],

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nstaudio.constant_q import Bands, constant_q
+from nstaudio.analysis.constant_q import Bands, constant_q
 from nstaudio.errors import InputError
 
 SR = 22050

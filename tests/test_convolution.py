@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nstaudio.convolution import convolve, convolve2d
+from nstaudio.encoders.fast_convolution import convolve, convolve2d
 
 
 def by_hand(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:

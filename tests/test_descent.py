@@ -7,12 +7,12 @@ import numpy as np
 import optax
 import pytest
 
-from nstaudio import descent
+from nstaudio.analysis.spectrogram import MelSpec, unit
 from nstaudio.encoders import Conv1dEncoder
 from nstaudio.losses import Gram, SquaredError, Weights
-from nstaudio.optimizers import from_optax
-from nstaudio.parametrizations import Clip, FreeMel
-from nstaudio.spectrogram import MelSpec, unit
+from nstaudio.optimization import objective as descent
+from nstaudio.optimization.optimizers import from_optax
+from nstaudio.optimization.parametrizations import Clip, FreeMel
 
 SPEC = MelSpec(n_mels=16)
 ENCODER = Conv1dEncoder(features=(12, 8), kernel_size=3)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from test_batches import steps
 
-from nstaudio import descent, driving, estimate
 from nstaudio.errors import InputError
-from nstaudio.runs import Request
+from nstaudio.experiments import cost_estimate, runner
+from nstaudio.experiments.run import Request
+from nstaudio.optimization import objective
 
 
 @pytest.fixture(scope="module")
@@ -30,13 +31,13 @@ def counting(first, total: int, seen: list, fails_at: int | None = None):
 
 
 def together(runs, within=lambda _: contextlib.nullcontext()):
-    return driving.drive_together(runs, within=within)
+    return runner.drive_together(runs, within=within)
 
 
 def test_a_run_by_itself(first, capfd):
     seen = []
-    made = driving.drive(counting(first, 6, seen))
-    _, losses = descent.make(first._replace(n_steps=6))
+    made = runner.drive(counting(first, 6, seen))
+    _, losses = objective.make(first._replace(n_steps=6))
     assert made == {"step": 6, "total": float(losses.total)}
     assert [n for n, _ in seen] == [1, 1]
     assert all(seconds > 0 for _, seconds in seen)
@@ -48,13 +49,13 @@ def test_a_run_that_has_nothing_to_do():
         return {"interrupted": False}
         yield
 
-    assert driving.drive(nothing()) == {"interrupted": False}
+    assert runner.drive(nothing()) == {"interrupted": False}
     assert together([nothing(), nothing()]) == [{"interrupted": False}] * 2
 
 
 @pytest.mark.parametrize(("n_fit", "beside"), [(9, [5]), (2, [2, 2, 1]), (1, [1] * 5)])
 def test_as_many_at_a_time_as_fit(first, monkeypatch, n_fit, beside):
-    monkeypatch.setattr(estimate, "how_many_fit", lambda _: n_fit)
+    monkeypatch.setattr(cost_estimate, "how_many_fit", lambda _: n_fit)
     seen = [[] for _ in range(5)]
     places = []
     made = together(
@@ -62,7 +63,7 @@ def test_as_many_at_a_time_as_fit(first, monkeypatch, n_fit, beside):
         within=lambda i: contextlib.nullcontext(places.append(i)),
     )
     for i, one in enumerate(made):
-        state, losses = descent.make(first._replace(n_steps=3 * (1 + i % 2)))
+        state, losses = objective.make(first._replace(n_steps=3 * (1 + i % 2)))
         assert one["step"] == int(state.step)
         assert one["total"] == pytest.approx(float(losses.total), rel=1e-5)
     expected = [n for n in beside for _ in range(n)]
@@ -79,7 +80,7 @@ def test_a_run_that_fails_is_no_matter_to_the_others(first):
 
 def test_how_many_fit(first, monkeypatch):
     size = sum(np.asarray(a).nbytes for a in (first.state.variable, first.problem.constants[0]))
-    monkeypatch.setattr(estimate, "available_bytes", lambda: 2000 * size)
-    assert 10 < estimate.how_many_fit(first) < 1000
-    monkeypatch.setattr(estimate, "available_bytes", lambda: size)
-    assert estimate.how_many_fit(first) == 1
+    monkeypatch.setattr(cost_estimate, "available_bytes", lambda: 2000 * size)
+    assert 10 < cost_estimate.how_many_fit(first) < 1000
+    monkeypatch.setattr(cost_estimate, "available_bytes", lambda: size)
+    assert cost_estimate.how_many_fit(first) == 1

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from nstaudio.notes import Note
-from nstaudio.notes.edges import refined
+from nstaudio.notes.onset_refinement import refined
 
 SR = 22050
 

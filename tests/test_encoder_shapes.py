@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nstaudio import pipeline
+from nstaudio.analysis.spectrogram import MelSpec
 from nstaudio.encoders import (
     Conv1dEncoder,
     Conv2dEncoder,
@@ -17,8 +17,8 @@ from nstaudio.encoders import (
 )
 from nstaudio.errors import InputError
 from nstaudio.losses import Gram, SquaredError
-from nstaudio.settings import Settings
-from nstaudio.spectrogram import MelSpec
+from nstaudio.transfer import api
+from nstaudio.transfer.settings import Settings
 
 LOSSES = {"content_loss": SquaredError(), "style_loss": Gram()}
 
@@ -204,6 +204,6 @@ def test_a_transfer_with_2d_features(content, style):
         style_weights={"input": 0.1},
         n_steps=2,
     )
-    result = pipeline.transfer(content[:9000], style[:9000], 22050, settings)
+    result = api.transfer(content[:9000], style[:9000], 22050, settings)
     assert set(result.history[-1][1].style_layers) == {"input", "conv1", "conv2"}
     assert result.history[-1][1].total < result.history[0][1].total

@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 
-from nstaudio import descent, estimate, pipeline
+from nstaudio.audio.segments import Windows
 from nstaudio.encoders import Conv1dEncoder
 from nstaudio.errors import InputError
-from nstaudio.settings import Settings
-from nstaudio.windows import Windows
+from nstaudio.experiments import cost_estimate
+from nstaudio.optimization import objective
+from nstaudio.transfer import api
+from nstaudio.transfer.settings import Settings
 
 from conftest import SR, music
 
@@ -16,13 +18,13 @@ SETTINGS = Settings(encoder=Conv1dEncoder(features=(32, 16), kernel_size=5), n_s
 
 def test_the_programs_of_the_estimate_are_those_of_the_run():
     content, style = music(1, 3.0), music(2)
-    needed = estimate.window_bytes(len(content), [len(style)], SETTINGS)
-    compiled = descent.advance._cache_size()  # type: ignore[attr-defined]
-    prepared = pipeline.prepare(content, style, SETTINGS)
+    needed = cost_estimate.window_bytes(len(content), [len(style)], SETTINGS)
+    compiled = objective.advance._cache_size()  # type: ignore[attr-defined]
+    prepared = api.prepare(content, style, SETTINGS)
     arrays = [prepared.state, prepared.problem]
     size = sum(leaf.nbytes for leaf in jax_leaves(arrays))
     assert size < needed < 20 * size
-    assert descent.advance._cache_size() == compiled  # type: ignore[attr-defined]
+    assert objective.advance._cache_size() == compiled  # type: ignore[attr-defined]
 
 
 def jax_leaves(tree):
@@ -33,7 +35,7 @@ def jax_leaves(tree):
 
 def test_memory_grows_with_the_window():
     style = SR
-    short, long = (estimate.window_bytes(n * SR, [style], SETTINGS) for n in (4, 16))
+    short, long = (cost_estimate.window_bytes(n * SR, [style], SETTINGS) for n in (4, 16))
     assert 2.5 < long / short < 4.5
 
 
@@ -52,38 +54,39 @@ def test_memory_grows_with_the_window():
     ],
 )
 def test_what_does_not_fit_is_refused(monkeypatch, there, length_s, message):
-    monkeypatch.setattr(estimate, "available_bytes", lambda: there)
+    monkeypatch.setattr(cost_estimate, "available_bytes", lambda: there)
     content = np.broadcast_to(np.float32(0), (3600 * 44100, 2))
     settings = Settings(encoder=SETTINGS.encoder, windows=Windows(length_s=length_s))
     if message is None:
-        estimate.check_memory(content, 44100, [20 * SR], settings)
+        cost_estimate.check_memory(content, 44100, [20 * SR], settings)
         return
     with pytest.raises(InputError, match=message) as error:
-        estimate.check_memory(content, 44100, [20 * SR], settings)
+        cost_estimate.check_memory(content, 44100, [20 * SR], settings)
     if "would fit" in message:
         length_s = float(str(error.value).split("length_s=")[1].split()[0])
         settings = Settings(encoder=SETTINGS.encoder, windows=Windows(length_s=length_s))
-        estimate.check_memory(content, 44100, [20 * SR], settings)
+        cost_estimate.check_memory(content, 44100, [20 * SR], settings)
 
 
 def test_memory_that_is_there(monkeypatch, tmp_path):
-    free = estimate.available_bytes()
+    free = cost_estimate.available_bytes()
     assert 10**7 < free < 10**14
-    monkeypatch.setattr(estimate, "_CGROUP", tmp_path)
+    monkeypatch.setattr(cost_estimate, "_CGROUP", tmp_path)
     (tmp_path / "memory.max").write_text("5000000\n")
     (tmp_path / "memory.current").write_text("3000000\n")
-    assert estimate.available_bytes() == 2_000_000
+    assert cost_estimate.available_bytes() == 2_000_000
     (tmp_path / "memory.max").write_text("max\n")
-    assert estimate.available_bytes() > 2_000_000
+    assert cost_estimate.available_bytes() > 2_000_000
 
 
 def test_time_is_that_of_all_windows():
     content = music(1, 3.0)[:, None]
     style = music(2)
-    prepared = pipeline.prepare_window(content, SR, style, SETTINGS)
+    prepared = api.prepare_window(content, SR, style, SETTINGS)
     assert prepared is not None
     one, ten = (
-        estimate.measure(content, SR, n, prepared, 0.5, [len(style)], SETTINGS) for n in (1, 10)
+        cost_estimate.measure(content, SR, n, prepared, 0.5, [len(style)], SETTINGS)
+        for n in (1, 10)
     )
     assert 0.5 < one.seconds < 60
     assert 5 < ten.seconds < 600

@@ -5,7 +5,7 @@ import pytest
 import soundfile
 from hydra.core.global_hydra import GlobalHydra
 
-from nstaudio import likeness
+from nstaudio.evaluation import similarity
 
 import evaluate
 from conftest import music
@@ -39,10 +39,10 @@ def test_it_measures_four_methods_and_saves(folder, tmp_path, capsys):
     for item, methods in figures["items"].items():
         assert list(methods) == ["content", "style", "eq", method]
         sounds = {
-            role: likeness.analyse(soundfile.read(folder / f"{item}.{role}.flac")[0], SR)
+            role: similarity.analyse(soundfile.read(folder / f"{item}.{role}.flac")[0], SR)
             for role in ("content", "style", "target")
         }
-        truth = likeness.compare(sounds["content"], sounds["target"])
+        truth = similarity.compare(sounds["content"], sounds["target"])
         assert methods["content"]["lsd_db"] == pytest.approx(truth.lsd_db, abs=0.05)
         assert methods["content"]["pitch_to_content"] == 0
         assert methods["style"]["timbre_to_style"] == pytest.approx(0, abs=1e-6)

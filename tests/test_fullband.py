@@ -8,7 +8,7 @@ import scipy.signal
 import soxr
 from hypothesis import given, settings
 
-from nstaudio import fullband
+from nstaudio.inversion import fullband
 
 SR, HEARD_SR = 44100, 22050
 

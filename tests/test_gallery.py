@@ -15,8 +15,8 @@ import pytest
 import soundfile
 import yaml
 
-from nstaudio import gallery as pages
 from nstaudio.errors import InputError
+from nstaudio.experiments.report import sweep_page as pages
 
 import gallery
 from conftest import SR, music

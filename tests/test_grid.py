@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import scipy.signal
 
-from nstaudio.notes.grid import Grid
+from nstaudio.analysis.numpy_stft import Grid
 
 
 @pytest.mark.parametrize("sr", [8000, 16000, 22050, 44100])

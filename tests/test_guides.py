@@ -6,9 +6,9 @@ import scipy.signal
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nstaudio.audio.guide import Guide
+from nstaudio.audio.segments import join
 from nstaudio.errors import InputError
-from nstaudio.guides import Guide
-from nstaudio.windows import join
 
 SR = 8000
 

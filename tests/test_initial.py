@@ -3,10 +3,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nstaudio import initial, unpitched
+from nstaudio.analysis.spectrogram import MelSpec, log_mel
 from nstaudio.errors import InputError
-from nstaudio.parametrizations import Clip
-from nstaudio.spectrogram import MelSpec, log_mel
+from nstaudio.notes import percussion
+from nstaudio.optimization import initializers
+from nstaudio.optimization.parametrizations import Clip
 
 SPEC, KEY = MelSpec(floor_db=-80.0), jax.random.key(0)
 
@@ -23,11 +24,13 @@ def style():
 
 
 def test_content_is_the_content(content, style):
-    start = initial.content(content, style, key=KEY, spec=SPEC)
+    start = initializers.content(content, style, key=KEY, spec=SPEC)
     np.testing.assert_array_equal(start.level_db, content.level_db)
 
 
-@pytest.mark.parametrize("init", [initial.content, initial.noisy_content, initial.white_noise])
+@pytest.mark.parametrize(
+    "init", [initializers.content, initializers.noisy_content, initializers.white_noise]
+)
 def test_the_content_carries_what_has_no_sound_of_its_own(content, style, init):
     carrier = init(content, style, key=KEY, spec=SPEC).carrier
     np.testing.assert_array_equal(carrier.y, content.y)
@@ -36,19 +39,19 @@ def test_the_content_carries_what_has_no_sound_of_its_own(content, style, init):
 
 @pytest.mark.parametrize("noise_db", [0.5, 3.0])
 def test_noisy_content_has_the_stated_noise(content, style, noise_db):
-    got = initial.noisy_content(content, style, key=KEY, spec=SPEC, noise_db=noise_db).level_db
+    got = initializers.noisy_content(content, style, key=KEY, spec=SPEC, noise_db=noise_db).level_db
     noise = np.asarray(got - content.level_db)
     assert noise.std() == pytest.approx(noise_db, rel=0.02)
     assert noise.mean() == pytest.approx(0, abs=0.05 * noise_db)
 
 
 def test_noise_does_not_go_below_the_floor(content, style):
-    got = initial.noisy_content(content, style, key=KEY, spec=SPEC, noise_db=40.0).level_db
+    got = initializers.noisy_content(content, style, key=KEY, spec=SPEC, noise_db=40.0).level_db
     assert got.min() == -80.0
 
 
 def test_white_noise_has_the_contents_level_and_none_of_its_pattern(content, style):
-    got = initial.white_noise(content, style, key=KEY, spec=SPEC).level_db
+    got = initializers.white_noise(content, style, key=KEY, spec=SPEC).level_db
     assert got.shape == content.level_db.shape
     assert got.mean() == pytest.approx(float(content.level_db.mean()), abs=0.5)
     assert got.std() == pytest.approx(float(content.level_db.std()), rel=0.05)
@@ -57,7 +60,7 @@ def test_white_noise_has_the_contents_level_and_none_of_its_pattern(content, sty
 
 def test_the_key_decides_the_noise(content, style):
     a, b, c = (
-        initial.white_noise(content, style, key=jax.random.key(seed), spec=SPEC).level_db
+        initializers.white_noise(content, style, key=jax.random.key(seed), spec=SPEC).level_db
         for seed in (0, 0, 1)
     )
     np.testing.assert_array_equal(a, b)
@@ -66,7 +69,7 @@ def test_the_key_decides_the_noise(content, style):
 
 def test_negative_noise_is_refused(content, style):
     with pytest.raises(InputError, match=r"init.noise_db=-1 must be at least 0"):
-        initial.noisy_content(content, style, key=KEY, spec=SPEC, noise_db=-1.0)
+        initializers.noisy_content(content, style, key=KEY, spec=SPEC, noise_db=-1.0)
 
 
 SR = 22050
@@ -88,7 +91,7 @@ def reed(midi, seconds=1.5, harmonics=(0.1, 0.01, 0.08, 0.01, 0.06)):
 
 def test_note_attention_is_the_contents_pitch_in_the_styles_sound():
     content, style = as_clip(reed(64, harmonics=(0.3, 0.01))), as_clip(reed(60))
-    start = initial.note_attention(content, style, key=KEY, spec=SPEC)
+    start = initializers.note_attention(content, style, key=KEY, spec=SPEC)
     assert start.n_steps == 0
     assert start.carrier.y.shape == content.y.shape
     np.testing.assert_allclose(start.level_db, log_mel(start.carrier.y, SPEC), atol=1e-3)
@@ -115,9 +118,9 @@ def test_strokes_between_the_notes_stay(caplog):
         at = int(time * SR)
         strokes[at : at + 2000] += 0.3 * rng.standard_normal(2000) * np.exp(-np.arange(2000) / 300)
     content, style = as_clip(y + strokes), as_clip(reed(60))
-    start = initial.note_attention(content, style, key=KEY, spec=SPEC)
+    start = initializers.note_attention(content, style, key=KEY, spec=SPEC)
     energies = [
-        float(np.sum(unpitched.split(np.asarray(c.y), SR) ** 2)) for c in (content, start[0])
+        float(np.sum(percussion.split(np.asarray(c.y), SR) ** 2)) for c in (content, start[0])
     ]
     assert abs(10 * np.log10(energies[1] / energies[0])) < 6
     assert not caplog.records
@@ -128,7 +131,7 @@ def test_without_notes_it_is_the_content_and_says_so(caplog, role, silent):
     rng = np.random.default_rng(0)
     clips = [as_clip(reed(60)), as_clip(reed(64))]
     clips[silent] = as_clip(0.1 * rng.standard_normal(SR).astype(np.float32))
-    start = initial.note_attention(*clips, key=KEY, spec=SPEC, n_steps_without_notes=7)
+    start = initializers.note_attention(*clips, key=KEY, spec=SPEC, n_steps_without_notes=7)
     assert start.n_steps == 7
     np.testing.assert_array_equal(start.carrier.y, clips[0].y)
     np.testing.assert_array_equal(start.level_db, clips[0].level_db)
@@ -145,4 +148,4 @@ def test_without_notes_it_is_the_content_and_says_so(caplog, role, silent):
 )
 def test_bad_values_of_note_attention(content, style, values, message):
     with pytest.raises(InputError, match=message):
-        initial.note_attention(content, style, key=KEY, spec=SPEC, **values)
+        initializers.note_attention(content, style, key=KEY, spec=SPEC, **values)

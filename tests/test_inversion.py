@@ -7,26 +7,26 @@ import numpy as np
 import pytest
 from librosa.feature.inverse import mel_to_stft
 
-from nstaudio import inversion
+from nstaudio.analysis.spectrogram import MelSpec, log_mel, mel_power, stft, window_power
 from nstaudio.errors import InputError
-from nstaudio.metrics import spectral_convergence_db
-from nstaudio.spectrogram import MelSpec, log_mel, mel_power, stft, window_power
+from nstaudio.evaluation.noise import spectral_convergence_db
+from nstaudio.inversion import griffin_lim
 
 from conftest import SR, music
 
 LIBROSA = MelSpec(n_fft=2048, hop_length=512, n_mels=128)
 FINE = MelSpec()
 INVERSIONS = {
-    "nnls": partial(inversion.nnls_griffin_lim),
-    "kl": partial(inversion.kl_griffin_lim),
-    "kl from content": partial(inversion.kl_griffin_lim, start="content"),
-    "mel": partial(inversion.mel_griffin_lim),
-    "mel from content": partial(inversion.mel_griffin_lim, start="content"),
-    "mel refined": partial(inversion.mel_griffin_lim, n_refine=5),
+    "nnls": partial(griffin_lim.nnls_griffin_lim),
+    "kl": partial(griffin_lim.kl_griffin_lim),
+    "kl from content": partial(griffin_lim.kl_griffin_lim, start="content"),
+    "mel": partial(griffin_lim.mel_griffin_lim),
+    "mel from content": partial(griffin_lim.mel_griffin_lim, start="content"),
+    "mel refined": partial(griffin_lim.mel_griffin_lim, n_refine=5),
 }
 
 
-def invert(y, spec=FINE, make=inversion.mel_griffin_lim, **options):
+def invert(y, spec=FINE, make=griffin_lim.mel_griffin_lim, **options):
     y = jnp.asarray(y)
     level_db = log_mel(y, spec)
     out = make(level_db, content=y, spec=spec, length=y.size, key=jax.random.key(0), **options)
@@ -44,9 +44,9 @@ def test_phase_retrieval_is_librosas(content, momentum, n_iter):
     )
     # librosa starts from a spectrum of zero phase; its inverse is the start here, one step later
     first = librosa.istft(magnitude.astype(np.complex64), length=content.size)
-    got = inversion.phase_retrieval(
+    got = griffin_lim.phase_retrieval(
         jnp.asarray(magnitude.T),
-        inversion._pad(jnp.asarray(first), magnitude.shape[1], LIBROSA),
+        griffin_lim._pad(jnp.asarray(first), magnitude.shape[1], LIBROSA),
         jnp.asarray(window_power(magnitude.shape[1], LIBROSA)),
         spec=LIBROSA,
         length=content.size,
@@ -60,7 +60,7 @@ def test_phase_retrieval_is_librosas(content, momentum, n_iter):
 @pytest.mark.parametrize("block", [7, 16, 1000])
 def test_the_size_of_the_blocks_makes_no_difference(content, block, monkeypatch):
     whole, _ = invert(content, start="content", n_iter=3)
-    monkeypatch.setattr(inversion, "BLOCK", block)
+    monkeypatch.setattr(griffin_lim, "BLOCK", block)
     jax.clear_caches()
     cut, _ = invert(content, start="content", n_iter=3)
     jax.clear_caches()
@@ -74,7 +74,7 @@ def test_nnls_solves_librosas_problem(content):
         return float(np.linalg.norm(power @ LIBROSA.filters - mel) / np.linalg.norm(mel))
 
     theirs = mel_to_stft(mel.T, sr=SR, n_fft=2048, power=1.0).T
-    ours = np.asarray(inversion.nnls_power(jnp.asarray(mel), LIBROSA))
+    ours = np.asarray(griffin_lim.nnls_power(jnp.asarray(mel), LIBROSA))
     assert ours.shape == (mel.shape[0], LIBROSA.n_bins)
     assert ours.min() >= 0
     assert residual(ours) < 1e-3
@@ -91,7 +91,7 @@ def test_a_kl_step_by_hand():
         for k in range(33):
             up = sum(w[k, b] * mel[t, b] / (power[t] @ w[:, b]) for b in range(6))
             expected[t, k] = power[t, k] * up / max(w[k].sum(), 1e-8)
-    got = inversion.kl_step(jnp.asarray(power, jnp.float32), jnp.asarray(mel, jnp.float32), spec)
+    got = griffin_lim.kl_step(jnp.asarray(power, jnp.float32), jnp.asarray(mel, jnp.float32), spec)
     np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-9)
 
 
@@ -99,7 +99,7 @@ def test_kl_updates_lower_the_divergence(content):
     mel = np.asarray(mel_power(jnp.asarray(content), FINE), np.float64) + 1e-9
 
     def divergence(n_iter: int) -> float:
-        power = inversion.kl_power(jnp.asarray(mel, jnp.float32), FINE, n_iter=n_iter)
+        power = griffin_lim.kl_power(jnp.asarray(mel, jnp.float32), FINE, n_iter=n_iter)
         assert power.min() >= 0
         model = np.asarray(power, np.float64) @ FINE.filters + 1e-12
         return float(np.sum(mel * np.log(mel / model) - mel + model))
@@ -127,8 +127,8 @@ def test_the_default_is_better_than_librosa(content):
 
 
 def test_following_the_mel_beats_fixing_the_magnitudes(content):
-    _, fixed = invert(content, make=inversion.kl_griffin_lim, n_iter=64)
-    _, followed = invert(content, make=inversion.mel_griffin_lim, n_iter=64)
+    _, fixed = invert(content, make=griffin_lim.kl_griffin_lim, n_iter=64)
+    _, followed = invert(content, make=griffin_lim.mel_griffin_lim, n_iter=64)
     assert followed < fixed
 
 
@@ -155,7 +155,7 @@ def test_many_blocks_have_no_seams():
         np.asarray(stft(jnp.asarray(y), FINE))
     )
     per_frame = np.sqrt((error**2).mean(axis=1))
-    seams = list(range(inversion.BLOCK, len(per_frame) - 4, inversion.BLOCK))
+    seams = list(range(griffin_lim.BLOCK, len(per_frame) - 4, griffin_lim.BLOCK))
     assert len(seams) >= 3
     at_seams = np.mean([per_frame[f - 2 : f + 3].mean() for f in seams])
     assert at_seams < 1.5 * per_frame.mean()

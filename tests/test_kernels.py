@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nstaudio import kernels
+from nstaudio.encoders import arc_cosine
 
 
 def integral(c: float) -> float:
@@ -60,7 +60,7 @@ def double():
 @pytest.mark.parametrize("c", [-1.0, -0.9, -0.2, 0.0, 0.3, 0.97, 1.0])
 def test_arc_cosine_is_the_mean_over_all_filters(c):
     p, q = jnp.array([4.0]), jnp.array([0.25])
-    got = kernels.arc_cosine(jnp.array([[c]]), p, q)  # the product of the norms is 1
+    got = arc_cosine.arc_cosine(jnp.array([[c]]), p, q)  # the product of the norms is 1
     assert got[0, 0] == pytest.approx(integral(c), abs=1e-9)
 
 
@@ -69,29 +69,29 @@ def test_the_series_has_the_precision_of_its_numbers(dtype, rtol):
     near = np.geomspace(1e-14, 1, 1000)
     u = np.concatenate([near, 2 - near]).astype(dtype)
     angle = 2 * np.arcsin(np.sqrt(np.minimum(u, 2 - u).astype(float) / 2))
-    got = kernels._angle(jnp.asarray(u))
+    got = arc_cosine._angle(jnp.asarray(u))
     assert got.dtype == dtype
     np.testing.assert_allclose(got, np.where(u > 1, np.pi - angle, angle), rtol=rtol)
 
 
 def test_deficit_and_its_derivative_where_frames_coincide_or_oppose():
-    slope = jax.vmap(jax.grad(kernels.deficit))
+    slope = jax.vmap(jax.grad(arc_cosine.deficit))
     outside = jnp.array([-1e-7, 0.0, 2.0, 2.0000001])
-    np.testing.assert_allclose(kernels.deficit(outside), [0, 0, 1, 1], atol=1e-12)
+    np.testing.assert_allclose(arc_cosine.deficit(outside), [0, 0, 1, 1], atol=1e-12)
     np.testing.assert_allclose(slope(outside), [1, 1, 0, 0], atol=1e-12)
     u = jnp.asarray(np.linspace(0.01, 1.99, 50))
-    expected = (kernels.deficit(u + 1e-6) - kernels.deficit(u - 1e-6)) / 2e-6
+    expected = (arc_cosine.deficit(u + 1e-6) - arc_cosine.deficit(u - 1e-6)) / 2e-6
     np.testing.assert_allclose(slope(u), expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("sizes", [(1,), (4,), (3, 2), (2, 3, 2)])
 @pytest.mark.parametrize("entries", [2**22, 40])
 def test_means_and_their_gradient_against_loops(monkeypatch, sizes, entries):
-    monkeypatch.setattr(kernels, "BLOCK_ENTRIES", entries)  # 40: blocks of 3 rows
+    monkeypatch.setattr(arc_cosine, "BLOCK_ENTRIES", entries)  # 40: blocks of 3 rows
     x, y = clips()
     expected = [np.mean(k**3) for k in by_loops(x, y, sizes)]
     got, pull = jax.vjp(
-        lambda x: kernels.means(x, jnp.asarray(y), sizes, lambda k: k**3), jnp.asarray(x)
+        lambda x: arc_cosine.means(x, jnp.asarray(y), sizes, lambda k: k**3), jnp.asarray(x)
     )
     np.testing.assert_allclose(got, expected, rtol=1e-12)
     direction = np.random.default_rng(1).standard_normal(x.shape)
@@ -107,26 +107,26 @@ def test_means_and_their_gradient_against_loops(monkeypatch, sizes, entries):
 
 def test_means_less_a_like_number():
     x, y = map(jnp.asarray, clips(9))
-    plain = kernels.means(x, y, (3, 2), jnp.square)
+    plain = arc_cosine.means(x, y, (3, 2), jnp.square)
     less = jnp.array([0.1, 0.2])
-    got, pull = jax.vjp(lambda x: kernels.means(x, y, (3, 2), jnp.square, less=less), x)
+    got, pull = jax.vjp(lambda x: arc_cosine.means(x, y, (3, 2), jnp.square, less=less), x)
     np.testing.assert_allclose(got, plain - less, rtol=1e-12)
-    expected = jax.vjp(lambda x: kernels.means(x, y, (3, 2), jnp.square), x)[1](got)[0]
+    expected = jax.vjp(lambda x: arc_cosine.means(x, y, (3, 2), jnp.square), x)[1](got)[0]
     np.testing.assert_allclose(pull(got)[0], expected, rtol=1e-12)
 
 
 def test_a_block_of_any_size_gives_the_same(monkeypatch):
     x, y = map(jnp.asarray, clips(3, (30, 20)))
-    whole = kernels.means(x, y, (3, 3), jnp.square)
+    whole = arc_cosine.means(x, y, (3, 3), jnp.square)
     for entries in (1, 100, 333):
-        monkeypatch.setattr(kernels, "BLOCK_ENTRIES", entries)
-        np.testing.assert_allclose(kernels.means(x, y, (3, 3), jnp.square), whole, rtol=1e-12)
+        monkeypatch.setattr(arc_cosine, "BLOCK_ENTRIES", entries)
+        np.testing.assert_allclose(arc_cosine.means(x, y, (3, 3), jnp.square), whole, rtol=1e-12)
 
 
 @pytest.mark.parametrize("sizes", [(4,), (3, 2)])
 def test_distances_are_the_diagonals(sizes):
     x, y = clips(1, (12, 12))
-    got = kernels.distances(jnp.asarray(x), jnp.asarray(y), sizes)
+    got = arc_cosine.distances(jnp.asarray(x), jnp.asarray(y), sizes)
     parts = zip(by_loops(x, x, sizes), by_loops(x, y, sizes), by_loops(y, y, sizes), strict=True)
     for d, (xx, xy, yy) in zip(got, parts, strict=True):
         np.testing.assert_allclose(d, np.diag(xx) - 2 * np.diag(xy) + np.diag(yy), rtol=1e-10)
@@ -135,9 +135,9 @@ def test_distances_are_the_diagonals(sizes):
 def test_distances_near_each_other_keep_their_digits_in_float32():
     x = clips(2, (40, 1))[0].astype(np.float32)
     y = (x + 1e-4 * np.random.default_rng(0).standard_normal(x.shape)).astype(np.float32)
-    exact = kernels.distances(jnp.asarray(x, float), jnp.asarray(y, float), (5, 3))
+    exact = arc_cosine.distances(jnp.asarray(x, float), jnp.asarray(y, float), (5, 3))
     for got, expected in zip(
-        kernels.distances(jnp.asarray(x), jnp.asarray(y), (5, 3)), exact, strict=True
+        arc_cosine.distances(jnp.asarray(x), jnp.asarray(y), (5, 3)), exact, strict=True
     ):
         assert got.dtype == jnp.float32
         np.testing.assert_allclose(got, expected, rtol=2e-3)
@@ -145,7 +145,7 @@ def test_distances_near_each_other_keep_their_digits_in_float32():
 
 def test_a_clip_is_at_no_distance_from_itself_and_pulls_nowhere():
     x = jnp.asarray(clips(4)[0], jnp.float32)
-    total = lambda z: sum(d.sum() for d in kernels.distances(z, x, (3, 3)))  # noqa: E731
+    total = lambda z: sum(d.sum() for d in arc_cosine.distances(z, x, (3, 3)))  # noqa: E731
     value, gradient = jax.value_and_grad(total)(x)
     assert value == pytest.approx(0, abs=1e-12)
     np.testing.assert_allclose(gradient, 0, atol=1e-6)
@@ -153,7 +153,7 @@ def test_a_clip_is_at_no_distance_from_itself_and_pulls_nowhere():
 
 def test_gradient_of_distances_is_that_of_finite_differences():
     x, y = clips(5, (12, 12))
-    total = lambda z: sum(d.mean() for d in kernels.distances(z, jnp.asarray(y), (3, 2)))  # noqa: E731
+    total = lambda z: sum(d.mean() for d in arc_cosine.distances(z, jnp.asarray(y), (3, 2)))  # noqa: E731
     direction = np.random.default_rng(1).standard_normal(x.shape)
     ends = [total(jnp.asarray(x + s * 1e-6 * direction)) for s in (1, -1)]
     got = np.vdot(jax.grad(total)(jnp.asarray(x)), direction)
@@ -172,8 +172,8 @@ def test_silence_has_finite_gradients(silent):
     y = jnp.asarray(y)
 
     def total(z):
-        apart = sum(d.sum() for d in kernels.distances(z, y, (3, 2)))
-        return apart + kernels.means(z, y, (3, 2), jnp.square).sum()
+        apart = sum(d.sum() for d in arc_cosine.distances(z, y, (3, 2)))
+        return apart + arc_cosine.means(z, y, (3, 2), jnp.square).sum()
 
     value, gradient = jax.value_and_grad(total)(jnp.asarray(x))
     assert np.isfinite(value)
@@ -190,7 +190,7 @@ def test_frames_that_coincide_have_the_right_gradient():
     """A steady sound: every frame alike, where the naive derivative is NaN."""
     x = np.tile(clips(7, (1, 1))[0], (9, 1))
     y = np.tile(clips(8, (1, 1))[0], (9, 1))
-    total = lambda z: kernels.means(z, jnp.asarray(x), (3,), jnp.square)[0]  # noqa: E731
+    total = lambda z: arc_cosine.means(z, jnp.asarray(x), (3,), jnp.square)[0]  # noqa: E731
     gradient = np.asarray(jax.grad(total)(jnp.asarray(x)))
     direction = y - x  # along it all frames of z stay alike
     ends = [np.mean(by_loops(x + s * 1e-6 * direction, x, (3,))[0] ** 2) for s in (1, -1)]

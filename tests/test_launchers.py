@@ -19,7 +19,7 @@ import pytest
 from hydra.core.plugins import Plugins
 from test_run import SMALL, command, summary, wait_for  # noqa: F401 - a fixture
 
-from nstaudio import sweeps
+from nstaudio.experiments.sweep import prefer_launchers
 
 from conftest import ROOT
 
@@ -271,5 +271,5 @@ def test_configs_here_replace_those_of_plugins(monkeypatch):
 
     store = {"joblib.yaml": 1, "basic.yaml": 2}
     monkeypatch.setitem(ConfigStore.instance().repo["hydra"], "launcher", store)
-    sweeps.prefer_launchers(ROOT / "configs" / "hydra" / "launcher")
+    prefer_launchers(ROOT / "configs" / "hydra" / "launcher")
     assert store == {"basic.yaml": 2}

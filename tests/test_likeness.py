@@ -2,8 +2,8 @@ import librosa
 import numpy as np
 import pytest
 
-from nstaudio import likeness
 from nstaudio.errors import InputError
+from nstaudio.evaluation import similarity
 
 from conftest import music
 
@@ -24,15 +24,15 @@ def by_librosa(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
     return lsd, 1 - cosine
 
 
-def features(*pitches: set[int]) -> likeness.Features:
+def features(*pitches: set[int]) -> similarity.Features:
     sounds = np.zeros((len(pitches), 73), bool)
     for t, pitch in enumerate(pitches):
         sounds[t, list(pitch)] = True
-    return likeness.Features(np.zeros((1, 128)), np.zeros(12), sounds)
+    return similarity.Features(np.zeros((1, 128)), np.zeros(12), sounds)
 
 
 def test_spectrum_and_timbre_as_librosa_has_them():
-    got = likeness.compare(likeness.analyse(A, SR), likeness.analyse(B, SR))
+    got = similarity.compare(similarity.analyse(A, SR), similarity.analyse(B, SR))
     lsd, timbre = by_librosa(A, B)
     assert got.lsd_db == pytest.approx(lsd, rel=1e-3)
     assert got.timbre == pytest.approx(timbre, abs=1e-4)
@@ -43,22 +43,22 @@ def test_pitch_by_hand():
     a = features({1, 2}, {3}, set(), {5}, {6})
     b = features({2}, {3}, set(), set())
     # 1/2, 1, 1 (both silent), 0; the fifth moment is only in one of them
-    assert likeness.pitch_distance(a, b) == pytest.approx(1 - 2.5 / 4)
+    assert similarity.pitch_distance(a, b) == pytest.approx(1 - 2.5 / 4)
 
 
 def test_a_sound_is_like_itself_at_any_level_and_rate():
-    a = likeness.analyse(A, SR)
-    assert likeness.compare(a, a) == pytest.approx((0, 0, 0), abs=1e-6)
-    softer = likeness.compare(a, likeness.analyse(0.01 * A, SR))
+    a = similarity.analyse(A, SR)
+    assert similarity.compare(a, a) == pytest.approx((0, 0, 0), abs=1e-6)
+    softer = similarity.compare(a, similarity.analyse(0.01 * A, SR))
     assert softer == pytest.approx((0, 0, 0), abs=1e-3)
     up = librosa.resample(A, orig_sr=SR, target_sr=44100, res_type="soxr_vhq")
-    assert likeness.compare(a, likeness.analyse(up, 44100)).timbre < 0.01
-    assert likeness.compare(a, likeness.analyse(up, 44100)).pitch < 0.02
+    assert similarity.compare(a, similarity.analyse(up, 44100)).timbre < 0.01
+    assert similarity.compare(a, similarity.analyse(up, 44100)).pitch < 0.02
 
 
 def test_an_equaliser_changes_timbre_more_than_pitch():
     duller = np.convolve(A, np.ones(4) / 4, mode="same").astype(np.float32)
-    got = likeness.compare(likeness.analyse(A, SR), likeness.analyse(duller, SR))
+    got = similarity.compare(similarity.analyse(A, SR), similarity.analyse(duller, SR))
     assert got.lsd_db > 3
     assert got.timbre > 0.01
     assert got.pitch < 0.2
@@ -67,30 +67,30 @@ def test_an_equaliser_changes_timbre_more_than_pitch():
 @pytest.mark.parametrize("bad", [np.zeros(SR, np.float32), np.zeros(0, np.float32)])
 def test_silence_is_refused(bad):
     with pytest.raises(InputError, match=f"a sound to compare has {bad.size} samples of power 0"):
-        likeness.analyse(bad, SR)
+        similarity.analyse(bad, SR)
 
 
 def test_unseen_style_is_one_for_the_content_and_none_for_the_style():
-    assert likeness.unseen_style_share(A, A, B, SR) == pytest.approx(1, abs=1e-5)
-    assert likeness.unseen_style_share(B, A, B, SR) == pytest.approx(0, abs=1e-5)
-    between = likeness.unseen_style_share(A + 3 * B[: A.size], A, B, SR)
+    assert similarity.unseen_style_share(A, A, B, SR) == pytest.approx(1, abs=1e-5)
+    assert similarity.unseen_style_share(B, A, B, SR) == pytest.approx(0, abs=1e-5)
+    between = similarity.unseen_style_share(A + 3 * B[: A.size], A, B, SR)
     assert 0.01 < between < 0.9
-    louder = likeness.unseen_style_share(9 * A + 27 * B[: A.size], 0.1 * A, B, SR)
+    louder = similarity.unseen_style_share(9 * A + 27 * B[: A.size], 0.1 * A, B, SR)
     assert louder == pytest.approx(between, rel=1e-2), "levels do not matter"
 
 
 def test_unseen_style_of_very_short_and_of_silent_sounds_is_a_number():
-    short = likeness.unseen_style_share(A[:500], A[:400], B[:300], SR)
+    short = similarity.unseen_style_share(A[:500], A[:400], B[:300], SR)
     assert np.isfinite(short)
-    assert np.isfinite(likeness.unseen_style_share(np.zeros(SR), A, B, SR))
+    assert np.isfinite(similarity.unseen_style_share(np.zeros(SR), A, B, SR))
 
 
 def test_a_copied_half_second_is_found():
     rng = np.random.default_rng(0)
     y, other = rng.standard_normal((2, 24_000)).astype(np.float32)
-    assert likeness.largest_likeness(y, other, 8000) < 0.15
+    assert similarity.largest_likeness(y, other, 8000) < 0.15
     y[5000:11_000] = -0.1 * other[2345:8345]
-    assert likeness.largest_likeness(y, other, 8000) == pytest.approx(1, abs=1e-4)
+    assert similarity.largest_likeness(y, other, 8000) == pytest.approx(1, abs=1e-4)
 
 
 @pytest.mark.parametrize("lengths", [(1000, 1000), (900, 5000), (5000, 900), (150, 700)])
@@ -102,11 +102,11 @@ def test_the_largest_likeness_by_numpy(lengths):
     there = there / np.linalg.norm(there, axis=1, keepdims=True)
     parts = [y[i : i + n].astype(float) for i in range(0, len(y) - n + 1, n // 4)]
     expected = max(np.abs(there @ part).max() / np.linalg.norm(part) for part in parts)
-    assert likeness.largest_likeness(y, other, 400) == pytest.approx(expected, rel=1e-6)
+    assert similarity.largest_likeness(y, other, 400) == pytest.approx(expected, rel=1e-6)
 
 
 def test_silence_is_like_nothing():
     y = np.random.default_rng(0).standard_normal(2000).astype(np.float32)
-    assert likeness.largest_likeness(np.zeros(2000, np.float32), y, 1000) == 0
+    assert similarity.largest_likeness(np.zeros(2000, np.float32), y, 1000) == 0
     half = np.concatenate([0 * y, y])
-    assert likeness.largest_likeness(-y, half, 1000) == pytest.approx(1)
+    assert similarity.largest_likeness(-y, half, 1000) == pytest.approx(1)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import scipy.signal
 
-from nstaudio import loudness
+from nstaudio.audio import loudness
+from nstaudio.audio.loudness import LOWEST_DB, Level
 from nstaudio.errors import InputError
-from nstaudio.loudness import LOWEST_DB, Level
 
 from conftest import music
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nstaudio import multipitch
+from nstaudio.evaluation import multipitch
 
 SR = multipitch.SR
 

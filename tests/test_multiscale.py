@@ -4,13 +4,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nstaudio import pipeline
+from nstaudio.analysis.spectrogram import MelSpec
 from nstaudio.encoders import Conv1dEncoder
 from nstaudio.errors import InputError
-from nstaudio.multiscale import MultiScale, in_time
-from nstaudio.parametrizations import SmoothMel, Waveform
-from nstaudio.settings import Settings
-from nstaudio.spectrogram import MelSpec
+from nstaudio.optimization.multiscale import MultiScale, in_time
+from nstaudio.optimization.parametrizations import SmoothMel, Waveform
+from nstaudio.transfer import api
+from nstaudio.transfer.settings import Settings
 
 SPEC = MelSpec(n_fft=512, hop_length=128, n_mels=32)
 SETTINGS = Settings(spec=SPEC, encoder=Conv1dEncoder((16,), 5), n_steps=0)
@@ -47,8 +47,8 @@ def test_bad_values(changes, message):
 def test_a_clip_too_short_for_the_coarsest_scale():
     settings = replace(SETTINGS, multiscale=MultiScale((16,)))
     with pytest.raises(InputError, match=r"4 frames at multiscale.factors=16\); the encoder's"):
-        pipeline.check_length(7000, settings, name="content")
-    pipeline.check_length(7000, SETTINGS, name="content")
+        api.check_length(7000, settings, name="content")
+    api.check_length(7000, SETTINGS, name="content")
 
 
 @pytest.mark.parametrize("parametrization", [SETTINGS.parametrization, SmoothMel(), Waveform()])
@@ -57,25 +57,25 @@ def test_the_coarse_result_is_the_start(content, style, parametrization):
     of it still to find."""
     changes = {"parametrization": parametrization, "multiscale": MultiScale((4, 2), n_steps=30)}
     plain, coarse = (
-        pipeline.transfer(content[:16000], style[:16000], SPEC.sr, replace(SETTINGS, **one))
+        api.transfer(content[:16000], style[:16000], SPEC.sr, replace(SETTINGS, **one))
         for one in ({"parametrization": parametrization}, changes)
     )
     assert coarse.history[0][1].style < 0.7 * plain.history[0][1].style
     assert np.isfinite(coarse.y).all()
-    again = pipeline.transfer(content[:16000], style[:16000], SPEC.sr, replace(SETTINGS, **changes))
+    again = api.transfer(content[:16000], style[:16000], SPEC.sr, replace(SETTINGS, **changes))
     np.testing.assert_array_equal(coarse.y, again.y)
 
 
 def test_windows_share_what_the_coarse_scales_know_of_the_style(content, style):
     settings = replace(SETTINGS, multiscale=MultiScale((4, 2), n_steps=5), strength=0.7)
-    first = pipeline.prepare(content, style, settings)
+    first = api.prepare(content, style, settings)
     assert len(first.coarse) == 2
-    alone = pipeline.prepare(content, style, settings, shared=first.shared)
+    alone = api.prepare(content, style, settings, shared=first.shared)
     np.testing.assert_array_equal(alone.state.variable, first.state.variable)
     backwards = content[::-1].copy()
-    other = pipeline.prepare(backwards, style, settings, shared=first.shared)
+    other = api.prepare(backwards, style, settings, shared=first.shared)
     for one, of_first in zip(other.coarse, first.coarse, strict=True):
         assert one.clip is of_first.clip, "analysed once"
         assert float(one.weights.alpha) == float(of_first.weights.alpha), "and balanced once"
-    by_itself = pipeline.prepare(backwards, style, settings)
+    by_itself = api.prepare(backwards, style, settings)
     assert float(by_itself.coarse[0].weights.alpha) != float(first.coarse[0].weights.alpha)

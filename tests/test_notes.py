@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from nstaudio import notes
 from nstaudio.errors import InputError
-from nstaudio.notes import creation, pyin
+from nstaudio.notes import note_events, pyin
 
 SR = 16000
 MELODY = [60, 64, 67, 72, 65, 62]
@@ -82,7 +82,7 @@ def test_an_unknown_method_is_refused():
 def test_an_onset_begins_a_note_that_lasts_as_long_as_it_sounds():
     note = activations((10, 30, 40, 0.9))
     onset = activations((10, 11, 40, 0.8))
-    (event,) = creation.events(note, onset)
+    (event,) = note_events.events(note, onset)
     assert event[:3] == (10, 30, 40)
     assert event.strength == pytest.approx(0.9)
 
@@ -90,35 +90,35 @@ def test_an_onset_begins_a_note_that_lasts_as_long_as_it_sounds():
 def test_a_second_onset_cuts_a_note():
     note = activations((10, 40, 40, 0.9))
     onset = activations((10, 11, 40, 0.8), (25, 26, 40, 0.8))
-    assert [e[:3] for e in creation.events(note, onset)] == [(10, 25, 40), (25, 40, 40)]
+    assert [e[:3] for e in note_events.events(note, onset)] == [(10, 25, 40), (25, 40, 40)]
 
 
 def test_short_holes_are_bridged_and_long_ones_are_not():
     onset = activations((5, 6, 40, 0.8))
     # It comes back too softly to begin a note of its own.
     bridged = activations((5, 20, 40, 0.9), (25, 27, 40, 0.55), (27, 40, 40, 0.9))
-    assert [e[:2] for e in creation.events(bridged, onset, gap_frames=6)] == [(5, 40)]
-    assert [e[:2] for e in creation.events(bridged, onset, gap_frames=5)] == [(5, 20), (25, 40)]
+    assert [e[:2] for e in note_events.events(bridged, onset, gap_frames=6)] == [(5, 40)]
+    assert [e[:2] for e in note_events.events(bridged, onset, gap_frames=5)] == [(5, 20), (25, 40)]
 
 
 def test_short_notes_and_weak_onsets_are_left_out():
     note = activations((10, 14, 40, 0.9), (10, 30, 60, 0.4))
     onset = activations((10, 11, 40, 0.8), (10, 11, 60, 0.9))
-    assert creation.events(note, onset) == []
-    assert len(creation.events(note, onset, min_frames=4)) == 1
-    assert len(creation.events(note, onset, frame_threshold=0.3)) == 1
+    assert note_events.events(note, onset) == []
+    assert len(note_events.events(note, onset, min_frames=4)) == 1
+    assert len(note_events.events(note, onset, frame_threshold=0.3)) == 1
 
 
 def test_a_note_without_an_onset_grows_from_its_strongest_frame():
     note = activations((10, 30, 40, 0.6), (18, 20, 40, 0.9), (10, 20, 70, 0.8))
     onset = activations()
-    assert [e[:3] for e in creation.events(note, onset)] == [(10, 30, 40)]
+    assert [e[:3] for e in note_events.events(note, onset)] == [(10, 30, 40)]
 
 
 def test_neighbours_of_a_note_are_its_own():
     note = activations((10, 40, 40, 0.9), (10, 40, 41, 0.7), (10, 40, 42, 0.7))
     onset = activations((10, 11, 40, 0.8))
-    assert [e.bin for e in creation.events(note, onset)] == [40, 42]
+    assert [e.bin for e in note_events.events(note, onset)] == [40, 42]
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([1, 3, 40]), st.integers(1, 9))
@@ -127,7 +127,7 @@ def test_whatever_the_activations(seed, smooth, min_frames):
     rng = np.random.default_rng(seed)
     a = rng.random((2, 50 + smooth, 88), np.float32)
     note, onset = np.stack([a[:, i : i + 50] for i in range(smooth)]).mean(axis=0)
-    found = creation.events(note, onset, min_frames=min_frames)
+    found = note_events.events(note, onset, min_frames=min_frames)
     taken = np.zeros((50, 88), int)
     for event in found:
         assert event.stop - event.start >= min_frames
@@ -142,7 +142,7 @@ def test_whatever_the_activations(seed, smooth, min_frames):
 )
 def test_thresholds_outside_their_limits_are_refused(bad):
     with pytest.raises(InputError, match=next(iter(bad))):
-        creation.events(activations(), activations(), **bad)
+        note_events.events(activations(), activations(), **bad)
 
 
 def test_pitch_of_a_glide_as_librosa_hears_it():

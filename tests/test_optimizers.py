@@ -6,7 +6,7 @@ import optax
 import pytest
 
 from nstaudio.errors import InputError
-from nstaudio.optimizers import from_optax
+from nstaudio.optimization.optimizers import from_optax
 
 
 def steps(make, n=5):

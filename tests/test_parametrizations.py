@@ -6,8 +6,9 @@ import scipy.ndimage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nstaudio.analysis.spectrogram import MelSpec, log_mel, stft
 from nstaudio.errors import InputError
-from nstaudio.parametrizations import (
+from nstaudio.optimization.parametrizations import (
     Clip,
     ContentGain,
     FreeMel,
@@ -17,7 +18,6 @@ from nstaudio.parametrizations import (
     gaussian_blur,
     prominence_db,
 )
-from nstaudio.spectrogram import MelSpec, log_mel, stft
 
 SPEC = MelSpec(n_fft=512, hop_length=128, n_mels=32)
 ALL = {

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nstaudio.parts import Part, Parts
+from nstaudio.experiments.storage.finished_segments import Part, Parts
 
 
 def part(seed: int) -> Part:

@@ -7,16 +7,18 @@ import pyloudnorm
 import pytest
 
 import nstaudio
-from nstaudio import audio, descent, initial, pipeline, samples
+from nstaudio.analysis.spectrogram import MelSpec, log_mel
+from nstaudio.audio import files, samples
+from nstaudio.audio.guide import Guide
+from nstaudio.audio.segments import Windows
 from nstaudio.encoders import Conv1dEncoder, InfiniteEncoder
 from nstaudio.errors import InputError
-from nstaudio.guides import Guide
 from nstaudio.losses import Diversity, Gram, SquaredError, StyleSum, Term
-from nstaudio.optimizers import from_optax
-from nstaudio.parametrizations import ContentGain, FreeMel, SmoothMel, Waveform
-from nstaudio.settings import Settings
-from nstaudio.spectrogram import MelSpec, log_mel
-from nstaudio.windows import Windows
+from nstaudio.optimization import initializers, objective
+from nstaudio.optimization.optimizers import from_optax
+from nstaudio.optimization.parametrizations import ContentGain, FreeMel, SmoothMel, Waveform
+from nstaudio.transfer import api
+from nstaudio.transfer.settings import Settings
 
 from conftest import SR, music
 
@@ -162,9 +164,9 @@ def test_windows_of_silence_alone_are_refused(style):
 
 def test_windows_share_the_styles_targets(content, style):
     settings = Settings(**SMALL)
-    first = pipeline.prepare(content, style, settings)
-    again = pipeline.prepare(content, style, settings)
-    other = pipeline.prepare(content[::-1].copy(), style, settings, shared=first.shared)
+    first = api.prepare(content, style, settings)
+    again = api.prepare(content, style, settings)
+    other = api.prepare(content[::-1].copy(), style, settings, shared=first.shared)
     assert other.style is first.style
     for layer, target in first.problem.targets.style.items():
         np.testing.assert_array_equal(other.problem.targets.style[layer], target)
@@ -175,11 +177,11 @@ def test_windows_share_the_styles_targets(content, style):
 
 def test_windows_share_what_a_strength_has_chosen(content, style):
     settings = Settings(**SMALL, strength=0.5)
-    first = pipeline.prepare(content, style, settings)
+    first = api.prepare(content, style, settings)
     backwards = content[::-1].copy()
-    other = pipeline.prepare(backwards, style, settings, shared=first.shared)
+    other = api.prepare(backwards, style, settings, shared=first.shared)
     assert other.problem.weights == first.problem.weights
-    assert pipeline.prepare(backwards, style, settings).problem.weights != first.problem.weights
+    assert api.prepare(backwards, style, settings).problem.weights != first.problem.weights
 
 
 def test_a_guide_in_time_makes_only_the_windows_it_reaches(style):
@@ -251,7 +253,7 @@ def test_progress_is_reported(content, style):
     assert all(isinstance(total, float) for _, total in seen)
 
 
-@pytest.mark.parametrize("init", [initial.noisy_content, initial.white_noise])
+@pytest.mark.parametrize("init", [initializers.noisy_content, initializers.white_noise])
 def test_other_starts(content, style, init):
     got = nstaudio.transfer(content, style, SR, **SMALL, init=init)
     assert got.history[-1][1].total < got.history[0][1].total
@@ -321,7 +323,7 @@ def test_a_loss_that_explodes_is_named(content, style):
 
 
 def test_analyse_puts_the_loudest_band_at_zero(content):
-    clip, power = pipeline.analyse(content, Settings(), name="x")
+    clip, power = api.analyse(content, Settings(), name="x")
     assert float(clip.level_db.max()) == pytest.approx(0.0, abs=1e-3)
     np.testing.assert_allclose(clip.y, content / np.sqrt(power), rtol=1e-5)
     raw = log_mel(jnp.asarray(content), MelSpec(floor_db=-140.0))
@@ -372,7 +374,7 @@ def test_a_sweep_over_sixteen_weights_compiles_once(content, style):
         ).history[-1][1]
 
     losses(1.0, 1.0)
-    compiled = [descent.advance, descent.make_problem, descent.evaluate]
+    compiled = [objective.advance, objective.make_problem, objective.evaluate]
     before = [function._cache_size() for function in compiled]  # type: ignore[attr-defined]
     totals = {
         float(losses(alpha, beta).total) for alpha in (0, 0.1, 0.3, 1) for beta in (0.5, 1, 2, 4)
@@ -386,7 +388,7 @@ def test_a_sweep_over_strength_compiles_once(content, style):
         return nstaudio.transfer(content, style, SR, **{**SMALL, "n_steps": 2}, strength=strength)
 
     losses(0.5)
-    compiled = [descent.advance, descent.make_problem, descent.evaluate]
+    compiled = [objective.advance, objective.make_problem, objective.evaluate]
     before = [function._cache_size() for function in compiled]  # type: ignore[attr-defined]
     totals = {losses(strength).history[-1][1].total for strength in (0, 0.1, 0.9, 1)}
     assert len(totals) == 4
@@ -395,7 +397,7 @@ def test_a_sweep_over_strength_compiles_once(content, style):
 
 def demo(name: str) -> np.ndarray:
     """Two seconds of a demo clip."""
-    clip = audio.load(str(audio.CLIPS_DIR / f"{name}.ogg"), duration_s=2.0, role="content")
+    clip = files.load(str(files.CLIPS_DIR / f"{name}.ogg"), duration_s=2.0, role="content")
     return samples.mono(clip.y, clip.sr, SR)
 
 
@@ -426,8 +428,8 @@ def test_strength_goes_from_the_content_to_the_style_step_by_step(content, style
         {"parametrization": FreeMel()},
         {"parametrization": SmoothMel()},
         {"parametrization": Waveform()},
-        {"init": initial.noisy_content},
-        {"init": initial.white_noise},
+        {"init": initializers.noisy_content},
+        {"init": initializers.white_noise},
         {"encoder": InfiniteEncoder((3,))},
         {"content_loss": SquaredError("sum")},
         {"style_weights": {"conv1": 1e3, "conv2": 1e-3}},
@@ -437,8 +439,8 @@ def test_strength_goes_from_the_content_to_the_style_step_by_step(content, style
 def test_strength_whatever_else_is_chosen(content, style, changes):
     def reached(strength):
         settings = Settings(**{**SMALL, **changes}, strength=strength)
-        prepared = pipeline.prepare(content, style, settings)
-        *_, (_, losses) = descent.run(
+        prepared = api.prepare(content, style, settings)
+        *_, (_, losses) = objective.run(
             prepared.state,
             prepared.problem,
             objective=prepared.objective,

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from nstaudio import records
+from nstaudio.experiments.storage import metrics_log
 from nstaudio.losses import Losses
 
 
@@ -15,7 +15,7 @@ def read(file):
 
 
 def test_a_line_is_on_disk_when_write_returns(tmp_path):
-    with records.Metrics(tmp_path / "m.jsonl") as metrics:
+    with metrics_log.Metrics(tmp_path / "m.jsonl") as metrics:
         metrics.write(0, losses(0.5), 0.0)
         assert read(tmp_path / "m.jsonl") == [
             {
@@ -37,12 +37,12 @@ def test_a_line_is_on_disk_when_write_returns(tmp_path):
 @pytest.mark.parametrize("cut", [0, 5])
 def test_resuming_drops_what_came_after_the_checkpoint(tmp_path, cut):
     file = tmp_path / "m.jsonl"
-    with records.Metrics(file) as metrics:
+    with metrics_log.Metrics(file) as metrics:
         for step in range(0, 50, 10):
             metrics.write(step, losses(1.0), step / 10)
     text = file.read_text()
     file.write_text(text[: len(text) - cut])  # a kill in the middle of a line
-    with records.Metrics(file) as metrics:
+    with metrics_log.Metrics(file) as metrics:
         metrics.start(0, last_step=20)
         assert metrics.seconds == 2.0
         metrics.write(20, losses(9.0), 2.1)  # said already
@@ -53,34 +53,34 @@ def test_resuming_drops_what_came_after_the_checkpoint(tmp_path, cut):
 
 def test_write_whole_leaves_the_old_file_when_writing_fails(tmp_path):
     file = tmp_path / "x.txt"
-    records.write_whole(file, "old")
+    metrics_log.write_whole(file, "old")
     with pytest.raises(UnicodeEncodeError):
-        records.write_whole(file, "new \ud800")
+        metrics_log.write_whole(file, "new \ud800")
     assert file.read_text() == "old"
-    records.write_whole(file, b"bytes")
+    metrics_log.write_whole(file, b"bytes")
     assert file.read_bytes() == b"bytes"
 
 
 def test_write_whole_can_refuse_to_replace(tmp_path):
     file = tmp_path / "x.txt"
-    records.write_whole(file, "first", replace=False)
+    metrics_log.write_whole(file, "first", replace=False)
     with pytest.raises(FileExistsError):
-        records.write_whole(file, "second", replace=False)
+        metrics_log.write_whole(file, "second", replace=False)
     assert file.read_text() == "first"
     assert [p.name for p in tmp_path.iterdir()] == ["x.txt"]
 
 
 def test_a_summary_is_strict_json(tmp_path):
-    records.write_summary(tmp_path / "s.json", {"a": 1.5, "b": None})
+    metrics_log.write_summary(tmp_path / "s.json", {"a": 1.5, "b": None})
     assert json.loads((tmp_path / "s.json").read_text()) == {"a": 1.5, "b": None}
     with pytest.raises(ValueError, match="not JSON compliant"):
-        records.write_summary(tmp_path / "s.json", {"a": float("nan")})
+        metrics_log.write_summary(tmp_path / "s.json", {"a": float("nan")})
 
 
 def test_versions_and_memory():
-    versions = records.versions()
+    versions = metrics_log.versions()
     assert {"python", "jax", "jaxlib", "flax", "optax", "numpy", "soundfile"} <= set(versions)
-    peak = records.peak_rss_mb()
+    peak = metrics_log.peak_rss_mb()
     assert peak is not None
     assert 20 < peak < 100_000
 
@@ -96,19 +96,19 @@ def test_versions_and_memory():
 )
 def test_what_follows_a_line_that_is_none_is_dropped(tmp_path, row):
     file = tmp_path / "m.jsonl"
-    with records.Metrics(file) as metrics:
+    with metrics_log.Metrics(file) as metrics:
         for step in (0, 5):
             metrics.write(step, losses(9 - step), 0.1 * step)
     kept = read(file)[:1]
     first, second = file.read_text().splitlines(keepends=True)
     file.write_text(first + row + "\n" + second)
-    with records.Metrics(file) as metrics:
+    with metrics_log.Metrics(file) as metrics:
         assert metrics.lines == kept
     assert read(file) == kept
 
 
 def test_a_window_made_again_after_others_has_no_step_twice(tmp_path):
-    with records.Metrics(tmp_path / "m.jsonl") as metrics:
+    with metrics_log.Metrics(tmp_path / "m.jsonl") as metrics:
         for window in (0, 1):
             metrics.start(window, last_step=0)
             metrics.write(0, losses(9), 0.0)

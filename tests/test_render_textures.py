@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from nstaudio import textures
+from nstaudio.losses import texture_statistics
 
 import render_textures
 from render_textures import SR, TEXTURES, render
@@ -26,11 +26,15 @@ def test_events_lie_where_they_are_put():
 
 
 def test_another_part_of_a_texture_is_nearer_than_another_texture():
-    statistics = jax.jit(textures.statistics, static_argnames=("sr", "n_bands"))
+    statistics = jax.jit(texture_statistics.statistics, static_argnames=("sr", "n_bands"))
     halves = {}
     for name in TEXTURES:
         parts = np.split(render(name, 8.0), 2)
         halves[name] = [statistics(y, sr=SR, n_bands=12) for y in parts]
     for name, (first, second) in halves.items():
-        others = [textures.distance(first, halves[other][1]) for other in TEXTURES if other != name]
-        assert textures.distance(first, second) < 0.3 * min(others), name
+        others = [
+            texture_statistics.distance(first, halves[other][1])
+            for other in TEXTURES
+            if other != name
+        ]
+        assert texture_statistics.distance(first, second) < 0.3 * min(others), name

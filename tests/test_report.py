@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from nstaudio import report
-from nstaudio.spectrogram import MelSpec
+from nstaudio.analysis.spectrogram import MelSpec
+from nstaudio.experiments.report.page import Panel, draw_losses, draw_spectrograms, make_page
 
 SPEC = MelSpec(n_fft=2048, hop_length=512, n_mels=128)
 LINES = [
@@ -32,11 +32,11 @@ SUMMARY = {
 }
 
 
-def panel(title: str, loud_band: int, n_frames: int = 60) -> report.Panel:
+def panel(title: str, loud_band: int, n_frames: int = 60) -> Panel:
     level_db = np.full((n_frames, SPEC.n_mels), -80.0, np.float32)
     level_db[:, loud_band] = 0.0
     y = np.sin(np.arange((n_frames - 1) * 512) / 20).astype(np.float32) * 0.5
-    return report.Panel(title, y, 22050, 1.0, level_db)
+    return Panel(title, y, 22050, 1.0, level_db)
 
 
 PANELS = [
@@ -49,12 +49,10 @@ PANELS = [
 @pytest.fixture(scope="module")
 def page():
     pictures = {
-        "spectrograms.png": report.draw_spectrograms(PANELS, SPEC),
-        "losses.png": report.draw_losses(LINES),
+        "spectrograms.png": draw_spectrograms(PANELS, SPEC),
+        "losses.png": draw_losses(LINES),
     }
-    return report.make_page(
-        PANELS, pictures=pictures, summary=SUMMARY, settings_yaml="alpha: 1 # <b>\n"
-    )
+    return make_page(PANELS, pictures=pictures, summary=SUMMARY, settings_yaml="alpha: 1 # <b>\n")
 
 
 class Collector(HTMLParser):
@@ -110,7 +108,7 @@ def test_spectrograms_share_one_scale():
     """A clip 40 dB down must look darker beside a loud one, and its band must lie where it is."""
     loud, quiet = panel("a", 20), panel("b", 90)
     quiet = replace(quiet, title="b", level_db=np.maximum(quiet.level_db - 40.0, -80.0))
-    image = pixels(report.draw_spectrograms([loud, quiet], SPEC))
+    image = pixels(draw_spectrograms([loud, quiet], SPEC))
     height, width, _ = image.shape
     inside = image[:, int(0.3 * width) : int(0.6 * width)].mean(axis=1)
     # Paper, text and the background are grey; the bands are the rows that have a colour.
@@ -124,7 +122,7 @@ def test_spectrograms_share_one_scale():
 
 @pytest.mark.parametrize("lines", [LINES, LINES[:1]])
 def test_loss_curves_of_any_length(lines):
-    assert pixels(report.draw_losses(lines)).shape[0] > 200
+    assert pixels(draw_losses(lines)).shape[0] > 200
 
 
 def chromium() -> str | None:

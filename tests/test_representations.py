@@ -4,7 +4,14 @@ import librosa
 import numpy as np
 import pytest
 
-from nstaudio import pipeline
+from nstaudio.analysis.representations import (
+    ConstantQ,
+    Levels,
+    Log1p,
+    RealImaginary,
+    Representation,
+)
+from nstaudio.analysis.spectrogram import MelSpec, log_mel
 from nstaudio.encoders import (
     Conv1dEncoder,
     Conv2dEncoder,
@@ -15,11 +22,10 @@ from nstaudio.encoders import (
 )
 from nstaudio.errors import InputError
 from nstaudio.losses import Gram, SquaredError
-from nstaudio.multiscale import MultiScale
-from nstaudio.parametrizations import ContentGain, FreeMel, SmoothMel, Waveform
-from nstaudio.representations import ConstantQ, Levels, Log1p, RealImaginary, Representation
-from nstaudio.settings import Settings
-from nstaudio.spectrogram import MelSpec, log_mel
+from nstaudio.optimization.multiscale import MultiScale
+from nstaudio.optimization.parametrizations import ContentGain, FreeMel, SmoothMel, Waveform
+from nstaudio.transfer import api
+from nstaudio.transfer.settings import Settings
 
 SPEC = MelSpec(n_fft=512, hop_length=128, n_mels=32)
 LOSSES = {"content_loss": SquaredError(), "style_loss": Gram()}
@@ -135,7 +141,7 @@ def test_a_transfer_in_constant_q_bands(content, style):
         "multiscale": MultiScale((2,), 10),
     }
     y = content[:12000], style[:12000]
-    result = pipeline.transfer(*y, SPEC.sr, small(**changes), log_every=20)
+    result = api.transfer(*y, SPEC.sr, small(**changes), log_every=20)
     last = result.history[-1][1]
     assert result.figures.style_share < 0.7
     assert result.figures.style_loss_on_audio == pytest.approx(last.style, rel=0.2)
@@ -144,7 +150,7 @@ def test_a_transfer_in_constant_q_bands(content, style):
 @pytest.mark.parametrize("strength", [None, 0.5])
 def test_a_transfer_of_phases(content, style, strength):
     """The loss that is descended on is that of the sound that comes out."""
-    result = pipeline.transfer(
+    result = api.transfer(
         content[:12000], style[:12000], SPEC.sr, small(strength=strength), log_every=20
     )
     first, last = result.history[0][1], result.history[-1][1]

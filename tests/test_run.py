@@ -19,8 +19,9 @@ import soundfile
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
-from nstaudio import audio, runs
-from nstaudio.spectrogram import MelSpec, log_mel, unit
+from nstaudio.analysis.spectrogram import MelSpec, log_mel, unit
+from nstaudio.audio.files import CLIPS_DIR, load
+from nstaudio.experiments.run import only_user
 
 import run
 from conftest import ROOT, SR, music
@@ -148,9 +149,9 @@ def test_figures_on_audio_are_measured_on_the_file(command, tmp_path, clips):
     content, _ = soundfile.read(clips["content"], dtype="float32")
     y, _ = soundfile.read(folder / "generated.wav", dtype="float32")
 
-    from nstaudio.checkpoint import Checkpoints, OtherInputs
-    from nstaudio.config import build, load
-    from nstaudio.pipeline import prepare, render
+    from nstaudio.experiments.config import build, load
+    from nstaudio.experiments.storage.checkpoints import Checkpoints, OtherInputs
+    from nstaudio.transfer.api import prepare, render
 
     settings = build(load(folder / "config.yaml")).transfer
     style, _ = soundfile.read(clips["style"], dtype="float32")
@@ -182,16 +183,16 @@ def test_the_bundled_clips_by_name(command, tmp_path):
 
 
 def test_a_sweep_compiles_once(command, tmp_path):
-    from nstaudio import descent
+    from nstaudio.optimization import objective
 
     assert command("n_steps=1", "hydra.run.dir=outputs/x/first")[0] == 0
-    before = descent.advance._cache_size()  # type: ignore[attr-defined]
+    before = objective.advance._cache_size()  # type: ignore[attr-defined]
     code, err = command(
         *("-m", "alpha=1e-7,1", "optimizer.learning_rate=0.5,1", "style_weights.conv1=0.3"),
         *("seed=4", "n_steps=2", "beta=2"),
     )
     assert code == 0, err
-    assert descent.advance._cache_size() == before  # type: ignore[attr-defined]
+    assert objective.advance._cache_size() == before  # type: ignore[attr-defined]
     jobs = sorted(tmp_path.glob("outputs/sweeps/*/*/summary.json"))
     assert len(jobs) == 4
     assert len({json.loads(job.read_text())["total_loss"] for job in jobs}) == 4
@@ -199,7 +200,7 @@ def test_a_sweep_compiles_once(command, tmp_path):
     assert all((job.parent / "generated.wav").exists() for job in jobs)
     code, err = command("-m", "strength=0,0.3,1", "n_steps=2", "hydra.sweep.dir=outputs/x/strength")
     assert code == 0, err
-    assert descent.advance._cache_size() == before  # type: ignore[attr-defined]
+    assert objective.advance._cache_size() == before  # type: ignore[attr-defined]
     chosen = [
         json.loads(job.read_text()) for job in sorted(tmp_path.glob("outputs/x/*/*/summary.json"))
     ]
@@ -353,11 +354,11 @@ def test_a_long_recording_in_windows(command, tmp_path, song):
 
 
 def test_windows_that_are_done_are_not_made_again(command, tmp_path, song):
-    from nstaudio import parts
+    from nstaudio.experiments.storage import finished_segments
 
     arguments = [f"content.path={song}", *CUT]
     assert command(*arguments, "hydra.run.dir=whole")[0] == 0
-    saved = parts.Parts.save
+    saved = finished_segments.Parts.save
 
     def cut(self, index, part):
         if index == 2:
@@ -365,7 +366,7 @@ def test_windows_that_are_done_are_not_made_again(command, tmp_path, song):
         saved(self, index, part)
 
     with pytest.MonkeyPatch.context() as full_disk:
-        full_disk.setattr(parts.Parts, "save", cut)
+        full_disk.setattr(finished_segments.Parts, "save", cut)
         code, err = command(*arguments, "hydra.run.dir=cut")
     assert code == 2
     assert err.strip().splitlines()[-1] == "error: [Errno 28] No space left on device"
@@ -436,7 +437,7 @@ def test_clips_of_a_style_have_weights(command, tmp_path, clips):
 
 
 def test_a_run_from_before_there_was_a_setting_goes_on(command, tmp_path):
-    from nstaudio import config
+    from nstaudio.experiments import config
 
     later = ("duration_s", "guide", "multiscale", "n_takes", "representation")
 
@@ -515,7 +516,7 @@ def test_a_folder_has_one_user_at_a_time(command, tmp_path, arguments):
     if arguments == ["resume=r"]:
         assert command("hydra.run.dir=r", "n_steps=2")[0] == 0
     (tmp_path / "r").mkdir(exist_ok=True)
-    with runs.only_user(tmp_path / "r"):
+    with only_user(tmp_path / "r"):
         code, err = command(*arguments, defaults=arguments != ["resume=r"])
     assert code == 2
     assert "error: r is being used by another run" in err.replace(str(tmp_path) + "/", "")
@@ -789,4 +790,4 @@ def test_a_truncated_checkpoint_falls_back_with_a_warning(command, tmp_path):
 
 def test_demo_clips_load_at_the_analysis_rate():
     for name in ("jazz", "classical"):
-        assert audio.load(audio.CLIPS_DIR / f"{name}.ogg").sr > 0
+        assert load(CLIPS_DIR / f"{name}.ogg").sr > 0

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from scipy.signal import lfilter, welch
 from scipy.stats import kurtosis
 
+from nstaudio.audio.samples import join, noise_like, prepare, remembered, unit_power
 from nstaudio.errors import InputError
-from nstaudio.samples import join, noise_like, prepare, remembered, unit_power
 
 TONE = np.sin(2 * np.pi * 440 * np.arange(8000) / 8000).astype(np.float32)
 

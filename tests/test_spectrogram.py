@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nstaudio.errors import InputError
-from nstaudio.spectrogram import (
+from nstaudio.analysis.spectrogram import (
     MelSpec,
     db_to_power,
     hann,
@@ -22,6 +21,7 @@ from nstaudio.spectrogram import (
     stft,
     unit,
 )
+from nstaudio.errors import InputError
 
 from conftest import SR
 

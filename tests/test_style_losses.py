@@ -31,7 +31,7 @@ from nstaudio.losses import (
     keeps_apart,
     make_targets,
 )
-from nstaudio.settings import Settings
+from nstaudio.transfer.settings import Settings
 
 SUM = StyleSum({"gram": Term(Gram()), "mean": Term(Mean(), 0.5)})
 LOSSES = (

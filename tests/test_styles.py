@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from nstaudio.audio.segments import Windows
+from nstaudio.audio.style_clips import hear_style
 from nstaudio.errors import InputError
-from nstaudio.styles import hear_style
-from nstaudio.windows import Windows
 
 from conftest import SR
 

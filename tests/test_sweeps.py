@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from test_run import SMALL, command, lines, summary  # noqa: F401 - a fixture
 
-from nstaudio import sweeps
 from nstaudio.errors import InputError
+from nstaudio.experiments.sweep import Names, outcome, settle
 
 from conftest import ROOT
 
@@ -86,13 +86,13 @@ def test_jobs_write_what_single_runs_write(command, tmp_path, launcher):  # noqa
 
 
 def test_jobs_that_are_alike_are_one_program(command, tmp_path):  # noqa: F811
-    from nstaudio import batches
+    from nstaudio.optimization import batching
 
-    before = batches._advance._cache_size()  # type: ignore[attr-defined]
+    before = batching._advance._cache_size()  # type: ignore[attr-defined]
     code, err = command("-m", "hydra/launcher=vmap", "alpha=0.001,0.1", "beta=1,2", "n_steps=11")
     assert code == 0, err
     assert "4 runs" in err
-    assert batches._advance._cache_size() == before + 1  # type: ignore[attr-defined]
+    assert batching._advance._cache_size() == before + 1  # type: ignore[attr-defined]
 
 
 def test_what_is_not_alike_goes_one_by_one(command, tmp_path):  # noqa: F811
@@ -126,14 +126,14 @@ def test_an_unforeseen_error_leaves_its_traceback(tmp_path, caplog):
     try:
         {}["missing"]
     except KeyError as error:
-        sweeps.settle(tmp_path / "job", error)
+        settle(tmp_path / "job", error)
     text = (tmp_path / "job" / "error.txt").read_text()
     assert text.splitlines()[0] == "KeyError: 'missing'"
     assert "Traceback" in text
-    sweeps.settle(tmp_path / "job", InputError("a\nb"))
+    settle(tmp_path / "job", InputError("a\nb"))
     assert (tmp_path / "job" / "error.txt").read_text() == "a\\x0ab\n"
-    assert sweeps.outcome(tmp_path).failed == {tmp_path / "job": "a\\x0ab"}
-    sweeps.settle(tmp_path / "job", {"interrupted": False})
+    assert outcome(tmp_path).failed == {tmp_path / "job": "a\\x0ab"}
+    settle(tmp_path / "job", {"interrupted": False})
     assert not (tmp_path / "job" / "error.txt").exists()
 
 
@@ -234,14 +234,14 @@ def test_runs_are_given_more_steps_by_a_sweep(command, tmp_path, launcher):  # n
 
 
 def test_names_of_folders():
-    names = sweeps.Names.of(["-m", "alpha=1,2", "style=jazz,classical", "content.path='a,b.wav'"])
+    names = Names.of(["-m", "alpha=1,2", "style=jazz,classical", "content.path='a,b.wav'"])
     assert re.fullmatch("alpha,style_[0-9a-f]{8}", names.sweep)
     again = ["style=jazz,classical", "content.path='a,b.wav'", "hydra/launcher=ray", "alpha=1,2"]
-    assert sweeps.Names.of([*again, "--multirun"]) == names
-    assert sweeps.Names.of([*again, "beta=2"]).sweep != names.sweep
+    assert Names.of([*again, "--multirun"]) == names
+    assert Names.of([*again, "beta=2"]).sweep != names.sweep
     task = ["alpha=2", "style=jazz", "content.path='a,b.wav'"]
     assert names.job(task) == "alpha=2,style=jazz"
-    assert sweeps.Names.of(["alpha=1,", "["]).swept == ()
+    assert Names.of(["alpha=1,", "["]).swept == ()
 
 
 def test_what_has_become_of_jobs(tmp_path):
@@ -253,7 +253,7 @@ def test_what_has_become_of_jobs(tmp_path):
     (tmp_path / "2_b" / "summary.json").write_text(json.dumps({**done, "interrupted": True}))
     (tmp_path / "3_d" / "summary.json").write_text(json.dumps(done))
     (tmp_path / "3_d" / "error.txt").write_text("no\nbecause")
-    found = sweeps.outcome(tmp_path)
+    found = outcome(tmp_path)
     assert [p.name for p in found.finished] == ["10_c"]
     assert [p.name for p in found.unfinished] == ["1_a", "2_b"]
     assert found.failed == {tmp_path / "3_d": "no"}

@@ -8,8 +8,10 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from test_run import SMALL, assert_refused, command, start, summary, wait_for  # noqa: F401
 
-from nstaudio import config, records, runs, sweeps
 from nstaudio.errors import InputError
+from nstaudio.experiments import config, sweep
+from nstaudio.experiments.run import only_user
+from nstaudio.experiments.storage import metrics_log
 
 from conftest import ROOT
 
@@ -31,7 +33,7 @@ def test_takes_are_what_single_runs_are(command, tmp_path, clips):  # noqa: F811
     assert "2 runs" in err, "in one program"
     assert "likeness of the takes: 0." in err
     assert f"listen: {tmp_path}/t/sweep.html" in err
-    takes = records.takes(tmp_path / "t")
+    takes = metrics_log.takes(tmp_path / "t")
     assert [take.name for take in takes] == ["take_1", "take_2"]
     for i, take in enumerate(takes):
         alone = tmp_path / f"alone_{i}"
@@ -78,7 +80,7 @@ def test_takes_are_kept_apart_from_those_before(command, tmp_path, clips):  # no
     """Each is the single run that is kept apart from the results before it."""
     code, err = command(*DIVERSE, *TAKES, "n_takes=3")
     assert code == 0, err
-    takes = records.takes(tmp_path / "t")
+    takes = metrics_log.takes(tmp_path / "t")
     results = [str(take / "generated.wav") for take in takes]
     for i, take in enumerate(takes):
         assert config.load(take / "config.yaml").apart_from == results[:i]
@@ -130,7 +132,7 @@ def test_an_interrupt_begins_no_take_after_it(tmp_path, clips, command):  # noqa
 def test_a_take_that_fails_says_so_and_the_others_go_on(command, tmp_path):  # noqa: F811
     second = tmp_path / "t" / "take_2"
     second.mkdir(parents=True)
-    with runs.only_user(second):
+    with only_user(second):
         code, err = command(*TAKES)
     assert code == 2
     assert "/t/take_2 is being used by another run" in err
@@ -160,7 +162,7 @@ def test_takes_in_a_sweep(command, tmp_path, launcher):  # noqa: F811
     assert "3 of 4 jobs are done in s" in err, "each take counts"
     assert "failed: 0_n_takes=0: n_takes=0 must be at least 1" in err
     assert ("3 runs" in err) == (launcher == "vmap"), "all that are alike in one program"
-    one, takes = tmp_path / "s/1_n_takes=1", records.takes(tmp_path / "s/2_n_takes=2")
+    one, takes = tmp_path / "s/1_n_takes=1", metrics_log.takes(tmp_path / "s/2_n_takes=2")
     sounds = [(run / "generated.wav").read_bytes() for run in (one, *takes)]
     assert sounds[0] == sounds[1] != sounds[2]
     assert (takes[0].parent / "sweep.html").exists()
@@ -211,6 +213,6 @@ def test_what_has_become_of_takes(tmp_path):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "0_a/take_2/error.txt").write_text("why")
     (tmp_path / "1_b/error.txt").write_text("before all")
-    found = sweeps.outcome(tmp_path)
+    found = sweep.outcome(tmp_path)
     assert found.failed == {tmp_path / "0_a/take_2": "why", tmp_path / "1_b": "before all"}
     assert found.unfinished == [tmp_path / "0_a/take_10"]

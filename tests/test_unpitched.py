@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import scipy.ndimage
 
-from nstaudio import unpitched
+from nstaudio.notes import percussion
 
 SR = 16000
 RNG = np.random.default_rng(0)
@@ -27,21 +27,21 @@ def db(y):
 def test_a_tone_is_pitched_and_strokes_and_noise_are_not():
     hiss = 0.05 * RNG.standard_normal(2 * SR).astype(np.float32)
     middle = slice(SR // 4, -SR // 4)  # where the tone begins and ends it is a stroke
-    assert db(unpitched.split(tone(), SR)[middle]) < db(tone()[middle]) - 25
-    assert db(unpitched.split(strokes(), SR)) == pytest.approx(db(strokes()), abs=1)
-    assert db(unpitched.split(hiss, SR)) == pytest.approx(db(hiss), abs=3)
+    assert db(percussion.split(tone(), SR)[middle]) < db(tone()[middle]) - 25
+    assert db(percussion.split(strokes(), SR)) == pytest.approx(db(strokes()), abs=1)
+    assert db(percussion.split(hiss, SR)) == pytest.approx(db(hiss), abs=3)
 
 
 def test_a_mixture_is_split():
     t, s = tone(), strokes()
-    found = unpitched.split(t + s, SR)
+    found = percussion.split(t + s, SR)
     assert found.shape == t.shape
     assert db(found - s) < db(s) - 6
     assert db((t + s - found) - t) < db(t) - 6
 
 
 def test_silence_has_no_parts():
-    assert not unpitched.split(np.zeros(SR, np.float32), SR).any()
+    assert not percussion.split(np.zeros(SR, np.float32), SR).any()
 
 
 def levels(y, edges_hz):
@@ -55,7 +55,7 @@ BANDS = [(100, 1000), (1000, 3000), (3000, 6000)]
 
 def test_restyled_strokes_have_the_styles_balance_and_the_contents_times():
     content, style = strokes(every_s=0.5), strokes(every_s=0.2, low_pass=8)
-    got = unpitched.restyle(content, style, SR)
+    got = percussion.restyle(content, style, SR)
     assert got.shape == content.shape
     assert db(got) == pytest.approx(db(content), abs=0.01)
     balance = np.diff(levels(got, BANDS))
@@ -74,29 +74,29 @@ def test_texture_is_the_styles():
         return np.subtract(*np.percentile(frames[5:-5], [90, 10]))
 
     dry = strokes()
-    assert range_db(unpitched.restyle(dry, hiss, SR)) < range_db(dry) - 10
+    assert range_db(percussion.restyle(dry, hiss, SR)) < range_db(dry) - 10
 
 
 def test_nothing_unpitched_stays_nothing():
     silence = np.zeros(SR, np.float32)
-    assert not unpitched.restyle(silence, strokes(1.0), SR).any()
-    kept = unpitched.restyle(strokes(1.0), silence, SR)
+    assert not percussion.restyle(silence, strokes(1.0), SR).any()
+    kept = percussion.restyle(strokes(1.0), silence, SR)
     assert np.isfinite(kept).all()
 
 
 def test_the_median_is_scipys():
     magnitude = RNG.random((37, 50)).astype(np.float32)
     expected = scipy.ndimage.median_filter(magnitude, (1, 9), mode="reflect")
-    np.testing.assert_array_equal(unpitched._median(magnitude, 9), expected)
+    np.testing.assert_array_equal(percussion._median(magnitude, 9), expected)
 
 
 def test_share_and_limit():
     t, s = tone(4.0), strokes(4.0)
     mixed = t + s
     expected = np.sum(s.astype(float) ** 2) / np.sum(mixed.astype(float) ** 2)
-    assert unpitched.share(mixed, SR) == pytest.approx(expected, rel=0.3)
-    quiet = unpitched.limited(mixed, SR, at_most=0.1 * expected)
-    assert unpitched.share(quiet, SR) == pytest.approx(0.1 * expected, rel=0.2)
+    assert percussion.share(mixed, SR) == pytest.approx(expected, rel=0.3)
+    quiet = percussion.limited(mixed, SR, at_most=0.1 * expected)
+    assert percussion.share(quiet, SR) == pytest.approx(0.1 * expected, rel=0.2)
     # The strokes have gone down by 10 dB, the tone is as it was.
     steady = slice(SR // 2, -SR // 2)
     np.testing.assert_allclose(
@@ -106,13 +106,13 @@ def test_share_and_limit():
     assert (levels(quiet[steady], high) - levels(mixed[steady], high))[0] == pytest.approx(
         -10, abs=2
     )
-    np.testing.assert_array_equal(unpitched.limited(mixed, SR, at_most=1.0), mixed)
+    np.testing.assert_array_equal(percussion.limited(mixed, SR, at_most=1.0), mixed)
 
 
 def test_change():
     t, s = tone(4.0), strokes(4.0)
-    assert unpitched.change_db(t + s, 0.3 * (t + s), SR) == pytest.approx(0, abs=0.1)
-    softer = unpitched.change_db(t + 0.3 * s, t + s, SR)
+    assert percussion.change_db(t + s, 0.3 * (t + s), SR) == pytest.approx(0, abs=0.1)
+    softer = percussion.change_db(t + 0.3 * s, t + s, SR)
     # The strokes are 10.5 dB softer, the whole is softer too.
     assert softer == pytest.approx(20 * np.log10(0.3) - (db(t + 0.3 * s) - db(t + s)), abs=1)
 
@@ -123,8 +123,8 @@ def test_an_attack_is_a_stroke_only_by_that_measure():
     notes = [tone(0.2, 330 * 2 ** (k % 5 / 12)) * np.linspace(1, 0, n) ** 2 for k in range(20)]
     y = np.concatenate(notes).astype(np.float32)
     sounds, strokes = (
-        unpitched.share(y, SR, measure=m) for m in (unpitched.SOUNDS, unpitched.STROKES)
+        percussion.share(y, SR, measure=m) for m in (percussion.SOUNDS, percussion.STROKES)
     )
     assert strokes > 1.5 * sounds
-    quiet = unpitched.limited(y, SR, at_most=strokes / 4, measure=unpitched.STROKES)
-    assert unpitched.share(quiet, SR, measure=unpitched.STROKES) < 1.1 * strokes / 4
+    quiet = percussion.limited(y, SR, at_most=strokes / 4, measure=percussion.STROKES)
+    assert percussion.share(quiet, SR, measure=percussion.STROKES) < 1.1 * strokes / 4

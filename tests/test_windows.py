@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nstaudio.audio.segments import Windows, join, makeup
 from nstaudio.errors import InputError
-from nstaudio.windows import Windows, join, makeup
 
 
 @given(

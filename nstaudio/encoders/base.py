@@ -8,7 +8,7 @@ import jax
 from jaxtyping import Array, Float
 
 from nstaudio import losses
-from nstaudio.convolution import convolve
+from nstaudio.encoders.fast_convolution import convolve
 from nstaudio.errors import integer
 from nstaudio.losses import ContentLoss, Distances, StyleLoss, Targets
 

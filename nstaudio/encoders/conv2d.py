@@ -7,7 +7,6 @@ import flax.linen as nn
 import jax
 from jaxtyping import Array, Float
 
-from nstaudio.convolution import band_padding, convolve2d
 from nstaudio.encoders.base import (
     ACTIVATIONS,
     ActivationEncoder,
@@ -15,6 +14,7 @@ from nstaudio.encoders.base import (
     features_of_layers,
     layer_names,
 )
+from nstaudio.encoders.fast_convolution import band_padding, convolve2d
 from nstaudio.errors import InputError, choice, integer, one_line
 
 Pair = tuple[int, int]

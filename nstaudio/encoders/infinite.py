@@ -7,7 +7,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from nstaudio import kernels, losses
+from nstaudio import losses
+from nstaudio.encoders import arc_cosine
 from nstaudio.encoders.base import Spectrogram, StyleSpectrogram, layer_names
 from nstaudio.errors import integer
 from nstaudio.losses import ContentLoss, Distances, StyleLoss, Targets, kernel_form
@@ -83,7 +84,7 @@ class InfiniteEncoder:
         content, style = over_time(content), over_time(style)
         kernel_form("content_loss", content_loss, self)
         pointwise = kernel_form("style_loss", style_loss, self)
-        return Targets(content, (style, kernels.means(style, style, self._sizes, pointwise)))
+        return Targets(content, (style, arc_cosine.means(style, style, self._sizes, pointwise)))
 
     def distances(
         self,
@@ -103,13 +104,13 @@ class InfiniteEncoder:
         x, sizes = over_time(x), self._sizes
         content_form = kernel_form("content_loss", content_loss, self)
         pointwise = kernel_form("style_loss", style_loss, self)
-        content = [content_form(d) for d in kernels.distances(x, targets.content, sizes)]
+        content = [content_form(d) for d in arc_cosine.distances(x, targets.content, sizes)]
         style, of_style = targets.style
         still = jax.lax.stop_gradient(x)
         # The kernel is symmetric: half of the gradient comes from its rows and half from its
         # columns, so the columns can stand still and the rows count twice.
-        of_x = losses.doubled_gradient(kernels.means(x, still, sizes, pointwise, less=of_style))
-        of_both = kernels.means(x, style, sizes, pointwise, less=of_style)
+        of_x = losses.doubled_gradient(arc_cosine.means(x, still, sizes, pointwise, less=of_style))
+        of_both = arc_cosine.means(x, style, sizes, pointwise, less=of_style)
         style_layers = losses.not_negative(of_x - 2 * of_both)
         return Distances(
             dict(zip(self.layer_names, content, strict=True)),

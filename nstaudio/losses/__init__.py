@@ -15,17 +15,19 @@ from nstaudio.losses.base import (
     kernel_form,
     not_negative,
 )
+from nstaudio.losses.composite import ContentSum, StyleSum, Term, keeps_apart
 from nstaudio.losses.content import ByStatistic, SquaredError
 from nstaudio.losses.diversity import Diversity
 from nstaudio.losses.gram import Frames, Gram, Mean
-from nstaudio.losses.sums import ContentSum, StyleSum, Term, keeps_apart
 from nstaudio.losses.temporal import (
     Autocorrelation,
     CrossCorrelation,
     EnergyEnvelope,
     OnsetEnvelope,
 )
-from nstaudio.losses.terms import (
+from nstaudio.losses.texture import TextureStatistics
+from nstaudio.losses.transport import GaussianOT, SlicedWasserstein
+from nstaudio.losses.weighting import (
     Distances,
     Losses,
     Targets,
@@ -35,8 +37,6 @@ from nstaudio.losses.terms import (
     make_targets,
     weigh,
 )
-from nstaudio.losses.texture import TextureStatistics
-from nstaudio.losses.transport import GaussianOT, SlicedWasserstein
 
 __all__ = [
     "Autocorrelation",

@@ -12,7 +12,7 @@ import soxr
 from jaxtyping import Float
 
 from nstaudio.errors import choice
-from nstaudio.notes import basic_pitch, creation, pyin
+from nstaudio.notes import basic_pitch, note_events, pyin
 
 
 class Note(NamedTuple):
@@ -31,10 +31,10 @@ class Note(NamedTuple):
         return self.offset_s - self.onset_s
 
 
-Transcriber = Callable[[Float[np.ndarray, " samples"]], list[creation.Event]]
+Transcriber = Callable[[Float[np.ndarray, " samples"]], list[note_events.Event]]
 
 
-def _polyphonic(y: Float[np.ndarray, " samples"]) -> list[creation.Event]:
+def _polyphonic(y: Float[np.ndarray, " samples"]) -> list[note_events.Event]:
     """Heard as it is and with the highs lifted; what only one hearing imagines, the mean drops."""
     lifted = np.append(y[:1], y[1:] - np.float32(_LIFT) * y[:-1])
     hearings = [basic_pitch.activations(_peak_normalised(sound)) for sound in (y, lifted)]
@@ -42,7 +42,7 @@ def _polyphonic(y: Float[np.ndarray, " samples"]) -> list[creation.Event]:
         np.mean([np.asarray(getattr(heard, name)) for heard in hearings], axis=0)
         for name in ("note", "onset")
     )
-    return creation.events(note, onset)
+    return note_events.events(note, onset)
 
 
 _LIFT = 0.97  # of the sample before, taken away: speech's usual pre-emphasis

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from nstaudio.analysis.numpy_stft import Grid, Spectrum
+from nstaudio.analysis.spectrogram import MelSpec
 from nstaudio.errors import integer, number
 from nstaudio.notes import Note
-from nstaudio.notes.examples import LEAD_S, Example, Moved, bandwidth_hz, examples, formants
-from nstaudio.notes.grid import Grid, Spectrum
-from nstaudio.spectrogram import MelSpec
+from nstaudio.notes.note_samples import LEAD_S, Example, Moved, bandwidth_hz, examples, formants
 
 Samples = Float[np.ndarray, " samples"]
 Other = Float[np.ndarray, " other_samples"]

@@ -17,7 +17,7 @@ import numpy as np
 import scipy.signal
 from jaxtyping import Array, Float
 
-from nstaudio.spectrogram import hann
+from nstaudio.analysis.spectrogram import hann
 
 SR = 22050
 """The rate the network was trained at, Hz."""

@@ -11,7 +11,7 @@ import scipy.stats
 from jaxtyping import Float, Int
 
 from nstaudio.notes.basic_pitch import HOP_LENGTH, LOWEST_MIDI, SR
-from nstaudio.notes.creation import Event
+from nstaudio.notes.note_events import Event
 
 Samples = Float[np.ndarray, " samples"]
 

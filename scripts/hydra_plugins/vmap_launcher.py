@@ -20,7 +20,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
 if TYPE_CHECKING:
-    from nstaudio.together import Part
+    from nstaudio.experiments.run_logging import Part
 
 log = logging.getLogger(__name__)
 
@@ -38,10 +38,11 @@ class VmapLauncher(Launcher):
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
         """All jobs, group after group."""
-        from nstaudio import batches, compiled
+        from nstaudio.experiments.storage import compile_cache
+        from nstaudio.optimization import batching
 
-        compiled.keep()
-        batches.use_cores()
+        compile_cache.keep()
+        batching.use_cores()
         setup_globals()
         self._log_as_hydra()
         Path(str(self._config.hydra.sweep.dir)).mkdir(parents=True, exist_ok=True)
@@ -64,7 +65,7 @@ class VmapLauncher(Launcher):
 
     def _begin(self, number: int, overrides: list[str]) -> "tuple[JobReturn, Part]":
         """A job's folder, record and log, as Hydra makes them; the work comes later."""
-        from nstaudio.together import Log, Part
+        from nstaudio.experiments.run_logging import Log, Part
 
         log.info("\t#%d : %s", number, " ".join(filter_overrides(overrides)))
         config = self._context.config_loader.load_sweep_config(self._config, overrides)
@@ -87,24 +88,24 @@ class VmapLauncher(Launcher):
 
 def _make(jobs: "list[Part]") -> None:
     """All jobs, or the takes of those that are several."""
-    from nstaudio import sweeps, takes, together
+    from nstaudio.experiments import run_logging, seeds, sweep
 
-    several: list[takes.Takes] = []
+    several: list[seeds.Takes] = []
     runs: list[Part] = []
-    with together.routed(), ExitStack() as stack:
+    with run_logging.routed(), ExitStack() as stack:
         for job in jobs:
-            with together.within(job.log):
+            with run_logging.within(job.log):
                 try:
-                    if takes.wanted(job):
-                        several.append(stack.enter_context(takes.opened(job, of_sweep=True)))
+                    if seeds.wanted(job):
+                        several.append(stack.enter_context(seeds.opened(job, of_sweep=True)))
                         runs += several[-1].parts
                     else:
                         runs.append(job)
                 except Exception as error:
-                    sweeps.settle(job.folder, error)
-        made = together.make(runs)
-        if any(sweeps.is_interrupted(outcome) for outcome in made):
-            raise sweeps.Stopped
+                    sweep.settle(job.folder, error)
+        made = run_logging.make(runs)
+        if any(sweep.is_interrupted(outcome) for outcome in made):
+            raise sweep.Stopped
         outcomes = dict(zip((run.folder for run in runs), made, strict=True))
         for one in several:
             one.conclude([outcomes[run.folder] for run in one.parts])

@@ -1,0 +1,1 @@
+"""Samples to spectrograms, and what the encoder takes in."""

@@ -1,0 +1,167 @@
+"""What an encoder sees of a clip: levels in dB, compressed magnitudes, or a transform of its own.
+
+A representation is a frozen dataclass (a static argument of compiled functions).
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, runtime_checkable
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from nstaudio.analysis.constant_q import Bands, constant_q
+from nstaudio.analysis.spectrogram import MelSpec, power_to_db, stft, unit
+from nstaudio.errors import number
+
+Samples = Float[Array, " samples"]
+LogMel = Float[Array, "frames mels"]
+
+_TINY = 1e-12  # relative to the loudest: a power that has a gradient beside it even so
+
+
+@runtime_checkable
+class Representation(Protocol):
+    """The way from a clip to the input of an encoder."""
+
+    of_samples: ClassVar[bool]
+    """Whether it is made of the samples. What is optimised must be sound then."""
+
+    def __call__(
+        self, y: Samples | None, level_db: LogMel, spec: MelSpec
+    ) -> Float[Array, "frames bands *parts"]:
+        """Differentiable; about 0 to 1 in size.
+
+        Args:
+            y: the samples, scaled so that the clip's loudest mel band has power 1; `None` where
+                there are none yet.
+            level_db: the log-mel spectrogram of the same clip.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Decibels, 0 the floor of the spectrogram and 1 the clip's loudest band."""
+
+    of_samples: ClassVar[bool] = False
+
+    def __call__(
+        self, y: Samples | None, level_db: LogMel, spec: MelSpec
+    ) -> Float[Array, "frames mels"]:
+        """`unit`."""
+        del y
+        return unit(level_db, spec)
+
+
+@dataclass(frozen=True)
+class Log1p:
+    """log(1 + scale |X|) over its value at the loudest band: Ulyanov & Lebedev's pixels (2016).
+
+    What is much quieter than 1 / scale of the loudest is as good as nothing, where decibels still
+    tell it from silence.
+
+    Attributes:
+        scale: how many times above 1 the loudest band's magnitude is, above 0. An STFT of 2048
+            samples near full scale reaches some hundreds.
+
+    Raises:
+        InputError: a scale that is not above 0.
+    """
+
+    of_samples: ClassVar[bool] = False
+
+    scale: float = 300.0
+
+    def __post_init__(self) -> None:
+        number("representation.scale", self.scale, above=0, at_most=1e6)
+
+    def __call__(
+        self, y: Samples | None, level_db: LogMel, spec: MelSpec
+    ) -> Float[Array, "frames mels"]:
+        """The compressed magnitudes."""
+        del y, spec
+        magnitude = 10.0 ** (level_db / 20.0)
+        return jnp.log1p(self.scale * magnitude) / jnp.log1p(jnp.float32(self.scale))
+
+
+@dataclass(frozen=True)
+class RealImaginary:
+    """The STFT itself, real and imaginary parts side by side: phases are seen as well.
+
+    After Caracalla & Roebel (2020), "Sound texture synthesis using RI spectrograms", and Mital
+    (2017), "Time domain neural audio style transfer", who adds the magnitude. The bands are the
+    bins of the FFT, `spectrogram.n_fft` / 2 + 1; the mel bands have no part in it. What is
+    optimised must be sound.
+
+    Attributes:
+        scale: each bin X becomes X / |X| log(1 + scale |X|) / log(1 + scale), its magnitude being
+            at most about 1; `None` leaves it as it is.
+        magnitude: whether the magnitude is a third part.
+
+    Raises:
+        InputError: a scale that is not above 0.
+    """
+
+    of_samples: ClassVar[bool] = True
+
+    scale: float | None = 300.0
+    magnitude: bool = False
+
+    def __post_init__(self) -> None:
+        if self.scale is not None:
+            number("representation.scale", self.scale, above=0, at_most=1e6)
+
+    def __call__(
+        self, y: Samples | None, level_db: LogMel, spec: MelSpec
+    ) -> Float[Array, "frames bins parts"]:
+        """The parts of every bin."""
+        assert y is not None
+        del level_db
+        x = stft(y, spec) * _bin_scale(spec)
+        real, imaginary = jnp.real(x), jnp.imag(x)
+        magnitude = jnp.sqrt(real**2 + imaginary**2 + _TINY)
+        if self.scale is not None:
+            compressed = jnp.log1p(self.scale * magnitude) / jnp.log1p(jnp.float32(self.scale))
+            real, imaginary = (part * (compressed / magnitude) for part in (real, imaginary))
+            magnitude = compressed
+        parts = [real, imaginary, magnitude] if self.magnitude else [real, imaginary]
+        return jnp.stack(parts, axis=2)
+
+
+@dataclass(frozen=True)
+class ConstantQ(Bands):
+    """Decibels of a constant-Q transform, 0 the floor of the spectrogram.
+
+    Of Huzaifah & Wyse's (2019) three inputs the one that an STFT's bands cannot stand for: windows
+    are the longer the lower the band. White noise has the level that it has in the spectrogram's
+    loudest band. What is optimised must be sound; the mel bands have no part in it.
+
+    Attributes: see `constant_q.Bands`.
+
+    Raises:
+        InputError: a value outside its limits.
+    """
+
+    of_samples: ClassVar[bool] = True
+
+    def __call__(
+        self, y: Samples | None, level_db: LogMel, spec: MelSpec
+    ) -> Float[Array, "frames bands"]:
+        """The levels of its bands."""
+        assert y is not None
+        del level_db
+        x = constant_q(y, self, sr=spec.sr, hop_length=spec.hop_length)
+        # The energy of an STFT's window, in a band the sum of its bins.
+        power = (jnp.real(x) ** 2 + jnp.imag(x) ** 2) * (
+            0.375 * spec.n_fft * float(spec.filters.sum(axis=0).max())
+        )
+        return unit(power_to_db(power, amin=spec.amin), spec)
+
+
+def _bin_scale(spec: MelSpec) -> float:
+    """What makes of the magnitude of a bin about that of the mel band it is in.
+
+    Bands of equal area are the louder the narrower they are: a tone has in its band its power in
+    its bin times the band's largest weight. Of these the largest is that of the lowest bands.
+    """
+    return float(spec.filters.max()) ** 0.5

@@ -1,0 +1,351 @@
+"""Audio files to samples and back, with every check of bad input.
+
+soundfile rather than `librosa.load`, which resamples, mixes and shortens damaged files in silence.
+"""
+
+import contextlib
+import io
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+from jaxtyping import Float
+
+from nstaudio.audio import samples
+from nstaudio.errors import InputError, choice, number, one_line
+
+CLIPS_DIR = Path(__file__).parent / "clips"
+"""The demo clips; their origin and licences are in LICENSES.md there."""
+
+_LARGEST_OGG_PAGE = 65307  # bytes
+_BLOCK = 2**16  # samples read or written together
+_IN_MEMORY = 2**27  # bytes: 5 minutes of 44.1 kHz stereo, as float32
+_MPEG_SLACK = 2 * 1152  # an encoder's delay and padding: up to two MPEG frames may be missing
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """One recording as its file holds it.
+
+    Attributes:
+        name: the file's name without its extension.
+        y: float32 samples with full scale 1; a long recording's are on disk, not in memory.
+        sr: their rate, Hz.
+        path: the file.
+        subtype: its coding, in soundfile's words: `PCM_16`, `FLOAT`, `VORBIS`.
+        label: what to call it in errors.
+    """
+
+    name: str
+    y: Float[np.ndarray, "samples channels"]
+    sr: int
+    path: Path
+    subtype: str
+    label: str
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return len(self.y) / self.sr
+
+    def mono(self, sr: int) -> np.ndarray:
+        """All of it as mono samples at the rate `sr`, Hz, see `samples.prepare`."""
+        return samples.prepare(self.y, self.sr, target_sr=sr, name=self.label)
+
+
+def load(
+    path: str | os.PathLike[str],
+    *,
+    start_s: float = 0.0,
+    duration_s: float | None = None,
+    role: str = "clip",
+) -> Recording:
+    """Read a wav, flac, ogg, mp3 or aiff file of any length.
+
+    Args:
+        start_s: where to start, s.
+        duration_s: seconds to read at most; `None` reads to the end.
+        role: what to call the clip in errors (`content`, `style`).
+
+    Raises:
+        InputError: there is no such file, it is no audio, it is damaged or cut short, or
+            `samples.check` refuses what it holds.
+    """
+    start_s = number(f"{role}.start_s", start_s, at_least=0)
+    if duration_s is not None:
+        duration_s = number(f"{role}.duration_s", duration_s, above=0)
+    file, what = Path(path), f"{role} file {one_line(path)}"
+    try:
+        file = file.expanduser()
+        what = f"{role} file {one_line(file)}"
+        if not file.exists():
+            raise InputError(f"{what} does not exist")
+        if file.is_dir():
+            raise InputError(f"{what} is a folder, not an audio file")
+        if not file.is_file():
+            raise InputError(f"{what} is not a regular file")
+        if file.stat().st_size == 0:
+            raise InputError(f"{what} is empty (0 bytes)")
+        return _read(file, what, start_s, duration_s)
+    except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: ~nobody
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{what} cannot be read: {one_line(error)}") from error
+
+
+def load_all(
+    path: str | Sequence[str],
+    *,
+    start_s: float = 0.0,
+    duration_s: float | None = None,
+    role: str = "clip",
+) -> list[Recording]:
+    """One file, or several.
+
+    Args:
+        path: the file or files.
+        start_s, duration_s, role: of each of them, see `load`.
+
+    Raises:
+        InputError: there is no path at all, or `load` refuses one of the files.
+    """
+    paths = [path] if isinstance(path, str) else path
+    if not paths:
+        raise InputError(f"{role}.path is an empty list; name at least one audio file")
+    return [load(p, start_s=start_s, duration_s=duration_s, role=role) for p in paths]
+
+
+def _read(file: Path, what: str, start_s: float, duration_s: float | None) -> Recording:
+    try:
+        # By its descriptor: soundfile takes a name for a promise of the format, and for UTF-8.
+        with (
+            file.open("rb") as stream,
+            soundfile.SoundFile(stream.fileno(), closefd=False) as source,
+        ):
+            sr, n_total = source.samplerate, source.frames
+            samples.check_format(sr, source.channels, name=what)
+            _check_complete(what, source.extra_info)
+            if source.format == "OGG":
+                _check_ogg_end(file, what)
+            start = round(start_s * sr)
+            if start and start >= n_total:
+                raise InputError(
+                    f"{what} is {n_total / sr:.2f} s long; it cannot start at {start_s:g} s"
+                )
+            n = n_total - start
+            if duration_s is not None:
+                n = min(n, max(1, round(duration_s * sr)))
+            if start:  # some codings cannot seek
+                source.seek(start)
+            y = spooled(_blocks(source, n), source.channels)
+            slack = _MPEG_SLACK if source.format == "MP3" else 0
+            subtype = source.subtype
+    except soundfile.LibsndfileError as error:
+        reason = one_line(error.error_string).rstrip(". ")
+        raise InputError(
+            f"{what} cannot be decoded ({reason}); wav, flac, ogg, mp3 and aiff are read: it is "
+            "another format (convert it first) or damaged"
+        ) from error
+    if len(y) < n - slack:
+        raise _truncated(what, f"{len(y)} of {n} samples could be read")
+    return Recording(file.stem, samples.check(y, sr, name=what), sr, file, subtype, what)
+
+
+def _blocks(source: soundfile.SoundFile, n: int) -> Iterator[np.ndarray]:
+    """The next `n` samples, or those that there are: what a header claims may not be."""
+    while n > 0:
+        block = source.read(min(n, _BLOCK), dtype="float32", always_2d=True)
+        if not len(block):
+            return
+        n -= len(block)
+        yield block
+
+
+def spooled(
+    blocks: Iterable[Float[np.ndarray, "block channels"]], n_channels: int
+) -> Float[np.ndarray, "samples channels"]:
+    """Blocks of samples as one array: in memory while they are few, else in a file without a name.
+
+    The system removes such a file with the process, however that ends.
+    """
+    few: list[np.ndarray] = []
+    n_bytes = 0
+    with contextlib.ExitStack() as closing:
+        file = None
+        for block in blocks:
+            few.append(np.ascontiguousarray(block, np.float32))
+            n_bytes += few[-1].nbytes
+            if n_bytes > _IN_MEMORY:
+                file = file or closing.enter_context(tempfile.TemporaryFile())
+                file.writelines(part.data for part in few)
+                few.clear()
+        if file is None:
+            return np.concatenate([np.zeros((0, n_channels), np.float32), *few])
+        file.flush()
+        return np.memmap(file, np.float32, mode="r").reshape(-1, n_channels)
+
+
+def _check_complete(what: str, log: str) -> None:
+    """Refuse a file that libsndfile repaired silently: its parser's log says so."""
+    # A size of 0 or with the top bit set is what a program writes that cannot seek back to fix it.
+    for stated, found in re.findall(r"^data : (\d+) \(should be (\d+)\)", log, re.MULTILINE):
+        if 0 < int(stated) < 2**31 - 1 and int(found) < int(stated):
+            raise _truncated(what, f"{found} of {stated} bytes of audio are there")
+    comm = re.search(r"read from 'COMM' chunk \((\d+)\) not equal to frame count", log)
+    ssnd = re.search(r"from length of 'SSND' chunk \((\d+)\)", log)
+    if comm and ssnd and int(ssnd[1]) < int(comm[1]):
+        raise _truncated(what, f"{ssnd[1]} of {comm[1]} samples are there")
+
+
+def _check_ogg_end(file: Path, what: str) -> None:
+    """Refuse an Ogg stream whose last page is not marked as its end, or is cut (RFC 3533)."""
+    with file.open("rb") as stream:
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(max(0, size - 2 * _LARGEST_OGG_PAGE))
+        tail = stream.read()
+    page = tail[tail.rfind(b"OggS") :]
+    n_segments = page[26] if len(page) > 26 else 0
+    n_bytes = 27 + n_segments + sum(page[27 : 27 + n_segments])
+    if len(page) < n_bytes or not page[5] & 4:
+        raise _truncated(what, "its stream has no end")
+
+
+def _truncated(what: str, detail: str) -> InputError:
+    return InputError(f"{what} is cut short: {detail}")
+
+
+@dataclass(frozen=True)
+class Coding:
+    """How a sound is written.
+
+    Attributes:
+        format: `wav`, `flac`, `ogg` or `mp3`.
+        subtype: of the samples, in soundfile's words (`PCM_16`, `PCM_24`, `FLOAT`); `None` is the
+            content's where the format has it, else the format's best.
+
+    Raises:
+        InputError: another format, or a subtype that it does not have.
+    """
+
+    format: str = "wav"
+    subtype: str | None = None
+
+    def __post_init__(self) -> None:
+        choice("output.format", self.format, _BEST)
+        if self.subtype is not None:
+            have = soundfile.available_subtypes(self.format.upper())
+            choice("output.subtype", self.subtype, have)
+
+    def like(self, subtype: str) -> str:
+        """The subtype to write for a content of this `subtype`."""
+        if self.subtype is not None:
+            return self.subtype
+        same = self.format in _LOSSLESS and subtype in _LOSSLESS[self.format]
+        return subtype if same else _BEST[self.format]
+
+    def check(self, sr: int, n_channels: int) -> None:
+        """Check that the format has this rate, Hz, and so many channels.
+
+        Explicitly: asked for a rate it does not have, libvorbis ends the process.
+
+        Raises:
+            InputError: it has not.
+        """
+        most = _MOST_CHANNELS.get(self.format, samples.MAX_CHANNELS)
+        if n_channels > most:
+            raise InputError(
+                f"output.format={self.format} holds at most {most} channels, not {n_channels}; "
+                "output.channels=1 mixes them, output.format=wav holds them"
+            )
+        rates = _RATES.get(self.format)
+        if rates is not None and sr not in rates:
+            known = f"up to {rates[-1]}" if isinstance(rates, range) else ", ".join(map(str, rates))
+            raise InputError(
+                f"output.format={self.format} has rates of {known} Hz, not {sr}; choose another "
+                "output.sr or output.format=wav"
+            )
+
+    def open(
+        self, stream: Any, sr: int, y: Float[np.ndarray, "samples channels"], subtype: str
+    ) -> soundfile.SoundFile:
+        """A sound file to which `y` can be written, see `save`."""
+        subtype = self.like(subtype)
+        large = self.format == "wav" and 8 * y.size > _MOST_OF_WAV  # as DOUBLE, the largest
+        format_ = "RF64" if large else self.format.upper()
+        return soundfile.SoundFile(stream, "w", sr, y.shape[1], subtype, format=format_)
+
+
+_BEST = {"wav": "PCM_24", "flac": "PCM_24", "ogg": "VORBIS", "mp3": "MPEG_LAYER_III"}
+_LOSSLESS = {
+    "wav": ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"),
+    "flac": ("PCM_S8", "PCM_16", "PCM_24"),
+}
+_MOST_CHANNELS = {"flac": 8, "mp3": 2}
+_RATES = {
+    "flac": range(1, 655_351),
+    "ogg": range(1, 200_001),
+    "mp3": (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000),
+}
+_MOST_OF_WAV = 2**32 - 2**16  # bytes: the sizes in its header have 32 bits
+
+
+class _Target(io.FileIO):
+    """A file that keeps its errors for `check`: soundfile would print them and go on."""
+
+    error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        left = memoryview(data)
+        try:
+            while self.error is None and len(left):
+                left = left[super().write(left) or 0 :]
+        except OSError as error:
+            self.error = error
+        return len(data)
+
+    def check(self) -> None:
+        """Raise what has failed."""
+        if self.error is not None:
+            raise self.error
+
+
+def save(
+    file: Path,
+    y: Float[np.ndarray, "samples *channels"],
+    sr: int,
+    *,
+    coding: Coding = Coding(),
+    subtype: str = "PCM_24",
+    gain: float = 1.0,
+) -> None:
+    """Write a sound of any length; the file appears under its name only when it is whole.
+
+    Args:
+        y: float samples with full scale 1; integer codings cut what is beyond.
+        sr: their rate, Hz.
+        subtype: the content's, which `coding` may follow.
+        gain: factor on all samples.
+
+    Raises:
+        OSError: the file cannot be written; then there is none.
+    """
+    y = y.reshape(len(y), -1)
+    temporary = file.with_name(f".{file.name}.{os.getpid()}.part")
+    try:
+        with _Target(temporary, "w") as stream:
+            with coding.open(stream, sr, y, subtype) as target:
+                for start in range(0, len(y), _BLOCK):
+                    target.write(y[start : start + _BLOCK] * np.float32(gain))
+                    stream.check()
+            stream.check()
+        temporary.replace(file)
+    except soundfile.LibsndfileError as error:
+        raise OSError(f"{one_line(file)} cannot be written: {one_line(error)}") from error
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,202 @@
+"""Where the style is wanted: a range of the content in time and in frequency, and how much of it.
+
+What is generated is mixed with the content after everything else, so a guide works with whatever
+made the sound, and outside of its range the content stays as it is.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.fft
+from jaxtyping import Float
+
+from nstaudio.audio.segments import Sound, makeup
+from nstaudio.errors import InputError, number, one_line
+
+_EDGE_OCTAVES = 1 / 3  # how wide an edge in frequency is; its middle is the limit
+_SETTLED = 4  # an edge rings for about the inverse of its width; so many of them are far enough
+
+
+@dataclass(frozen=True)
+class Guide:
+    """Where and when the style is wanted; all of it open is everywhere.
+
+    Attributes:
+        start_s, end_s: the range in time, s from where the content begins; `None` is open.
+        low_hz, high_hz: the range in frequency; `None` is open. The edges are raised cosines a
+            third of an octave wide, which are at a half at the limits.
+        strength_over_time: breakpoints (s, share of the generated sound, 0 to 1), linear between
+            and constant before the first and after the last; `None` is 1.
+        fade_s: how long content and generated sound fade at `start_s` and `end_s`, inside of the
+            range, s; half of a range that is shorter than two fades.
+
+    Raises:
+        InputError: a number outside its limits, limits or breakpoints in the wrong order.
+    """
+
+    start_s: float | None = None
+    end_s: float | None = None
+    low_hz: float | None = None
+    high_hz: float | None = None
+    strength_over_time: Sequence[Sequence[float]] | None = None
+    fade_s: float = 0.05
+
+    def __post_init__(self) -> None:
+        for first, last in (("start_s", "end_s"), ("low_hz", "high_hz")):
+            lower, upper = getattr(self, first), getattr(self, last)
+            if lower is not None:
+                lower = number(f"guide.{first}", lower, at_least=0)
+            if upper is not None:
+                upper = number(f"guide.{last}", upper, above=0)
+                if lower is not None and lower >= upper:
+                    raise InputError(
+                        f"guide.{first}={lower:g} must be below guide.{last}={upper:g}"
+                    )
+        number("guide.fade_s", self.fade_s, at_least=0)
+        if self.strength_over_time is not None:
+            _check_breakpoints(self.strength_over_time)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the style is wanted everywhere, all of it."""
+        limits = (self.start_s, self.end_s, self.low_hz, self.high_hz, self.strength_over_time)
+        return all(limit is None for limit in limits)
+
+    def check(self, n_samples: int, sr: int, *, name: str) -> None:
+        """Check that there is something of a content in the range.
+
+        Args:
+            n_samples: of the content, at the rate `sr`, Hz.
+            name: what to call it in an error.
+
+        Raises:
+            InputError: there is nothing.
+        """
+        duration_s = n_samples / sr
+        if self.start_s is not None and self.start_s >= duration_s:
+            raise InputError(
+                f"guide.start_s={self.start_s:g} must be below the {duration_s:.2f} s of {name}"
+            )
+        if self.low_hz is not None and self.low_hz >= sr / 2:
+            raise InputError(
+                f"guide.low_hz={self.low_hz:g} must be below {sr / 2:g}, half of the sample rate "
+                f"of {name}"
+            )
+        if not self.reaches(slice(0, n_samples), sr):
+            raise InputError(
+                f"guide.strength_over_time is 0 in all of the guide's range of {name}: nothing to "
+                "do; set a share above 0"
+            )
+
+    def reaches(self, span: slice, sr: int) -> bool:
+        """Whether any of the style is wanted in these samples of a content at the rate `sr`, Hz."""
+        first = max(span.start / sr, self.start_s or 0.0)
+        last = min(span.stop / sr, math.inf if self.end_s is None else self.end_s)
+        if first >= last:
+            return False
+        between = [t for t, _ in self.strength_over_time or () if first < t < last]
+        return bool(self._strength(np.array([first, *between, last])).any())
+
+    def share(self, span: slice, sr: int) -> Float[np.ndarray, " span_samples"]:
+        """The generated sound's share of the mix in these samples of a content, 0 to 1.
+
+        Args:
+            sr: the content's rate, Hz.
+        """
+        t_s = np.arange(span.start, span.stop) / sr
+        share = self._strength(t_s)
+        start_s, end_s = self.start_s or 0.0, math.inf if self.end_s is None else self.end_s
+        fade_s = min(self.fade_s, (end_s - start_s) / 2)
+        if start_s > 0:  # before the beginning there is nothing to fade from
+            share = share * _rise(t_s - start_s, fade_s)
+        if end_s < math.inf:
+            share = share * _rise(end_s - t_s, fade_s)
+        return share
+
+    def _strength(self, t_s: np.ndarray) -> np.ndarray:
+        if self.strength_over_time is None:
+            return np.ones(len(t_s))
+        seconds, shares = np.array(self.strength_over_time, float).T
+        return np.interp(t_s, seconds, shares)
+
+    def band(self, y: Sound, sr: int) -> Float[np.ndarray, "samples channels"]:
+        """What of a sound at the rate `sr`, Hz, is in the range of frequencies, float64.
+
+        The filter has no phase. The sound is mirrored at its ends, so neither wraps around.
+        """
+        y = y.astype(np.float64)
+        limits_hz = [limit for limit in (self.low_hz, self.high_hz) if limit]
+        if not limits_hz:
+            return y
+        width_hz = min(limits_hz) * (2 ** (_EDGE_OCTAVES / 2) - 2 ** (-_EDGE_OCTAVES / 2))
+        pad = min(len(y) - 1, math.ceil(_SETTLED * sr / width_hz))
+        padded = np.pad(y, ((pad, pad), (0, 0)), mode="reflect")
+        n: Any = scipy.fft.next_fast_len(len(padded), real=True)
+        octave = np.log2(np.maximum(np.fft.rfftfreq(n, 1 / sr), 1e-9))
+        response = np.ones(len(octave))
+        if self.low_hz:
+            response *= _rise(octave - math.log2(self.low_hz) + _EDGE_OCTAVES / 2, _EDGE_OCTAVES)
+        if self.high_hz:
+            response *= _rise(math.log2(self.high_hz) - octave + _EDGE_OCTAVES / 2, _EDGE_OCTAVES)
+        spectrum = np.fft.rfft(padded, n, axis=0)
+        filtered = np.fft.irfft(spectrum * response[:, None], n, axis=0)
+        return filtered[pad : pad + len(y)]
+
+    def mix(self, content: Sound, generated: Sound, sr: int, *, begins: int = 0) -> Sound:
+        """The generated sound within the range and the content outside of it, float32.
+
+        Where both sound, the level is kept as in `segments.makeup`. Where the generated sound has
+        no share, the content's samples come out as they are.
+
+        Args:
+            content, generated: a window of each.
+            sr: their rate, Hz.
+            begins: where in the content the window begins, samples.
+        """
+        share = self.share(slice(begins, begins + len(content)), sr)
+        one, other = self.band(content, sr), self.band(generated, sr)
+        rise = share[:, None]
+        mixed = ((1.0 - rise) * one + rise * other) * makeup(one, other, share)
+        return (content + (mixed - one)).astype(np.float32)
+
+    def within(self, sr: int) -> Callable[[Sound, int], Sound] | None:
+        """What of a sound is in the range, for `segments.join`; `None` if all of it is.
+
+        Args:
+            sr: the sound's rate, Hz.
+        """
+        if self.is_open:
+            return None
+
+        def kept(y: Sound, begins: int) -> Sound:
+            return self.band(y, sr) * self.share(slice(begins, begins + len(y)), sr)[:, None]
+
+        return kept
+
+
+def _check_breakpoints(points: Any) -> None:
+    name = "guide.strength_over_time"
+    pairs = isinstance(points, list | tuple) and all(
+        isinstance(point, list | tuple) and len(point) == 2 for point in points
+    )
+    if not pairs or not points:
+        raise InputError(
+            f"{name} must be a list of [seconds, share] pairs, not {one_line(repr(points))}"
+        )
+    before_s = None
+    for seconds, share in points:
+        seconds = number(f"seconds in {name}", seconds, at_least=0)
+        number(f"share in {name}", share, at_least=0, at_most=1)
+        if before_s is not None and seconds <= before_s:
+            raise InputError(
+                f"{name}: the seconds must increase, and {seconds:g} follows {before_s:g}"
+            )
+        before_s = seconds
+
+
+def _rise(x: np.ndarray, width: float) -> np.ndarray:
+    """A raised cosine from 0 where `x` is 0 to 1 where it is `width`; a step if that is 0."""
+    return np.sin(np.pi / 2 * np.clip(x / max(width, 1e-12), 0.0, 1.0)) ** 2

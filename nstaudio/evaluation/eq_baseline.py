@@ -1,0 +1,51 @@
+"""The simplest style transfer there is: the content through an equaliser.
+
+What every other method should beat, and what is left of a style when its notes, its attacks and
+its texture are taken away: the long-term balance of its bands.
+"""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from nstaudio.analysis.spectrogram import MelSpec, istft, mel_power, power_to_db, stft
+from nstaudio.audio import samples
+
+Samples = Float[np.ndarray, " samples"]
+Other = Float[np.ndarray, " other_samples"]
+
+
+def match(content: Samples, style: Other, sr: int, *, n_bands: int = 40) -> Samples:
+    """The content with the style's mean power in every band, at unit power.
+
+    Args:
+        content, style: mono samples at `sr`; levels do not matter.
+        sr: their rate, Hz.
+        n_bands: mel bands of the equaliser; between their centres its gain in dB is linear.
+
+    Raises:
+        InputError: a clip is silent, or the bands are too narrow.
+    """
+    spec = MelSpec(sr=sr, n_fft=2048, hop_length=256, n_mels=n_bands)
+    y = jnp.asarray(samples.unit_power(content, name="content"))
+    reference = jnp.asarray(samples.unit_power(style, name="style"))
+    gain_db = _balance_db(reference, spec=spec) - _balance_db(y, spec=spec)
+    bins_hz = np.fft.rfftfreq(spec.n_fft, 1 / sr)
+    gain_db = np.interp(bins_hz, spec.edges_hz[1:-1], np.asarray(gain_db))
+    filtered = _filter(y, jnp.asarray(10 ** (gain_db / 20), jnp.float32), spec=spec)
+    return samples.unit_power(np.asarray(filtered), name="the filtered content")
+
+
+@partial(jax.jit, static_argnames=("spec",))
+def _balance_db(y: Float[Array, " samples"], *, spec: MelSpec) -> Float[Array, " mels"]:
+    return power_to_db(mel_power(y, spec).mean(axis=0), amin=1e-12)
+
+
+@partial(jax.jit, static_argnames=("spec",))
+def _filter(
+    y: Float[Array, " samples"], gain: Float[Array, " bins"], *, spec: MelSpec
+) -> Float[Array, " samples"]:
+    return istft(stft(y, spec) * gain[None], spec, length=y.shape[0])

@@ -1,0 +1,1 @@
+"""Runs and sweeps: settings by Hydra, files, processes, reports."""

@@ -1,0 +1,114 @@
+"""Takes: runs alike but for their seeds, made side by side in one program.
+
+Where the style loss keeps results apart from clips (`losses.keeps_apart`), each take is kept so
+from those before it; then they are made one after the other.
+
+Each is a run of its own, in a folder of its own below that of the job, whose `config.yaml` says how
+many there are.
+"""
+
+import contextlib
+import logging
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from nstaudio.audio.files import load
+from nstaudio.errors import InputError, one_line
+from nstaudio.evaluation.similarity import largest_likeness
+from nstaudio.experiments import config, run
+from nstaudio.experiments.job import Job
+from nstaudio.experiments.report import sweep_page
+from nstaudio.experiments.run_logging import Log, Outcome, Part, within
+from nstaudio.experiments.sweep import is_interrupted
+from nstaudio.optimization import batching
+
+log = logging.getLogger(__name__)
+
+_MOST_COMPARED = 8  # of 20 s they take some 20 s
+_COMPARED_S = 20.0
+
+
+def wanted(job: Part) -> bool:
+    """Whether a job is of several takes; of one that goes on, its folder knows.
+
+    Raises:
+        InputError: `n_takes` is not a whole number inside its limits.
+    """
+    record = job.folder / "config.yaml"
+    if job.cfg.resume is not None and record.is_file():
+        return config.load(record).get("n_takes", 1) != 1
+    return config.n_takes(job.cfg) > 1
+
+
+class Takes(NamedTuple):
+    """The takes of a job, ready to be made."""
+
+    folder: Path
+    cfg: Any
+    log: Log
+    parts: list[Part]
+
+    def conclude(self, outcomes: Sequence[Outcome]) -> None:
+        """Write their page, and say how alike they are."""
+        with within(self.log):
+            if not any(isinstance(outcome, Exception) for outcome in outcomes):
+                # What is refused must not have changed the record.
+                config.save(self.cfg, self.folder / "config.yaml", replace=True)
+            try:
+                log.info("listen: %s", one_line(sweep_page.write(self.folder)))
+                self._compare()
+            except (InputError, OSError) as error:
+                log.warning("the takes: %s", one_line(error))
+            if any(is_interrupted(outcome) for outcome in outcomes):
+                log.info("interrupted; go on with: resume=%s", one_line(self.folder))
+
+    def _compare(self) -> None:
+        found = [sweep_page.read(part.folder).sound("generated") for part in self.parts]
+        sounds = [sound for sound in found if sound is not None]
+        if len(sounds) > 1:
+            log.info(
+                "likeness of the takes: %.2f%s; 1 is half a second that two have in common",
+                likeness(sounds[:_MOST_COMPARED]),
+                f" (of the first {_MOST_COMPARED})" if len(sounds) > _MOST_COMPARED else "",
+            )
+
+
+@contextlib.contextmanager
+def opened(job: Part, *, of_sweep: bool) -> Iterator[Takes]:
+    """The takes of a job; until this is closed, its folder is theirs alone.
+
+    Args:
+        of_sweep: go on with what is in the folder, see `run.run`.
+
+    Raises:
+        InputError: settings or files that cannot work; then the folder holds nothing of them.
+        OSError: a file that cannot be read or written.
+    """
+    batching.use_cores()
+    folder = job.folder
+    cfg, before = run.settings(job.cfg, folder, job.overrides, of_sweep=of_sweep)
+    configs = config.takes(cfg, folder)
+    # What no take can be made of must leave nothing.
+    Job.load(configs[0][0], folder).check_size()
+    with run.only_user(folder), contextlib.ExitStack() as files:
+        if before is None:
+            config.save(cfg, folder / "config.yaml")
+        found = Takes(folder, cfg, job.log, [])
+        for take, below in configs:
+            below.mkdir(exist_ok=True)
+            beside = files.enter_context(job.log.beside(below / "run.log"))
+            found.parts.append(Part(take, below, job.overrides, beside))
+        yield found
+
+
+def likeness(sounds: Sequence[Path]) -> float:
+    """The largest `similarity.largest_likeness` of any two files, of their first 20 s.
+
+    Raises:
+        InputError: one cannot be read.
+    """
+    clips = [load(file, duration_s=_COMPARED_S) for file in sounds]
+    heard = [(clip.mono(clip.sr), clip.sr) for clip in clips]
+    return max(largest_likeness(y, other, sr) for (y, sr), (other, _) in combinations(heard, 2))

@@ -1,0 +1,224 @@
+"""Orbax save and restore of the state that is optimised."""
+
+import contextlib
+import hashlib
+import json
+import logging
+import operator
+import tempfile
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+
+from nstaudio.optimization.objective import TransferState
+
+log = logging.getLogger(__name__)
+
+_LARGEST_SHARE = 0.05  # of the time of runs side by side, that may go into saving them
+
+
+class OtherInputs(ValueError):
+    """A checkpoint is whole and belongs to other `inputs`, which this has."""
+
+    def __init__(self, inputs: Any) -> None:
+        super().__init__("a checkpoint belongs to other inputs")
+        self.inputs = inputs
+
+
+def _checksum(state: TransferState) -> int:
+    """CRC-32 over every array: a damaged file can still decode to numbers."""
+    crc = 0
+    for leaf in jax.tree.leaves(state):
+        crc = zlib.crc32(np.ascontiguousarray(leaf).tobytes(), crc)
+    return crc
+
+
+def _text_checksum(inputs: Any) -> int:
+    return zlib.crc32(json.dumps(inputs, sort_keys=True).encode())
+
+
+def _reason(error: Exception) -> str:
+    """What an error says, in short."""
+    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+
+
+class Checkpoints:
+    """The checkpoints of one run, saved in the background, newest first to be restored.
+
+    A context manager: leaving it waits for the save under way, which would else be lost. A save
+    that fails, as on a full disk, is a warning and no more: the work goes on, and so do the saves
+    that follow. Those of several runs in one process, in whatever threads, take turns: Orbax's
+    managers, when two save at once, wait for each other for ever.
+
+    Args:
+        folder: holds one folder for each step that was saved.
+        keep: how many to keep.
+        interval_s: `save_if_due` saves when this many seconds have passed since the last save.
+        inputs: what the state belongs to, saved with it: anything that JSON can hold.
+        same: whether the inputs that were saved are these.
+    """
+
+    _turn: ClassVar = threading.RLock()
+    _saving: ClassVar["Checkpoints | None"] = None
+    """Whose save may still be under way."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        keep: int,
+        interval_s: float,
+        inputs: Any,
+        same: Callable[[Any, Any], bool] = operator.eq,
+    ) -> None:
+        self.folder = folder.absolute()  # Orbax refuses relative paths
+        self.keep, self.interval_s, self.inputs = keep, interval_s, inputs
+        self._same = same
+        self._failure: Exception | None = None
+        with self._taking_turns():
+            self._manager = self._open()
+        self._last_save, self._save_s = time.monotonic(), 0.0
+        self._last_step: int | None = None
+
+    @contextlib.contextmanager
+    def _taking_turns(self) -> Iterator[None]:
+        with Checkpoints._turn:
+            other, Checkpoints._saving = Checkpoints._saving, self
+            if other is not None and other is not self:
+                try:
+                    other._manager.wait_until_finished()
+                except Exception as error:  # to be told by the other, in its own log
+                    other._failure = error
+            yield
+
+    def _open(self) -> ocp.CheckpointManager:
+        options = ocp.CheckpointManagerOptions(max_to_keep=self.keep, create=True)
+        return ocp.CheckpointManager(self.folder, options=options)
+
+    def __enter__(self) -> "Checkpoints":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._taking_turns():
+            self._attempt(self._manager.wait_until_finished)
+            self._attempt(self._manager.close)
+            Checkpoints._saving = None
+
+    def _attempt(self, action: Callable[[], Any]) -> bool:
+        """Whether it went well: what fails in the background is raised by what comes after it."""
+        try:
+            action()
+            failure, self._failure = self._failure, None
+            if failure is not None:
+                raise failure
+        except Exception as error:  # Orbax and TensorStore raise bare Exceptions here
+            log.warning("a checkpoint could not be saved (%s); the run goes on", _reason(error))
+            return False
+        return True
+
+    def _probe(self) -> None:
+        # Where Orbax cannot make a folder, its threads wait for it for minutes.
+        self.folder.mkdir(parents=True, exist_ok=True)
+        Path(tempfile.mkdtemp(prefix="probe_", dir=self.folder)).rmdir()
+
+    def save(self, state: TransferState) -> None:
+        """Save `state` unless its step was the last one saved."""
+        step = int(state.step)
+        if step == self._last_step:
+            return
+        meta = {
+            "checksum": _checksum(state),
+            "inputs": self.inputs,
+            "inputs_checksum": _text_checksum(self.inputs),
+        }
+        args = ocp.args.Composite(state=ocp.args.StandardSave(state), meta=ocp.args.JsonSave(meta))
+        with self._taking_turns():
+            started = time.monotonic()
+            self._attempt(self._manager.wait_until_finished)
+            if self._attempt(self._probe) and self._attempt(
+                partial(self._manager.save, step, args=args)
+            ):
+                self._last_step = step
+            self._last_save = time.monotonic()
+            self._save_s = self._last_save - started
+
+    def save_if_due(self, state: TransferState, *, n_beside: int = 1) -> None:
+        """Save `state` when the interval has passed.
+
+        The interval is time, not steps: saving after every few milliseconds' worth of steps
+        would cost several times the steps themselves.
+
+        Args:
+            n_beside: runs that go on side by side, this one included. They wait while each of them
+                is saved; so that this takes no more than a twentieth of the time, a positive
+                interval can become longer.
+        """
+        interval_s = self.interval_s
+        if n_beside > 1 and interval_s > 0:
+            interval_s = max(interval_s, n_beside * self._save_s / _LARGEST_SHARE)
+        if time.monotonic() - self._last_save >= interval_s:
+            self.save(state)
+
+    def restore(self, like: TransferState) -> TransferState | None:
+        """The newest checkpoint that can be read; `None` when there is none.
+
+        One that cannot be read is moved aside with a warning and the one before is taken.
+
+        Raises:
+            OtherInputs: it belongs to others.
+        """
+        with self._taking_turns():
+            return self._restore(like)
+
+    def _restore(self, like: TransferState) -> TransferState | None:
+        for step in sorted(self._manager.all_steps(), reverse=True):
+            try:
+                meta = self._read(step, meta=ocp.args.JsonRestore())
+                if _text_checksum(meta["inputs"]) != meta["inputs_checksum"]:
+                    raise ValueError("its checksum does not match")
+                if not self._same(meta["inputs"], self.inputs):
+                    raise OtherInputs(meta["inputs"])
+                state = TransferState(*self._read(step, state=ocp.args.StandardRestore(like)))
+                if _checksum(state) != meta["checksum"] or int(state.step) != step:
+                    raise ValueError("its checksum does not match")
+            except OtherInputs:
+                raise
+            except Exception as error:  # Orbax and TensorStore raise bare Exceptions here
+                log.warning("checkpoint of step %d cannot be read (%s)", step, _reason(error))
+                self._move_aside(step)
+                continue
+            self._last_step = step
+            return state
+        return None
+
+    def _read(self, step: int, **item: Any) -> Any:
+        restored = self._manager.restore(step, args=ocp.args.Composite(**item))
+        return restored[next(iter(item))]
+
+    def _move_aside(self, step: int) -> None:
+        self._manager.close()
+        damaged = self.folder.with_name("damaged_checkpoints")
+        damaged.mkdir(exist_ok=True)
+        source, n = self.folder / str(step), 0
+        while (target := damaged / (f"{step}_{n}" if n else str(step))).exists():
+            n += 1
+        if source.exists():
+            source.rename(target)
+            log.warning("it was moved to %s", target)
+        self._manager = self._open()
+
+
+def fingerprint(*arrays: Any) -> str:
+    """A short hash of arrays, to tell whether a run's inputs are still the same."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()[:16]

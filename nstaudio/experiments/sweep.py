@@ -1,0 +1,182 @@
+"""Sweeps: folders of runs that the same command finds again, and what has become of the runs.
+
+Whatever launched them, in this process or on another machine, what is known of the runs of a sweep
+is what lies in their folders: `summary.json` of those that are done, `error.txt` of those that
+failed.
+"""
+
+import contextlib
+import hashlib
+import itertools
+import logging
+import os
+import re
+import signal
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
+from hydra.errors import HydraException
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+
+from nstaudio.errors import InputError, one_line
+from nstaudio.experiments.config import short_name
+from nstaudio.experiments.storage.metrics_log import read_summary, takes, write_whole
+
+log = logging.getLogger(__name__)
+
+_ERROR = "error.txt"
+
+
+class Names(NamedTuple):
+    """What to call the folders of a sweep.
+
+    Attributes:
+        sweep: the swept settings, and a hash of the whole command line but for what launches the
+            jobs and where: so they can go on with another launcher.
+        swept: the keys of the swept settings.
+    """
+
+    sweep: str
+    swept: tuple[str, ...]
+
+    @classmethod
+    def of(cls, arguments: Sequence[str]) -> "Names":
+        """Of a command line."""
+        settings = sorted(a for a in arguments if not a.lstrip("+~").startswith(("hydra", "-")))
+        try:
+            overrides = OverridesParser.create().parse_overrides(settings)
+        except HydraException:
+            overrides = []  # Hydra will say what is wrong with them
+        swept = tuple(a.get_key_element() for a in overrides if a.is_sweep_override())
+        short = short_name(",".join(key.replace("/", ".").rpartition(".")[2] for key in swept))
+        digest = hashlib.sha256("\n".join(settings).encode()).hexdigest()[:8]
+        return cls(f"{short}_{digest}", swept)
+
+    def job(self, overrides: Sequence[str]) -> str:
+        """What tells a job from the others: its values of the swept settings."""
+        return short_name(",".join(a for a in overrides if a.partition("=")[0] in self.swept))
+
+
+def settle(folder: Path, outcome: Mapping[str, Any] | BaseException) -> None:
+    """Leave in a run's folder, and say, what it failed by, if it did.
+
+    Args:
+        outcome: its summary, or an error.
+    """
+    if not isinstance(outcome, Exception):
+        (folder / _ERROR).unlink(missing_ok=True)
+        return
+    expected = isinstance(outcome, InputError | OSError)
+    reason = one_line(outcome if expected else f"{type(outcome).__name__}: {outcome}")
+    log.error("error: %s", reason)
+    text = "" if expected else "\n" + "".join(traceback.format_exception(outcome))
+    with contextlib.suppress(OSError):  # a disk that is full may be what failed
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / _ERROR, f"{reason}\n{text}")
+
+
+def is_interrupted(outcome: Mapping[str, Any] | BaseException) -> bool:
+    """Whether a run was stopped by its user."""
+    if isinstance(outcome, BaseException):
+        return isinstance(outcome, KeyboardInterrupt)
+    return outcome["interrupted"]
+
+
+class Stopped(KeyboardInterrupt):
+    """A run of a sweep was stopped by its user: the rest of it is not wanted either."""
+
+
+class Outcome(NamedTuple):
+    """What has become of the runs of a sweep, by their folders."""
+
+    finished: list[Path]
+    failed: dict[Path, str]
+    """And why."""
+    unfinished: list[Path]
+
+
+def outcome(folder: Path) -> Outcome:
+    """Look at a sweep's folder; of a job that is several takes, each counts."""
+    found = Outcome([], {}, [])
+    below = sorted(folder.iterdir(), key=_number) if folder.is_dir() else []
+    begun = [job for job in below if (job / ".hydra").is_dir() or (job / _ERROR).exists()]
+    for job in itertools.chain.from_iterable(map(_runs_of, begun)):
+        if (job / _ERROR).exists():
+            text = (job / _ERROR).read_text(encoding="utf-8", errors="replace")
+            found.failed[job] = one_line((text.splitlines() or ["no reason given"])[0])
+        elif not (read_summary(job) or {"interrupted": True})["interrupted"]:
+            found.finished.append(job)
+        else:
+            found.unfinished.append(job)
+    return found
+
+
+def _runs_of(job: Path) -> list[Path]:
+    """Its takes, but where it failed before them or has none itself."""
+    return [job] if (job / _ERROR).exists() else takes(job) or [job]
+
+
+def _number(folder: Path) -> tuple[int, str]:
+    number = folder.name.partition("_")[0]
+    return (int(number) if number.isdecimal() else 2**31, folder.name)
+
+
+_EXTRAS = {
+    "hydra_joblib_launcher": "sweep",
+    "hydra_submitit_launcher": "slurm",
+    "hydra_ray_launcher": "ray",
+}
+"""Which of the package's extras brings a plugin."""
+
+
+def prefer_launchers(folder: Path) -> None:
+    """Let the launchers' configs in `folder` replace those of the same name that plugins bring.
+
+    Hydra would take the plugins' for schemas of ours, and warn of it. Before it composes.
+    """
+    Plugins.instance()  # they register their configs
+    of_plugins = ConfigStore.instance().repo["hydra"].get("launcher", {})
+    for file in folder.glob("*.yaml"):
+        of_plugins.pop(file.name, None)
+
+
+def missing_extra(error: Exception) -> str | None:
+    """What to do where Hydra says by `error` that a launcher is not installed; else `None`."""
+    unknown = re.search(r"Unknown plugin class : 'hydra_plugins\.(\w+)", str(error))
+    extra = _EXTRAS.get(unknown.group(1)) if unknown else None
+    if extra is None:
+        return None
+    return (
+        f"this launcher comes with the extra {extra}: uv run --extra {extra} python scripts/run.py"
+    )
+
+
+def enter_folder() -> None:
+    """Go where the sweep was started, in a worker that was not: relative paths mean the same."""
+    os.chdir(os.environ["NSTAUDIO_FOLDER"])
+
+
+class Watch(Callback):
+    """Hydra's callback: remembers where a sweep's folder is, and removes what is out of date."""
+
+    folder: Path | None = None
+    """Of the sweep that this process has begun."""
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Before the first job."""
+        del kwargs
+        Watch.folder = Path(config.hydra.sweep.dir)
+        for number in (signal.SIGINT, signal.SIGTERM):  # a launcher that waits ends its workers
+            signal.signal(number, signal.default_int_handler)
+        # Under `uv run` Ray would copy the working folder, with all outputs, to every worker and
+        # install the project there anew.
+        os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+        for pattern in (f"*/{_ERROR}", f"*/take_*/{_ERROR}"):
+            for error in Watch.folder.glob(pattern):
+                error.unlink()

@@ -1,0 +1,1 @@
+"""Spectrograms back to samples, and samples back to the content's rate and channels."""

@@ -1,0 +1,105 @@
+"""Targets, distances by layer, weights and their sum."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from nstaudio.losses.base import ContentLoss, Scalar, StyleLoss
+from nstaudio.losses.composite import at_layer, joined
+
+Activations = Mapping[str, Float[Array, "..."]]
+
+
+class Targets(NamedTuple):
+    """What the generated clip is compared with; computed once, constant after.
+
+    Any two pytrees: only the encoder that made them reads them.
+    """
+
+    content: Any
+    style: Any
+
+
+class Distances(NamedTuple):
+    """How far a clip is from its targets, by layer, before any weight."""
+
+    content: dict[str, Scalar]
+    style: dict[str, Scalar]
+
+
+class Weights(NamedTuple):
+    """Factors of the loss terms. All are traced, so that a sweep over them compiles once."""
+
+    alpha: Scalar
+    beta: Scalar
+    content: dict[str, Scalar]
+    style: dict[str, Scalar]
+
+
+class Losses(NamedTuple):
+    """The total and its terms: total = alpha * content + beta * style."""
+
+    total: Scalar
+    content: Scalar
+    style: Scalar
+    style_layers: dict[str, Scalar]
+    """Each layer's own E_l, before its weight."""
+
+
+def make_targets(content: Activations, style: Activations, style_loss: StyleLoss) -> Targets:
+    """Targets from the activations of the content clip and of the style clip."""
+    return Targets(
+        content=dict(content),
+        style={
+            name: at_layer(style_loss, name).statistic(activations)
+            for name, activations in style.items()
+        },
+    )
+
+
+def apart_from(targets: Targets, others: Sequence[Targets], style_loss: StyleLoss) -> Targets:
+    """Targets of a result that shall also be apart from other clips, see `Diversity`.
+
+    Args:
+        others: made with each of these clips as the style.
+    """
+    style = {
+        name: joined(at_layer(style_loss, name), [own, *(other.style[name] for other in others)])
+        for name, own in targets.style.items()
+    }
+    return targets._replace(style=style)
+
+
+def compare(
+    activations: Activations,
+    targets: Targets,
+    *,
+    content_loss: ContentLoss,
+    style_loss: StyleLoss,
+) -> Distances:
+    """L_c,l and E_l of the activations."""
+    return Distances(
+        content={
+            name: at_layer(content_loss, name).distance(activations[name], target)
+            for name, target in targets.content.items()
+        },
+        style={
+            name: at_layer(style_loss, name).distance(activations[name], target)
+            for name, target in targets.style.items()
+        },
+    )
+
+
+def weigh(distances: Distances, weights: Weights) -> Losses:
+    """alpha * sum_l v_l L_c,l + beta * sum_l w_l E_l, and its terms."""
+    content, style = (
+        jnp.stack([by_layer[name] * d for name, d in terms.items()]).sum()
+        for by_layer, terms in (
+            (weights.content, distances.content),
+            (weights.style, distances.style),
+        )
+    )
+    total = weights.alpha * content + weights.beta * style
+    return Losses(total, content, style, distances.style)

@@ -1,0 +1,165 @@
+"""Unpitched sound, drums and breath and noise: split from the rest, and brought to another's sound.
+
+The split is that of Fitzgerald, "Harmonic/percussive separation using median filtering" (DAFx 2010)
+with the margin of Driedger, Müller & Disch (ISMIR 2014): what does not stand out as lasting in time
+is not pitched, whether it is a stroke or noise.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import scipy.ndimage
+from jaxtyping import Float
+
+from nstaudio.analysis.numpy_stft import Grid
+from nstaudio.analysis.spectrogram import MelSpec
+from nstaudio.notes import Note
+from nstaudio.notes.note_samples import hz
+
+Samples = Float[np.ndarray, " samples"]
+Other = Float[np.ndarray, " other_samples"]
+
+_WINDOW_S = 0.128  # longer than for notes: what lasts has to stand out
+_NOTE_EDGE_S, _NOTE_WIDTH_HZ = 0.1, 60.0
+_N_BANDS = 32
+_FLOOR_DB = 80.0
+_LIMIT_DB = 24.0
+_ROUNDS = 5
+
+
+class Measure(NamedTuple):
+    """What counts as lasting in time, and what as wide in frequency."""
+
+    lasting_s: float
+    wide_hz: float
+    margin: float
+    """How many times the level of what is wide a tone must have to be half a tone."""
+
+
+SOUNDS = Measure(0.28, 240.0, 2.0)
+"""Strokes, breath and noise: a short note is a note."""
+STROKES = Measure(0.74, 330.0, 1.0)
+"""Whatever begins, notes too: about what librosa's `effects.hpss` takes for percussive."""
+
+
+def split(y: Samples, sr: int, notes: Sequence[Note] = (), *, measure: Measure = SOUNDS) -> Samples:
+    """The unpitched part; the rest is `y` less it.
+
+    Args:
+        y: mono samples.
+        sr: their rate, Hz.
+        notes: known notes. Around their harmonics, from shortly before the onset until shortly
+            after the end, nothing is unpitched: a note's beginning and end are no strokes.
+    """
+    grid = Grid.at(sr, _WINDOW_S)
+    x = grid.stft(y)
+    magnitude = np.abs(x)
+    frames = 2 * round(measure.lasting_s * sr / grid.hop / 2) + 1
+    bins = 2 * round(measure.wide_hz * grid.n_fft / sr / 2) + 1
+    lasting = _median(magnitude.T, frames).T
+    wide = _median(magnitude, bins)
+    wide = (measure.margin * wide) ** 2
+    mask = wide / (lasting**2 + wide + 1e-20)
+    t = (np.arange(len(x)) - grid.lead) * grid.hop / sr
+    for note in notes:
+        f0 = hz(note.midi)
+        away_hz = np.abs(grid.hz - np.maximum(1, np.rint(grid.hz / f0)) * f0)
+        sounds = (t > note.onset_s - _NOTE_EDGE_S) & (t < note.offset_s + _NOTE_EDGE_S)
+        mask[np.ix_(sounds, away_hz < min(_NOTE_WIDTH_HZ, f0 / 4))] = 0.0
+    return grid.istft(x * mask)[grid.lead * grid.hop :][: len(y)]
+
+
+def share(y: Samples, sr: int, *, measure: Measure = SOUNDS) -> float:
+    """The unpitched part's share of the energy, 0 to 1."""
+    return energy(split(y, sr, measure=measure)) / energy(y)
+
+
+def change_db(y: Samples, content: Other, sr: int) -> float:
+    """How much louder the unpitched part is than the content's at equal loudness, dB.
+
+    Args:
+        y, content: mono samples; their levels do not matter.
+        sr: rate, Hz.
+    """
+    return float(10 * np.log10(share(y, sr) / share(content, sr)))
+
+
+def limited(
+    y: Samples,
+    sr: int,
+    notes: Sequence[Note] = (),
+    *,
+    at_most: float,
+    measure: Measure = SOUNDS,
+) -> Samples:
+    """The samples with their unpitched part turned down until its `share` is at most that.
+
+    Within 5 %, where `_ROUNDS` are enough: what is turned down has a part of its own that is not.
+    """
+    for _ in range(_ROUNDS):
+        noise = split(y, sr, notes, measure=measure)
+        found = energy(noise) / energy(y)
+        if found <= 1.05 * at_most:
+            break
+        y = y - np.float32(1 - np.sqrt(at_most / found)) * noise
+    return y
+
+
+def energy(y: Samples) -> float:
+    """The sum of squares, above 0."""
+    return float(np.sum(np.square(y, dtype=np.float64))) + 1e-30
+
+
+def restyle(content: Samples, style: Other, sr: int) -> Samples:
+    """The content's unpitched part with the style's distribution of levels in every band.
+
+    A band is as loud as the style's, as often; when it is loud is the content's. The energy is the
+    content's.
+
+    Args:
+        content, style: unpitched parts, mono.
+        sr: rate, Hz.
+    """
+    grid = Grid.at(sr, _WINDOW_S)
+    x = grid.stft(content)
+    spec = MelSpec(sr=sr, n_fft=grid.n_fft, hop_length=grid.hop, n_mels=_N_BANDS)
+    levels, wanted = (_levels_db(a, spec) for a in (x, grid.stft(style)))
+    gain_db = np.stack(
+        [_quantiles(own, other) - own for own, other in zip(levels.T, wanted.T, strict=True)],
+        axis=1,
+    )
+    gain_db -= np.average(
+        gain_db, weights=10 ** (levels / 10)
+    )  # none on the whole: where it is loud
+    gain_db = np.clip(gain_db, -_LIMIT_DB, _LIMIT_DB)
+    gain_db = scipy.ndimage.gaussian_filter1d(gain_db, 1.0, axis=0)
+    at = np.interp(grid.hz, spec.edges_hz[1:-1], np.arange(_N_BANDS))
+    low = np.minimum(at.astype(int), _N_BANDS - 2)
+    part = (at - low).astype(np.float32)
+    gain_db = gain_db[:, low] * (1 - part) + gain_db[:, low + 1] * part
+    y = grid.istft(x * 10 ** (gain_db / 20))[grid.lead * grid.hop :][: len(content)]
+    return y * np.float32(np.sqrt(np.sum(content**2) / max(np.sum(y**2), 1e-30)))
+
+
+def _median(
+    magnitude: Float[np.ndarray, "rows columns"], size: int
+) -> Float[np.ndarray, "rows columns"]:
+    """Running median along the rows: one long row, which scipy has a fast way for."""
+    rows = np.pad(magnitude, ((0, 0), (size // 2, size // 2)), mode="symmetric")
+    found = scipy.ndimage.median_filter(rows.ravel(), size).reshape(rows.shape)
+    return found[:, size // 2 : size // 2 + magnitude.shape[1]]
+
+
+def _levels_db(x: np.ndarray, spec: MelSpec) -> Float[np.ndarray, "frames bands"]:
+    power = np.abs(x) ** 2 @ spec.filters
+    return 10 * np.log10(np.maximum(power, power.max() * 10 ** (-_FLOOR_DB / 10) + 1e-30))
+
+
+def _quantiles(
+    own: Float[np.ndarray, " frames"], other: Float[np.ndarray, " others"]
+) -> np.ndarray:
+    """`own` with the distribution of `other`."""
+    rank = np.empty(len(own))
+    rank[np.argsort(own, kind="stable")] = np.linspace(0, 1, len(own))
+    return np.quantile(other, rank)

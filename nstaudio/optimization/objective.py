@@ -1,0 +1,313 @@
+"""The state that is optimised, its update, and the loop as an iterator."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int
+
+from nstaudio import losses
+from nstaudio.analysis.representations import Levels, Representation
+from nstaudio.analysis.spectrogram import MelSpec
+from nstaudio.encoders import Encoder
+from nstaudio.losses import ContentLoss, Losses, StyleLoss, Targets, Weights
+from nstaudio.optimization.parametrizations import Clip, Parametrization
+
+LogMel = Float[Array, "frames mels"]
+Seen = Float[Array, "frames bands *parts"]
+
+PROBE_STEP = 1 / 160
+"""Length of a step towards the probe of `balance`, root mean square of what the encoder sees: where
+that are levels above a floor of -80 dB, 0.5 dB."""
+PROBE_MOST_STEPS = 100
+"""Steps after which a style that will not come nearer is near enough."""
+
+
+class TransferState(NamedTuple):
+    """All that changes while optimising: what a checkpoint holds."""
+
+    variable: Array
+    """What is optimised, see `parametrizations`."""
+    opt_state: Any
+    step: Int[Array, ""]
+    """Updates made so far."""
+
+
+class Problem(NamedTuple):
+    """All that the loss depends on besides the state. Traced: changing it compiles nothing."""
+
+    variables: Any
+    """The encoder's weights."""
+    targets: Targets
+    weights: Weights
+    constants: Any
+    """The parametrization's."""
+    content_total: Float[Array, ""]
+    """The total loss of the content itself, or 1 where that is 0: the size of the numbers here."""
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The form of the loss. Static: one compiled program for each value."""
+
+    spec: MelSpec
+    parametrization: Parametrization
+    encoder: Encoder
+    content_loss: ContentLoss
+    style_loss: StyleLoss
+    representation: Representation = field(default_factory=Levels)
+
+    def log_mel(self, variable: Array, problem: Problem) -> LogMel:
+        """The spectrogram of the variable, dB."""
+        return self.parametrization.log_mel(variable, problem.constants, self.spec)
+
+    def seen(self, clip: Clip) -> Seen:
+        """What the encoder sees of a clip."""
+        return self.representation(clip.y, clip.level_db, self.spec)
+
+    def __call__(self, variable: Array, problem: Problem) -> Losses:
+        """The losses of the variable."""
+        y = None
+        if self.representation.of_samples:
+            y = self.parametrization.samples(variable, problem.constants, self.spec)
+        return self.losses(
+            self.representation(y, self.log_mel(variable, problem), self.spec), problem
+        )
+
+    def losses(self, seen: Seen, problem: Problem) -> Losses:
+        """The losses of what the encoder sees."""
+        distances = self.encoder.distances(
+            problem.variables,
+            seen,
+            problem.targets,
+            content_loss=self.content_loss,
+            style_loss=self.style_loss,
+        )
+        return losses.weigh(distances, problem.weights)
+
+
+@partial(jax.jit, static_argnames=("objective",))
+def evaluate(clip: Clip, problem: Problem, *, objective: Objective) -> Losses:
+    """The losses of any clip, compiled."""
+    return objective.losses(objective.seen(clip), problem)
+
+
+@partial(jax.jit, static_argnames=("objective",))
+def spectrogram(variable: Array, problem: Problem, *, objective: Objective) -> LogMel:
+    """The log-mel spectrogram of the variable, dB, compiled."""
+    return objective.log_mel(variable, problem)
+
+
+@partial(jax.jit, static_argnames=("objective",))
+def sound(
+    variable: Array, problem: Problem, *, objective: Objective
+) -> Float[Array, " samples"] | None:
+    """The samples of the variable, compiled; `None` where only an inversion can tell."""
+    return objective.parametrization.samples(variable, problem.constants, objective.spec)
+
+
+@partial(jax.jit, static_argnames=("objective",))
+def filtered(
+    y: Float[Array, " samples"], variable: Array, problem: Problem, *, objective: Objective
+) -> Float[Array, " samples"] | None:
+    """A sound with the carrier's filter, compiled; `None` where there is more than a filter."""
+    return objective.parametrization.filtered(y, variable, problem.constants, objective.spec)
+
+
+def balance(
+    content: Seen, problem: Problem, strength: Float[Array, ""], *, objective: Objective
+) -> Weights:
+    """The weights whose alpha and beta make the two gradients `1 - strength` to `strength`.
+
+    At the content itself the content loss has no gradient to compare with. So the two are taken at
+    a probe half way to the style: steps of `PROBE_STEP` down the style loss, from the content,
+    until the distance of the Gram matrices, the root of the style loss, has been halved. There
+
+        |alpha grad L_content| : |beta grad L_style| = (1 - strength) : strength
+
+    with respect to what the encoder sees, and beta times the style loss of the content is
+    `strength`. So neither the units of a loss nor the start nor what is optimised has a say.
+
+    Args:
+        content: what the encoder sees of the content.
+        problem: its alpha and beta are not read.
+        strength: 0, the content, to 1, the style.
+    """
+
+    def style_loss(x: Seen) -> Float[Array, ""]:
+        return objective.losses(x, problem).style
+
+    def content_loss(x: Seen) -> Float[Array, ""]:
+        return objective.losses(x, problem).content
+
+    def is_before(probe: tuple[Seen, Array, Seen, Array]) -> Array:
+        _, loss, _, n = probe
+        return (loss > first / 4) & (n < PROBE_MOST_STEPS)
+
+    def step(probe: tuple[Seen, Array, Seen, Array]) -> tuple[Seen, Array, Seen, Array]:
+        x, _, grad, n = probe
+        x = x - PROBE_STEP * grad / _above_0(_root_mean_square(grad))
+        return (x, *jax.value_and_grad(style_loss)(x), n + 1)
+
+    first, grad = jax.value_and_grad(style_loss)(content)
+    x, _, grad, _ = jax.lax.while_loop(is_before, step, (content, first, grad, jnp.int32(0)))
+    of_style, of_content = (
+        _above_0(_root_mean_square(g)) for g in (grad, jax.grad(content_loss)(x))
+    )
+    beta = strength / _above_0(first)
+    alpha = (1.0 - strength) / _above_0(first) * of_style / of_content
+    return problem.weights._replace(alpha=alpha, beta=beta)
+
+
+def _above_0(x: Float[Array, ""]) -> Float[Array, ""]:
+    """1 for what is 0: a loss without weights, or of two clips that are the same, has no size."""
+    return jnp.where(x > 0, x, 1.0)
+
+
+def _root_mean_square(x: Seen) -> Float[Array, ""]:
+    largest = _above_0(jnp.max(jnp.abs(x)))  # the squares of a gradient may be below any float32
+    return largest * jnp.sqrt(jnp.mean((x / largest) ** 2))
+
+
+@partial(jax.jit, static_argnames=("objective",))
+def make_problem(
+    key: jax.Array,
+    content: Clip,
+    style: Clip,
+    carrier: Clip,
+    weights: Weights,
+    style_targets: Any = None,
+    strength: Float[Array, ""] | None = None,
+    apart_from: Sequence[Clip] = (),
+    *,
+    objective: Objective,
+) -> Problem:
+    """Draw the encoder's weights and compute the targets of the two clips.
+
+    `carrier` is the sound that the parametrization changes: the content, or what the start made.
+    `style_targets` are those of a problem with the same key and style, where there is one.
+    `strength` chooses alpha and beta, see `balance`; where it is `None`, those in `weights` hold.
+    `apart_from` are clips that the result shall not be like, for a loss that `keeps_apart`.
+    """
+    clips = [objective.seen(clip) for clip in (content, style, *apart_from)]
+    variables = objective.encoder.init(key, clips[0])
+    targets, *others = (
+        objective.encoder.targets(
+            variables,
+            clips[0],
+            clip,
+            content_loss=objective.content_loss,
+            style_loss=objective.style_loss,
+        )
+        for clip in clips[1:]
+    )
+    if others:
+        targets = losses.apart_from(targets, others, objective.style_loss)
+    if style_targets is not None:
+        targets = targets._replace(style=style_targets)
+    constants = objective.parametrization.constants(carrier, style, objective.spec)
+    problem = Problem(variables, targets, weights, constants, jnp.float32(1.0))
+    if strength is not None:
+        balanced = balance(clips[0], problem, strength, objective=objective)
+        problem = problem._replace(weights=balanced)
+    total = objective.losses(clips[0], problem).total
+    return problem._replace(content_total=jnp.where(total > 0, total, 1.0))
+
+
+@partial(jax.jit, static_argnames=("objective", "transformation"))
+def advance(
+    state: TransferState,
+    problem: Problem,
+    n_steps: int | Int[Array, ""],
+    *,
+    objective: Objective,
+    transformation: optax.GradientTransformationExtraArgs,
+) -> tuple[TransferState, Losses]:
+    """Make `n_steps` updates in one compiled loop; returns the state reached and its losses.
+
+    `n_steps` is traced. So one program serves chunks of any length, and a run that was cut at
+    any step and resumed goes through the very same instructions, to the same bits.
+    """
+
+    def total(variable: Array) -> Float[Array, ""]:
+        return objective(variable, problem).total
+
+    def relative(variable: Array) -> Float[Array, ""]:
+        return total(variable) / problem.content_total * variable.size
+
+    def update(_: Any, state: TransferState) -> TransferState:
+        if optax.tree_utils.tree_get(state.opt_state, "value") is None:
+            loss = total
+            value, grad = jax.value_and_grad(loss)(state.variable)
+        else:
+            # A line search has just computed both at this very point. Its first step is the bare
+            # gradient. Of averages over a clip it would be too small to change a float32; so the
+            # loss is brought to 1 for each number that is optimised.
+            loss = relative
+            value, grad = optax.value_and_grad_from_state(loss)(
+                state.variable, state=state.opt_state
+            )
+        updates, opt_state = transformation.update(
+            grad, state.opt_state, state.variable, value=value, grad=grad, value_fn=loss
+        )
+        variable: Any = optax.apply_updates(state.variable, updates)
+        return TransferState(variable, opt_state, state.step + 1)
+
+    state = jax.lax.fori_loop(0, n_steps, update, state)
+    return state, objective(state.variable, problem)
+
+
+class Steps(NamedTuple):
+    """Updates to be made."""
+
+    state: TransferState
+    problem: Problem
+    n_steps: int
+    objective: Objective
+    transformation: optax.GradientTransformationExtraArgs
+
+
+def make(steps: Steps) -> tuple[TransferState, Losses]:
+    """Make them; returns when it is done."""
+    return jax.block_until_ready(
+        advance(
+            steps.state,
+            steps.problem,
+            jnp.int32(steps.n_steps),
+            objective=steps.objective,
+            transformation=steps.transformation,
+        )
+    )
+
+
+def milestones(step: int, n_steps: int, chunk: int) -> Iterator[int]:
+    """Where to stop on the way: at `step` itself, every multiple of `chunk`, and `n_steps`."""
+    yield step
+    while step < n_steps:
+        step = min(n_steps, (step // chunk + 1) * chunk)
+        yield step
+
+
+def run(
+    state: TransferState,
+    problem: Problem,
+    *,
+    objective: Objective,
+    transformation: optax.GradientTransformationExtraArgs,
+    n_steps: int,
+    chunk: int,
+) -> Iterator[tuple[TransferState, Losses]]:
+    """Update until `n_steps`, yielding at every multiple of `chunk` steps.
+
+    The first item is `state` as given with its losses, after compiling and before any update.
+    Between items the caller may log, save or stop; the computation is finished when it gets one.
+    """
+    last = int(state.step)
+    for step in milestones(last, n_steps, chunk):
+        state, losses = make(Steps(state, problem, step - last, objective, transformation))
+        yield state, losses
+        last = step

@@ -1,0 +1,1 @@
+"""The whole method in memory: `transfer(content, style, sample_rate)`."""

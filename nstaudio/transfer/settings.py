@@ -1,0 +1,133 @@
+"""Everything that defines a transfer besides the two clips."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float
+
+from nstaudio.analysis.representations import Levels, Representation
+from nstaudio.analysis.spectrogram import MelSpec
+from nstaudio.audio.guide import Guide
+from nstaudio.audio.segments import Windows
+from nstaudio.encoders import Conv1dEncoder, Encoder
+from nstaudio.errors import InputError, choice, integer, number, one_line
+from nstaudio.inversion import griffin_lim
+from nstaudio.losses import ContentLoss, Gram, SquaredError, StyleLoss, Weights
+from nstaudio.optimization import initializers
+from nstaudio.optimization.initializers import Start
+from nstaudio.optimization.multiscale import MultiScale
+from nstaudio.optimization.optimizers import Optimizer, from_optax
+from nstaudio.optimization.parametrizations import ContentGain, Parametrization
+
+ALPHA, BETA = 0.005, 1.0
+"""The weights of content and style where neither they nor a strength are given."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that defines a transfer besides the two clips; the fields of `configs/`.
+
+    Attributes:
+        alpha, beta: weights of content and style in the total, at least 0, not both 0. `None` is
+            0.005 and 1, or what `strength` chooses.
+        strength: of the style, 0 (the content) to 1; it chooses alpha and beta for these clips,
+            see `objective.balance`.
+        content_weights, style_weights: weight of each layer by name; a layer that is not
+            named has 1 / (number of layers).
+        n_steps: updates to make; more where the start needs them (`initializers.Start`).
+        seed: of the encoder's weights, the initial noise and the first phase.
+        windows: how long recordings are cut.
+        multiscale: coarser analyses on which the transfer is made first.
+        guide: where in the content the style is wanted.
+
+    Raises:
+        InputError: a value outside its limits or a layer the encoder does not have.
+    """
+
+    spec: MelSpec = field(default_factory=MelSpec)
+    parametrization: Parametrization = field(default_factory=ContentGain)
+    representation: Representation = field(default_factory=Levels)
+    encoder: Encoder = field(default_factory=Conv1dEncoder)
+    content_loss: ContentLoss = field(default_factory=SquaredError)
+    style_loss: StyleLoss = field(default_factory=Gram)
+    optimizer: Optimizer = field(
+        default_factory=lambda: from_optax(
+            partial(optax.adam, learning_rate=3.0, b1=0.9, b2=0.999, eps=1e-12)
+        )
+    )
+    init: Callable[..., Start] = initializers.content
+    inversion: Callable[..., Float[Array, " samples"]] = griffin_lim.mel_griffin_lim
+    alpha: float | None = None
+    beta: float | None = None
+    strength: float | None = None
+    content_weights: Mapping[str, float] = field(default_factory=dict)
+    style_weights: Mapping[str, float] = field(default_factory=dict)
+    n_steps: int = 200
+    seed: int = 0
+    windows: Windows = field(default_factory=Windows)
+    multiscale: MultiScale = field(default_factory=MultiScale)
+    guide: Guide = field(default_factory=Guide)
+
+    def __post_init__(self) -> None:
+        given = {
+            name: number(name, value, at_least=0)
+            for name, value in (("alpha", self.alpha), ("beta", self.beta))
+            if value is not None
+        }
+        if self.strength is not None:
+            number("strength", self.strength, at_least=0, at_most=1)
+            if given:
+                listed = " and ".join(f"{name}={value:g}" for name, value in given.items())
+                raise InputError(
+                    f"strength={self.strength:g} chooses alpha and beta, and {listed} is given: "
+                    "set strength=null, or alpha=null and beta=null"
+                )
+        if self.alpha == 0 and self.beta == 0:
+            raise InputError("alpha=0 and beta=0: nothing to optimise, set at least one above 0")
+        self.multiscale.specs(self.spec)  # each must be possible
+        if self.representation.of_samples and not self.parametrization.is_sound:
+            raise InputError(
+                f"representation={one_line(self.representation)} is made of samples, and "
+                f"parametrization={one_line(self.parametrization)} has none before the inversion: "
+                "choose waveform or content_gain"
+            )
+        integer("n_steps", self.n_steps, at_least=0)
+        integer("seed", self.seed, at_least=0)
+        for group, weights in (
+            ("content_weights", self.content_weights),
+            ("style_weights", self.style_weights),
+        ):
+            for layer, weight in weights.items():
+                choice(f"layer in {group}", layer, self.layer_names)
+                number(f"{group}.{layer}", weight, at_least=0)
+        for group, loss in (("content_loss", self.content_loss), ("style_loss", self.style_loss)):
+            for layer in getattr(loss, "layers", ()):
+                choice(f"layer in {group}", layer, self.layer_names)
+
+    @property
+    def layer_names(self) -> Sequence[str]:
+        """The encoder's layers in order of depth."""
+        return self.encoder.layer_names
+
+    @property
+    def traced_strength(self) -> Array | None:
+        """The strength as a float32 scalar, so that a sweep over it compiles once."""
+        return None if self.strength is None else jnp.float32(self.strength)
+
+    @property
+    def weights(self) -> Weights:
+        """The weights as float32 scalars, every layer named; without what `strength` chooses."""
+
+        def scalars(given: Mapping[str, float]) -> dict[str, Array]:
+            even = 1.0 / len(self.layer_names)
+            return {name: jnp.float32(given.get(name, even)) for name in self.layer_names}
+
+        return Weights(
+            jnp.float32(ALPHA if self.alpha is None else self.alpha),
+            jnp.float32(BETA if self.beta is None else self.beta),
+            scalars(self.content_weights),
+            scalars(self.style_weights),
+        )
