@@ -497,7 +497,7 @@ _COMMANDS = tuple(
         ("shutil.copy", f"src:/etc/hostname,dst:{CANARY}"),
         ("numpy.save", f"file:{CANARY},arr:[1]"),
         (
-            "nstaudio.experiments.storage.metrics_log.write_whole",
+            "nstaudio.experiments.storage.file_writing.write_whole",
             f"file:{{_target_:pathlib.Path,_args_:[{CANARY}]}},data:x",
         ),
         ("os.mkfifo", f"path:{CANARY}"),

@@ -27,7 +27,7 @@ def measure(inversion: str, minutes: float) -> dict[str, float]:
     from nstaudio.analysis.spectrogram import log_mel, mel_power
     from nstaudio.audio import files
     from nstaudio.experiments import config
-    from nstaudio.experiments.storage.metrics_log import peak_rss_mb
+    from nstaudio.experiments.storage.summary import peak_rss_mb
 
     config.register_resolvers()
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):

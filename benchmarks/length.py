@@ -17,7 +17,7 @@ import sys
 def measure(seconds: float, kernel_size: tuple[int, ...]) -> dict[str, float]:
     """Compile, then time a few steps."""
     from nstaudio.encoders import InfiniteEncoder
-    from nstaudio.experiments.storage.metrics_log import peak_rss_mb
+    from nstaudio.experiments.storage.summary import peak_rss_mb
 
     from transfers import Transfer, clock, log_magnitudes
 

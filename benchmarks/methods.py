@@ -24,7 +24,7 @@ import numpy as np
 
 from nstaudio.audio import samples
 from nstaudio.audio.files import load
-from nstaudio.evaluation.similarity import largest_likeness
+from nstaudio.evaluation.copies import largest_likeness
 from nstaudio.experiments.report import sweep_page
 from nstaudio.losses import texture_statistics
 

@@ -38,8 +38,8 @@ from nstaudio.experiments.results import Clock
 from nstaudio.experiments.storage import metrics_log
 from nstaudio.experiments.storage.checkpoints import Checkpoints
 from nstaudio.losses import Gram
-from nstaudio.optimization import objective
-from nstaudio.transfer import api
+from nstaudio.optimization.loop import run as run_steps
+from nstaudio.transfer import prepare
 
 import peers
 from transfers import LOSSES, SPEC, Transfer, clock, log_magnitudes
@@ -225,11 +225,11 @@ def paper(args: argparse.Namespace) -> None:
         files.load(files.CLIPS_DIR / f"{name}.ogg").mono(transfer.spec.sr)
         for name in ("jazz", "classical")
     ]
-    prepared = api.prepare(clips[0], clips[1], transfer)
+    prepared = prepare.prepare(clips[0], clips[1], transfer)
     layers = prepared.problem.variables["params"]
     adam = transfer.optimizer.hyperparams
     loop = partial(
-        objective.run,
+        run_steps,
         prepared.state,
         prepared.problem,
         objective=prepared.objective,

@@ -27,8 +27,8 @@ from hydra import compose, initialize_config_dir
 from nstaudio.audio import files
 from nstaudio.audio.style_clips import hear_style
 from nstaudio.experiments import config
-from nstaudio.optimization import batching, objective
-from nstaudio.transfer import api
+from nstaudio.optimization import batching, loop
+from nstaudio.transfer import prepare
 
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS = ("experiment=quick", "n_steps=200")
@@ -55,13 +55,13 @@ def steps(n_jobs: int, n_steps: int, rounds: int) -> None:
     assert settings.style.path is not None
     clips = [(a.y, a.sr, a.label) for a in files.load_all(settings.style.path)]
     style = hear_style(clips, transfer.windows, transfer.spec.sr)
-    prepared = api.prepare_window(content.y, content.sr, style, transfer)
+    prepared = prepare.prepare_window(content.y, content.sr, style, transfer)
     assert prepared is not None
     problem, many = prepared.problem, []
     for alpha, beta in itertools.product(*grid(n_jobs)):
         weights = problem.weights._replace(alpha=jnp.float32(alpha), beta=jnp.float32(beta))
         many.append(
-            objective.Steps(
+            loop.Steps(
                 prepared.state,
                 problem._replace(weights=weights),
                 n_steps,
@@ -71,7 +71,7 @@ def steps(n_jobs: int, n_steps: int, rounds: int) -> None:
         )
     batch = batching.Batch()
     ways = {
-        "one after the other": lambda: [objective.make(one) for one in many],
+        "one after the other": lambda: [loop.make(one) for one in many],
         "as one program": lambda: batch.make(many),
     }
     for way in ways.values():

@@ -10,13 +10,15 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from nstaudio.analysis.clip import Clip
 from nstaudio.analysis.spectrogram import MelSpec, power_to_db, stft
 from nstaudio.audio import files
 from nstaudio.encoders import Encoder
 from nstaudio.losses import Gram, SquaredError, Weights
-from nstaudio.optimization.objective import Objective, TransferState, advance, make_problem
+from nstaudio.optimization.loop import TransferState, advance
+from nstaudio.optimization.objective import Objective, make_problem
 from nstaudio.optimization.optimizers import from_optax
-from nstaudio.optimization.parametrizations import Clip, FreeMel
+from nstaudio.optimization.parametrizations import FreeMel
 
 SPEC = MelSpec(n_fft=2048, hop_length=512)
 LOSSES = {"content_loss": SquaredError(), "style_loss": Gram()}

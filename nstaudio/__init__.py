@@ -7,7 +7,8 @@
 
 from nstaudio.analysis.spectrogram import MelSpec
 from nstaudio.errors import InputError
-from nstaudio.transfer.api import Figures, Result, transfer
+from nstaudio.transfer.api import Result, transfer
+from nstaudio.transfer.render import Figures
 from nstaudio.transfer.settings import Settings
 
 __all__ = ["Figures", "InputError", "MelSpec", "Result", "Settings", "transfer"]

@@ -68,9 +68,9 @@ def build(overrides: list[str]) -> Any:
     """
     from hydra import compose, initialize_config_dir
 
-    from nstaudio.experiments import config
+    from nstaudio.experiments import config, resume
 
-    for key in config.override_keys(overrides):
+    for key in resume.override_keys(overrides):
         if key.split(".")[0] in NOT_HERE:
             raise InputError(f"{one_line(key)}= has no meaning here: the folder names the clips")
     config.register_resolvers()
@@ -113,7 +113,7 @@ def sounds(files: dict[str, Path], settings: Any, method: str) -> Iterator[tuple
 def measure(files: dict[str, Path], settings: Any, method: str, save: Any) -> dict[str, Figures]:
     """Every method's figures on one item; `save(method, y)` is called with its sound."""
     from nstaudio.audio import files as audio_files
-    from nstaudio.evaluation import noise, similarity
+    from nstaudio.evaluation import held_out, noise, similarity
     from nstaudio.notes import percussion
 
     target = None
@@ -134,7 +134,7 @@ def measure(files: dict[str, Path], settings: Any, method: str, save: Any) -> di
             **dict(zip(TRUTH, truth, strict=True)),
             "timbre_to_style": similarity.timbre_distance(of, features["style"]),
             "pitch_to_content": similarity.pitch_distance(of, features["content"]),
-            "unseen_style_share": similarity.unseen_style_share(y, content, style, similarity.SR),
+            "unseen_style_share": held_out.unseen_style_share(y, content, style, similarity.SR),
             "added_noise_db": noise.added_noise_db(y, content, style),
             "unpitched_db": percussion.change_db(y, content, similarity.SR),
             **figures[name],
@@ -185,10 +185,9 @@ def main(argv: list[str] | None = None) -> int:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    from nstaudio.audio import files as audio_files
+    from nstaudio.audio import writing as audio_files
     from nstaudio.evaluation import similarity
-    from nstaudio.experiments import config
-    from nstaudio.experiments.storage import metrics_log
+    from nstaudio.experiments.storage import file_writing, summary
 
     from run import explain
 
@@ -200,14 +199,16 @@ def main(argv: list[str] | None = None) -> int:
         items = list(find(args.folder).items())[: args.limit]
         settings = build(args.overrides)
         method = ",".join(args.overrides) or "default"
-        out = args.out or OUTPUTS / config.short_name(f"evaluation_{args.folder.name}_{method}")
+        out = args.out or OUTPUTS / file_writing.short_name(
+            f"evaluation_{args.folder.name}_{method}"
+        )
         out.mkdir(parents=True, exist_ok=True)
         print("item".ljust(24) + "".join(column.rjust(WIDTH) for column in COLUMNS))
         for name, files in items:
 
             def save(method: str, y: Any, name: str = name) -> None:
                 if args.audio:
-                    file = f"{config.short_name(name)}.{config.short_name(method)}.wav"
+                    file = f"{file_writing.short_name(name)}.{file_writing.short_name(method)}.wav"
                     audio_files.save(out / file, y, similarity.SR, subtype="FLOAT")
 
             try:
@@ -222,13 +223,13 @@ def main(argv: list[str] | None = None) -> int:
                 + "".join("-".rjust(WIDTH) if c is None else f"{c:{WIDTH}.3f}" for c in cells),
                 flush=True,
             )
-            metrics_log.write_whole(out / "table.md", table(rows))
+            file_writing.write_whole(out / "table.md", table(rows))
             record = {
                 "overrides": args.overrides,
                 "items": rows,
-                "versions": metrics_log.versions(),
+                "versions": summary.versions(),
             }
-            metrics_log.write_whole(out / "figures.json", json.dumps(record, indent=1))
+            file_writing.write_whole(out / "figures.json", json.dumps(record, indent=1))
     except (HydraException, OmegaConfBaseException) as error:
         print(f"error: {explain(error)}", file=sys.stderr)
         return 2

@@ -15,9 +15,7 @@ def main(argv: list[str] | None = None) -> int:
     folder = parser.parse_args(argv).folder
 
     from nstaudio.errors import InputError, one_line
-    from nstaudio.experiments.report import (
-        sweep_page,  # JAX takes seconds to import: --help needs none of it
-    )
+    from nstaudio.experiments.report import sweep_page
 
     try:
         print(sweep_page.write(folder))

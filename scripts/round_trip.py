@@ -110,8 +110,9 @@ def main(argv: list[str] | None = None) -> int:
     from hydra import compose, initialize_config_dir
     from hydra.errors import HydraException
 
-    from nstaudio.audio import files
+    from nstaudio.audio import files, writing
     from nstaudio.experiments import config
+    from nstaudio.experiments.storage import file_writing
 
     config.register_resolvers()
     groups = [f"inversion={args.inversion}", f"spectrogram={args.spectrogram}"]
@@ -126,8 +127,8 @@ def main(argv: list[str] | None = None) -> int:
         for path in clips:
             row = measure(path, settings.inversion, settings.spec, args.duration_s)
             if args.save is not None:
-                name = f"{config.short_name(row['clip'])}.wav"
-                files.save(args.save / name, row["y"], settings.spec.sr, subtype="FLOAT")
+                name = f"{file_writing.short_name(row['clip'])}.wav"
+                writing.save(args.save / name, row["y"], settings.spec.sr, subtype="FLOAT")
             rows.append(row)
             print_row(row)
         if len(rows) > 1:

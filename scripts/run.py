@@ -31,7 +31,7 @@ from omegaconf.errors import OmegaConfBaseException
 from nstaudio.errors import InputError, nearest, one_line
 
 if TYPE_CHECKING:
-    from nstaudio.experiments.run_logging import Part
+    from nstaudio.experiments.groups import Part
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 
@@ -48,7 +48,7 @@ running: list[Path] = []
 def job(cfg: DictConfig) -> None:
     """One Hydra job; every expected failure becomes one logged line, in a sweep every failure."""
     # JAX, Orbax and matplotlib take seconds to import: --help needs none of them.
-    from nstaudio.experiments import run, run_logging, runner, seeds, sweep
+    from nstaudio.experiments import groups, run, run_logging, runner, seeds, sweep
     from nstaudio.experiments.storage import compile_cache
 
     runner.follow_parent()
@@ -57,7 +57,7 @@ def job(cfg: DictConfig) -> None:
     of_sweep = hydra_cfg.mode is RunMode.MULTIRUN
     folder = Path(hydra_cfg.runtime.output_dir if cfg.resume is None else cfg.resume)
     running[:] = [folder]
-    part = run_logging.Part(cfg, folder, list(hydra_cfg.overrides.task), run_logging.Log.current())
+    part = groups.Part(cfg, folder, list(hydra_cfg.overrides.task), run_logging.Log.current())
     try:
         if seeds.wanted(part):
             outcome = make_takes(part, of_sweep=of_sweep)
@@ -83,10 +83,10 @@ def job(cfg: DictConfig) -> None:
 
 def make_takes(job: "Part", *, of_sweep: bool) -> dict[str, Any]:
     """A job of several takes; those that fail say so in their own folders."""
-    from nstaudio.experiments import run_logging, seeds, sweep
+    from nstaudio.experiments import groups, run_logging, seeds, sweep
 
     with seeds.opened(job, of_sweep=of_sweep) as found:
-        outcomes = run_logging.make(found.parts)
+        outcomes = groups.make(found.parts)
         with run_logging.routed():
             found.conclude(outcomes)
     if not of_sweep:

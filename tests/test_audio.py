@@ -7,7 +7,8 @@ import pytest
 import soundfile
 
 from nstaudio.audio import files as audio_files
-from nstaudio.audio.files import Coding
+from nstaudio.audio import writing
+from nstaudio.audio.writing import Coding
 from nstaudio.errors import InputError
 
 from conftest import SR, music
@@ -196,7 +197,7 @@ def test_opposite_channels_have_no_mono(tmp_path):
 
 def test_a_long_recording_lies_on_disk(tmp_path, monkeypatch):
     monkeypatch.setattr(audio_files, "_IN_MEMORY", 10_000)
-    monkeypatch.setattr(audio_files, "_BLOCK", 1000)
+    monkeypatch.setattr(audio_files, "BLOCK_FRAMES", 1000)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
     (tmp_path / "scratch").mkdir()
     y = np.stack([music(1), music(2)], axis=1)
@@ -224,7 +225,7 @@ def test_a_header_that_claims_more_costs_no_memory(tmp_path, claim):
 
 
 def test_save_leaves_no_other_file(tmp_path, content):
-    audio_files.save(tmp_path / "out.wav", content, SR)
+    writing.save(tmp_path / "out.wav", content, SR)
     assert [p.name for p in tmp_path.iterdir()] == ["out.wav"]
     back, sr = soundfile.read(tmp_path / "out.wav", dtype="float32")
     assert sr == SR
@@ -235,7 +236,7 @@ def test_save_leaves_no_other_file(tmp_path, content):
 def test_every_coding_keeps_rate_channels_and_length(tmp_path, coding):
     y = np.stack([music(1, sr=44100), music(2, sr=44100)], axis=1)
     file = tmp_path / f"out.{coding}"
-    audio_files.save(file, y, 44100, coding=Coding(coding), subtype="PCM_16", gain=0.5)
+    writing.save(file, y, 44100, coding=Coding(coding), subtype="PCM_16", gain=0.5)
     info = soundfile.info(file)
     assert (info.samplerate, info.channels, info.format) == (44100, 2, coding.upper())
     expected = {"wav": "PCM_16", "flac": "PCM_16", "ogg": "VORBIS", "mp3": "MPEG_LAYER_III"}
@@ -259,13 +260,13 @@ def test_every_coding_keeps_rate_channels_and_length(tmp_path, coding):
     ],
 )
 def test_the_subtype_is_the_contents_where_it_can_be(tmp_path, coding, of_content, written):
-    audio_files.save(tmp_path / "x", music(1)[:100], SR, coding=coding, subtype=of_content)
+    writing.save(tmp_path / "x", music(1)[:100], SR, coding=coding, subtype=of_content)
     assert soundfile.info(tmp_path / "x").subtype == written
 
 
 def test_a_wav_beyond_four_gigabytes_is_rf64(tmp_path, monkeypatch):
-    monkeypatch.setattr(audio_files, "_MOST_OF_WAV", 8 * SR)
-    audio_files.save(tmp_path / "x.wav", music(1), SR)
+    monkeypatch.setattr(writing, "_MOST_OF_WAV", 8 * SR)
+    writing.save(tmp_path / "x.wav", music(1), SR)
     assert soundfile.info(tmp_path / "x.wav").format == "RF64"
     assert len(audio_files.load(tmp_path / "x.wav").y) == 2 * SR
 
@@ -305,7 +306,7 @@ def test_a_full_disk_leaves_nothing(tmp_path, format_, capfd):
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
     try:
         with pytest.raises(OSError, match="File too large"):
-            audio_files.save(tmp_path / "x", music(1, 20.0), SR, coding=Coding(format_))
+            writing.save(tmp_path / "x", music(1, 20.0), SR, coding=Coding(format_))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert list(tmp_path.iterdir()) == []

@@ -12,9 +12,9 @@ import pytest
 from nstaudio.analysis.spectrogram import MelSpec
 from nstaudio.encoders import Conv1dEncoder
 from nstaudio.losses import Gram
-from nstaudio.optimization import batching, objective
-from nstaudio.optimization.objective import Steps
-from nstaudio.transfer import api
+from nstaudio.optimization import batching, loop
+from nstaudio.optimization.loop import Steps
+from nstaudio.transfer import prepare
 from nstaudio.transfer.settings import Settings
 
 SMALL = {"spec": MelSpec(n_mels=40), "encoder": Conv1dEncoder(features=(16, 8))}
@@ -22,7 +22,7 @@ SMALL = {"spec": MelSpec(n_mels=40), "encoder": Conv1dEncoder(features=(16, 8))}
 
 def steps(content, style, n_steps: int = 3, **changes) -> Steps:
     settings = Settings(**{**SMALL, **changes})
-    prepared = api.prepare(content, style, settings)
+    prepared = prepare.prepare(content, style, settings)
     transformation = settings.optimizer.transformation
     return Steps(prepared.state, prepared.problem, n_steps, prepared.objective, transformation)
 
@@ -38,11 +38,11 @@ def test_the_same_as_one_by_one(content, style, n):
     batch = batching.Batch()
     first = batch.make(many)
     for made, one in zip(first, many, strict=True):
-        assert_equal(made, objective.make(one))
+        assert_equal(made, loop.make(one))
     # and on from there
     again = [one._replace(state=made[0]) for one, made in zip(many, first, strict=True)]
     for made, one in zip(batch.make(again), again, strict=True):
-        assert_equal(made, objective.make(one))
+        assert_equal(made, loop.make(one))
         assert int(made[0].step) == 6
 
 
@@ -52,7 +52,7 @@ def test_a_batch_notices_other_problems(content, style):
     batch = batching.Batch()
     batch.make(many)
     for made, one in zip(batch.make(others), others, strict=True):
-        assert_equal(made, objective.make(one))
+        assert_equal(made, loop.make(one))
 
 
 def test_what_is_alike(content, style):
@@ -68,7 +68,7 @@ def test_what_is_alike(content, style):
 
 def test_what_does_not_fit_is_made_in_halves(content, style, monkeypatch):
     many = [steps(content, style, alpha=0.01 * i) for i in range(5)]
-    expected = [objective.make(one) for one in many]
+    expected = [loop.make(one) for one in many]
     whole, tried = batching.Batch._make, []
 
     def small(self, steps):
@@ -124,7 +124,7 @@ def test_vmap_where_rows_go_together(content, style, monkeypatch):
             problem = jax.tree.map(
                 lambda a, b: b if a is None else a, own, shared, is_leaf=lambda a: a is None
             )
-            return objective.advance.__wrapped__(  # type: ignore[attr-defined]
+            return loop.advance.__wrapped__(  # type: ignore[attr-defined]
                 *(state, problem, n_steps),
                 objective=one.objective,
                 transformation=one.transformation,
@@ -138,4 +138,4 @@ def test_vmap_where_rows_go_together(content, style, monkeypatch):
     assert exported.platforms == platforms
     for i, one in enumerate(many):
         # dB; where a gradient is next to nothing, Adam makes a step of its rounding
-        assert_equal(jax.tree.map(lambda a, i=i: a[i], made), objective.make(one), atol=1e-3)
+        assert_equal(jax.tree.map(lambda a, i=i: a[i], made), loop.make(one), atol=1e-3)

@@ -10,7 +10,7 @@ import optax
 import pytest
 
 from nstaudio.experiments.storage.checkpoints import Checkpoints, OtherInputs, fingerprint
-from nstaudio.optimization.objective import TransferState
+from nstaudio.optimization.loop import TransferState
 
 
 def state(step: int) -> TransferState:

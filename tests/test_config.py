@@ -8,10 +8,11 @@ from omegaconf import OmegaConf
 from nstaudio.analysis.spectrogram import MelSpec
 from nstaudio.encoders import InfiniteEncoder
 from nstaudio.errors import InputError
-from nstaudio.experiments import config
+from nstaudio.experiments import config, resume, schema
+from nstaudio.experiments.storage import file_writing
 from nstaudio.optimization import initializers
-from nstaudio.optimization.parametrizations import Waveform
-from nstaudio.transfer import api
+from nstaudio.optimization.waveform import Waveform
+from nstaudio.transfer import api, prepare, render
 from nstaudio.transfer.settings import Settings
 
 from conftest import ROOT
@@ -32,7 +33,7 @@ def hydra():
         yield
 
 
-def build(*overrides: str) -> config.RunSettings:
+def build(*overrides: str) -> schema.RunSettings:
     return config.build(compose("config", list(overrides)))
 
 
@@ -48,7 +49,7 @@ def same(a: Settings, b: Settings) -> None:
     for one, other in ((a.init, b.init), (a.inversion, b.inversion)):
         # a partial of the defaults on one side, the function itself on the other
         assert getattr(one, "func", one) is getattr(other, "func", other)
-    for name in config._NUMBERS:
+    for name in schema.NUMBERS:
         assert getattr(a, name) == getattr(b, name), name
 
 
@@ -57,8 +58,8 @@ def test_the_defaults_of_yaml_and_of_python_are_the_same():
 
     built = build()
     same(built.transfer, Settings())
-    assert built.checkpoint == config.CheckpointSettings()
-    assert built.log_every == config.RunSettings.log_every
+    assert built.checkpoint == schema.CheckpointSettings()
+    assert built.log_every == schema.RunSettings.log_every
     for given in (built.transfer.init, built.transfer.inversion):
         for name, value in given.keywords.items():  # type: ignore[attr-defined]
             assert inspect.signature(given.func).parameters[name].default == value  # type: ignore[attr-defined]
@@ -71,7 +72,7 @@ def test_the_infinite_encoders_defaults_are_the_same():
 @pytest.mark.parametrize("group", [g for g in GROUPS if g != "experiment"])
 def test_every_choice_of_every_group_builds(group):
     for name in choices(group):
-        assert isinstance(build(f"{group}={name}"), config.RunSettings)
+        assert isinstance(build(f"{group}={name}"), schema.RunSettings)
 
 
 # Layers side by side are alike: two compile sooner than six.
@@ -85,7 +86,7 @@ FEWER_LAYERS = {
 def test_every_preset_composes_and_runs_a_few_steps(preset, content, style):
     fewer = FEWER_LAYERS.get(preset, [])
     settings = build(f"experiment={preset}", "n_steps=3", *fewer).transfer
-    prepared = api.prepare(content, style, settings)
+    prepared = prepare.prepare(content, style, settings)
     items = list(
         api.descent.run(
             prepared.state,
@@ -98,7 +99,7 @@ def test_every_preset_composes_and_runs_a_few_steps(preset, content, style):
     )
     assert [int(state.step) for state, _ in items] == [0, 1, 2, 3]
     assert items[-1][1].total < items[0][1].total
-    y = api.render(prepared, items[-1][0], settings)
+    y = render.render(prepared, items[-1][0], settings)
     assert y.shape == content.shape
     text = (CONFIGS / "experiment" / f"{preset}.yaml").read_text()
     assert f"python scripts/run.py experiment={preset}" in text, "each opens with its command"
@@ -139,7 +140,7 @@ def test_overrides_reach_their_objects():
     assert transfer.inversion.keywords["n_iter"] == 5  # type: ignore[attr-defined]
     assert transfer.style_weights == {"conv3": 0.5}
     assert transfer.content_weights == {"conv1": 0}
-    assert settings.content == config.ClipSettings("a b.wav", 1, None)
+    assert settings.content == schema.ClipSettings("a b.wav", 1, None)
     assert settings.checkpoint.keep == 7
 
 
@@ -176,17 +177,17 @@ def test_terms_of_a_loss_are_settings():
 def test_a_style_of_several_files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     overrides = ["style.path=[a.wav,sub/b.flac]", "style.start_s=1"]
-    assert build(*overrides).style == config.StyleSettings(["a.wav", "sub/b.flac"], 1, None)
+    assert build(*overrides).style == schema.StyleSettings(["a.wav", "sub/b.flac"], 1, None)
     weighted = build(*overrides, "style.weights=[2,0.5]").style
-    assert weighted == config.StyleSettings(["a.wav", "sub/b.flac"], 1, None, [2, 0.5])
+    assert weighted == schema.StyleSettings(["a.wav", "sub/b.flac"], 1, None, [2, 0.5])
     cfg = compose("config", overrides)
-    config.save(cfg, tmp_path / "config.yaml")
-    saved = config.load(tmp_path / "config.yaml")
+    resume.save(cfg, tmp_path / "config.yaml")
+    saved = resume.load(tmp_path / "config.yaml")
     assert saved.style.path == [str(tmp_path / "a.wav"), str(tmp_path / "sub" / "b.flac")]
-    assert config.resumed(cfg, saved, overrides).style == saved.style
+    assert resume.resumed(cfg, saved, overrides).style == saved.style
     other = ["style.path=[a.wav,c.flac]"]
     with pytest.raises(InputError, match=r"style.path=.*c.flac.* differs from"):
-        config.resumed(compose("config", other), saved, other)
+        resume.resumed(compose("config", other), saved, other)
 
 
 @pytest.mark.parametrize(
@@ -262,48 +263,48 @@ def test_bad_weights_of_clips(weights, message):
     ],
 )
 def test_short_names_are_safe_file_names(text, expected):
-    assert config.short_name(text) == expected
+    assert file_writing.short_name(text) == expected
 
 
 def test_save_and_load(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     cfg = compose("config", ["content.path=sub/my.wav", "alpha=5"])
-    config.save(cfg, tmp_path / "config.yaml")
-    loaded = config.load(tmp_path / "config.yaml")
+    resume.save(cfg, tmp_path / "config.yaml")
+    loaded = resume.load(tmp_path / "config.yaml")
     assert loaded.alpha == 5
     assert loaded.content.path == str(tmp_path / "sub" / "my.wav")
     assert Path(loaded.style.path).is_file(), "the demo clip is found wherever the package is"
     assert "${clip:" in (tmp_path / "config.yaml").read_text()
     with pytest.raises(FileExistsError):
-        config.save(cfg, tmp_path / "config.yaml")
+        resume.save(cfg, tmp_path / "config.yaml")
 
 
 def test_what_a_saved_config_lacks_is_the_default(tmp_path):
     file = tmp_path / "config.yaml"
     now = compose("config", ["alpha=5", "windows.length_s=30"])
-    config.save(now, file)
+    resume.save(now, file)
     saved = OmegaConf.load(file)
     for key in ("duration_s", "guide", "windows.overlap_s", "style.weights"):
         group, _, name = key.rpartition(".")
         del (saved[group] if group else saved)[name]
     OmegaConf.save(saved, file)
-    loaded = config.load(file)
+    loaded = resume.load(file)
     assert OmegaConf.to_container(loaded, resolve=True) == OmegaConf.to_container(now, resolve=True)
-    before = {k: v for k, v in config.lasting(now).items() if not k.startswith("guide")}
-    assert config.completed(before) == config.lasting(now)
+    before = {k: v for k, v in resume.lasting(now).items() if not k.startswith("guide")}
+    assert resume.completed(before) == resume.lasting(now)
 
 
 @pytest.mark.parametrize("text", ["", "a: [", "just text", "alpha: 1", "\x00"])
 def test_load_refuses_what_is_no_runs_config(tmp_path, text):
     (tmp_path / "config.yaml").write_text(text)
     with pytest.raises(InputError) as error:
-        config.load(tmp_path / "config.yaml")
+        resume.load(tmp_path / "config.yaml")
     assert len(str(error.value).splitlines()) == 1
 
 
 def resumed(saved: list[str], now: list[str]):
     cfg = compose("config", ["resume=some/run", *now])
-    return config.resumed(cfg, compose("config", saved), ["resume=some/run", *now])
+    return resume.resumed(cfg, compose("config", saved), ["resume=some/run", *now])
 
 
 def test_resuming_keeps_the_runs_settings_and_takes_more_steps():
@@ -350,7 +351,7 @@ def test_the_config_is_not_changed_by_building():
     [
         ("style_loss", "builtins.open"),
         ("init", "shutil.copy"),
-        ("inversion", "nstaudio.experiments.storage.metrics_log.write_whole"),
+        ("inversion", "nstaudio.experiments.storage.file_writing.write_whole"),
         ("optimizer", "os.abort"),
         ("encoder", "Conv1dEncoder"),
     ],
@@ -371,7 +372,7 @@ def test_a_config_without_a_key_is_refused(key):
 
 
 def test_output_channels_are_one_or_the_contents():
-    three = config.OutputSettings(channels=3)
+    three = schema.OutputSettings(channels=3)
     three.check(44100, 1)
     with pytest.raises(InputError, match=r"output\.channels=3 of a content of 2 channels"):
         three.check(44100, 2)

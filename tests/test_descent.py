@@ -7,16 +7,18 @@ import numpy as np
 import optax
 import pytest
 
+from nstaudio.analysis.clip import Clip
 from nstaudio.analysis.spectrogram import MelSpec, unit
 from nstaudio.encoders import Conv1dEncoder
 from nstaudio.losses import Gram, SquaredError, Weights
-from nstaudio.optimization import objective as descent
+from nstaudio.optimization import loop
+from nstaudio.optimization.objective import PROBE_MOST_STEPS, Objective, make_problem
 from nstaudio.optimization.optimizers import from_optax
-from nstaudio.optimization.parametrizations import Clip, FreeMel
+from nstaudio.optimization.parametrizations import FreeMel
 
 SPEC = MelSpec(n_mels=16)
 ENCODER = Conv1dEncoder(features=(12, 8), kernel_size=3)
-OBJECTIVE = descent.Objective(SPEC, FreeMel(), ENCODER, SquaredError("sum"), Gram())
+OBJECTIVE = Objective(SPEC, FreeMel(), ENCODER, SquaredError("sum"), Gram())
 OPTIMIZERS = {
     "adam": partial(optax.adam, learning_rate=0.5),
     "sgd": partial(optax.sgd, learning_rate=1e6),
@@ -43,18 +45,18 @@ def problem(
     clips = [Clip(jnp.zeros(9), db) for db in (clip(1), clip(2, 50) if style is None else style)]
     if strength is not None:
         strength = jnp.float32(strength)
-    return descent.make_problem(
+    return make_problem(
         jax.random.key(seed), *clips, clips[0], weights, None, strength, objective=objective
     )
 
 
 def start(optimizer):
-    return descent.TransferState(clip(1), optimizer.init(clip(1)), jnp.int32(0))
+    return loop.TransferState(clip(1), optimizer.init(clip(1)), jnp.int32(0))
 
 
 def run(optimizer, n_steps, chunk, state=None, **changes):
     return list(
-        descent.run(
+        loop.run(
             start(optimizer) if state is None else state,
             problem(**changes),
             objective=OBJECTIVE,
@@ -129,11 +131,11 @@ def test_where_it_is_cut_changes_no_bit(name):
 
 def test_numbers_do_not_recompile():
     run(from_optax(OPTIMIZERS["adam"]), 5, 5)
-    before = descent.advance._cache_size()  # type: ignore[attr-defined]
+    before = loop.advance._cache_size()  # type: ignore[attr-defined]
     for rate, alpha, seed in ((0.1, 1e-5, 1), (0.2, 0.0, 2), (1, 1, 3)):
         optimizer = from_optax(partial(optax.adam, learning_rate=rate))
         run(optimizer, 4, 2, alpha=alpha, beta=alpha + 1, seed=seed)
-    assert descent.advance._cache_size() == before  # type: ignore[attr-defined]
+    assert loop.advance._cache_size() == before  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("strength", [0.125, 0.5, 0.9])
@@ -164,7 +166,7 @@ def test_a_strength_is_the_proportion_of_the_gradients_half_way(strength):
         while np.sqrt(style(x)) > 0.5 * np.sqrt(style(clips[0])):
             g = jax.grad(style)(x)
             x, n_steps = x - 0.5 * g / np.sqrt(np.mean(g**2)), n_steps + 1
-        assert 2 < n_steps < descent.PROBE_MOST_STEPS
+        assert 2 < n_steps < PROBE_MOST_STEPS
         sizes = [np.linalg.norm(jax.grad(loss)(x)) for loss in (content, style)]
         of_content = float(style(clips[0]))
     alpha, beta = float(chosen.weights.alpha), float(chosen.weights.beta)
@@ -186,7 +188,7 @@ def test_a_strength_knows_no_units():
     mean = replace(OBJECTIVE, content_loss=SquaredError("mean"))
 
     def reached(objective=OBJECTIVE, **changes):
-        items = descent.run(
+        items = loop.run(
             start(optimizer),
             problem(strength=0.5, objective=objective, **changes),
             objective=objective,
@@ -229,7 +231,7 @@ def test_update_lowers_for_every_platform(name):
     platforms = ("cpu", "cuda", "tpu")
     jitted = jax.jit(
         partial(
-            descent.advance.__wrapped__,  # type: ignore[attr-defined]
+            loop.advance.__wrapped__,  # type: ignore[attr-defined]
             objective=OBJECTIVE,
             transformation=optimizer.transformation,
         )

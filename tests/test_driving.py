@@ -9,7 +9,7 @@ from test_batches import steps
 from nstaudio.errors import InputError
 from nstaudio.experiments import cost_estimate, runner
 from nstaudio.experiments.run import Request
-from nstaudio.optimization import objective
+from nstaudio.optimization import loop
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def together(runs, within=lambda _: contextlib.nullcontext()):
 def test_a_run_by_itself(first, capfd):
     seen = []
     made = runner.drive(counting(first, 6, seen))
-    _, losses = objective.make(first._replace(n_steps=6))
+    _, losses = loop.make(first._replace(n_steps=6))
     assert made == {"step": 6, "total": float(losses.total)}
     assert [n for n, _ in seen] == [1, 1]
     assert all(seconds > 0 for _, seconds in seen)
@@ -63,7 +63,7 @@ def test_as_many_at_a_time_as_fit(first, monkeypatch, n_fit, beside):
         within=lambda i: contextlib.nullcontext(places.append(i)),
     )
     for i, one in enumerate(made):
-        state, losses = objective.make(first._replace(n_steps=3 * (1 + i % 2)))
+        state, losses = loop.make(first._replace(n_steps=3 * (1 + i % 2)))
         assert one["step"] == int(state.step)
         assert one["total"] == pytest.approx(float(losses.total), rel=1e-5)
     expected = [n for n in beside for _ in range(n)]

@@ -7,8 +7,8 @@ from nstaudio.audio.segments import Windows
 from nstaudio.encoders import Conv1dEncoder
 from nstaudio.errors import InputError
 from nstaudio.experiments import cost_estimate
-from nstaudio.optimization import objective
-from nstaudio.transfer import api
+from nstaudio.optimization import loop
+from nstaudio.transfer import prepare
 from nstaudio.transfer.settings import Settings
 
 from conftest import SR, music
@@ -19,12 +19,12 @@ SETTINGS = Settings(encoder=Conv1dEncoder(features=(32, 16), kernel_size=5), n_s
 def test_the_programs_of_the_estimate_are_those_of_the_run():
     content, style = music(1, 3.0), music(2)
     needed = cost_estimate.window_bytes(len(content), [len(style)], SETTINGS)
-    compiled = objective.advance._cache_size()  # type: ignore[attr-defined]
-    prepared = api.prepare(content, style, SETTINGS)
+    compiled = loop.advance._cache_size()  # type: ignore[attr-defined]
+    prepared = prepare.prepare(content, style, SETTINGS)
     arrays = [prepared.state, prepared.problem]
     size = sum(leaf.nbytes for leaf in jax_leaves(arrays))
     assert size < needed < 20 * size
-    assert objective.advance._cache_size() == compiled  # type: ignore[attr-defined]
+    assert loop.advance._cache_size() == compiled  # type: ignore[attr-defined]
 
 
 def jax_leaves(tree):
@@ -82,7 +82,7 @@ def test_memory_that_is_there(monkeypatch, tmp_path):
 def test_time_is_that_of_all_windows():
     content = music(1, 3.0)[:, None]
     style = music(2)
-    prepared = api.prepare_window(content, SR, style, SETTINGS)
+    prepared = prepare.prepare_window(content, SR, style, SETTINGS)
     assert prepared is not None
     one, ten = (
         cost_estimate.measure(content, SR, n, prepared, 0.5, [len(style)], SETTINGS)

@@ -3,11 +3,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from nstaudio.analysis.clip import Clip
 from nstaudio.analysis.spectrogram import MelSpec, log_mel
 from nstaudio.errors import InputError
 from nstaudio.notes import percussion
 from nstaudio.optimization import initializers
-from nstaudio.optimization.parametrizations import Clip
 
 SPEC, KEY = MelSpec(floor_db=-80.0), jax.random.key(0)
 

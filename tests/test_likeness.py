@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from nstaudio.errors import InputError
-from nstaudio.evaluation import similarity
+from nstaudio.evaluation import copies, held_out, similarity
 
 from conftest import music
 
@@ -71,26 +71,26 @@ def test_silence_is_refused(bad):
 
 
 def test_unseen_style_is_one_for_the_content_and_none_for_the_style():
-    assert similarity.unseen_style_share(A, A, B, SR) == pytest.approx(1, abs=1e-5)
-    assert similarity.unseen_style_share(B, A, B, SR) == pytest.approx(0, abs=1e-5)
-    between = similarity.unseen_style_share(A + 3 * B[: A.size], A, B, SR)
+    assert held_out.unseen_style_share(A, A, B, SR) == pytest.approx(1, abs=1e-5)
+    assert held_out.unseen_style_share(B, A, B, SR) == pytest.approx(0, abs=1e-5)
+    between = held_out.unseen_style_share(A + 3 * B[: A.size], A, B, SR)
     assert 0.01 < between < 0.9
-    louder = similarity.unseen_style_share(9 * A + 27 * B[: A.size], 0.1 * A, B, SR)
+    louder = held_out.unseen_style_share(9 * A + 27 * B[: A.size], 0.1 * A, B, SR)
     assert louder == pytest.approx(between, rel=1e-2), "levels do not matter"
 
 
 def test_unseen_style_of_very_short_and_of_silent_sounds_is_a_number():
-    short = similarity.unseen_style_share(A[:500], A[:400], B[:300], SR)
+    short = held_out.unseen_style_share(A[:500], A[:400], B[:300], SR)
     assert np.isfinite(short)
-    assert np.isfinite(similarity.unseen_style_share(np.zeros(SR), A, B, SR))
+    assert np.isfinite(held_out.unseen_style_share(np.zeros(SR), A, B, SR))
 
 
 def test_a_copied_half_second_is_found():
     rng = np.random.default_rng(0)
     y, other = rng.standard_normal((2, 24_000)).astype(np.float32)
-    assert similarity.largest_likeness(y, other, 8000) < 0.15
+    assert copies.largest_likeness(y, other, 8000) < 0.15
     y[5000:11_000] = -0.1 * other[2345:8345]
-    assert similarity.largest_likeness(y, other, 8000) == pytest.approx(1, abs=1e-4)
+    assert copies.largest_likeness(y, other, 8000) == pytest.approx(1, abs=1e-4)
 
 
 @pytest.mark.parametrize("lengths", [(1000, 1000), (900, 5000), (5000, 900), (150, 700)])
@@ -102,11 +102,11 @@ def test_the_largest_likeness_by_numpy(lengths):
     there = there / np.linalg.norm(there, axis=1, keepdims=True)
     parts = [y[i : i + n].astype(float) for i in range(0, len(y) - n + 1, n // 4)]
     expected = max(np.abs(there @ part).max() / np.linalg.norm(part) for part in parts)
-    assert similarity.largest_likeness(y, other, 400) == pytest.approx(expected, rel=1e-6)
+    assert copies.largest_likeness(y, other, 400) == pytest.approx(expected, rel=1e-6)
 
 
 def test_silence_is_like_nothing():
     y = np.random.default_rng(0).standard_normal(2000).astype(np.float32)
-    assert similarity.largest_likeness(np.zeros(2000, np.float32), y, 1000) == 0
+    assert copies.largest_likeness(np.zeros(2000, np.float32), y, 1000) == 0
     half = np.concatenate([0 * y, y])
-    assert similarity.largest_likeness(-y, half, 1000) == pytest.approx(1)
+    assert copies.largest_likeness(-y, half, 1000) == pytest.approx(1)

@@ -8,8 +8,9 @@ from nstaudio.analysis.spectrogram import MelSpec
 from nstaudio.encoders import Conv1dEncoder
 from nstaudio.errors import InputError
 from nstaudio.optimization.multiscale import MultiScale, in_time
-from nstaudio.optimization.parametrizations import SmoothMel, Waveform
-from nstaudio.transfer import api
+from nstaudio.optimization.parametrizations import SmoothMel
+from nstaudio.optimization.waveform import Waveform
+from nstaudio.transfer import api, prepare
 from nstaudio.transfer.settings import Settings
 
 SPEC = MelSpec(n_fft=512, hop_length=128, n_mels=32)
@@ -47,8 +48,8 @@ def test_bad_values(changes, message):
 def test_a_clip_too_short_for_the_coarsest_scale():
     settings = replace(SETTINGS, multiscale=MultiScale((16,)))
     with pytest.raises(InputError, match=r"4 frames at multiscale.factors=16\); the encoder's"):
-        api.check_length(7000, settings, name="content")
-    api.check_length(7000, SETTINGS, name="content")
+        prepare.check_length(7000, settings, name="content")
+    prepare.check_length(7000, SETTINGS, name="content")
 
 
 @pytest.mark.parametrize("parametrization", [SETTINGS.parametrization, SmoothMel(), Waveform()])
@@ -68,14 +69,14 @@ def test_the_coarse_result_is_the_start(content, style, parametrization):
 
 def test_windows_share_what_the_coarse_scales_know_of_the_style(content, style):
     settings = replace(SETTINGS, multiscale=MultiScale((4, 2), n_steps=5), strength=0.7)
-    first = api.prepare(content, style, settings)
+    first = prepare.prepare(content, style, settings)
     assert len(first.coarse) == 2
-    alone = api.prepare(content, style, settings, shared=first.shared)
+    alone = prepare.prepare(content, style, settings, shared=first.shared)
     np.testing.assert_array_equal(alone.state.variable, first.state.variable)
     backwards = content[::-1].copy()
-    other = api.prepare(backwards, style, settings, shared=first.shared)
+    other = prepare.prepare(backwards, style, settings, shared=first.shared)
     for one, of_first in zip(other.coarse, first.coarse, strict=True):
         assert one.clip is of_first.clip, "analysed once"
         assert float(one.weights.alpha) == float(of_first.weights.alpha), "and balanced once"
-    by_itself = api.prepare(backwards, style, settings)
+    by_itself = prepare.prepare(backwards, style, settings)
     assert float(by_itself.coarse[0].weights.alpha) != float(first.coarse[0].weights.alpha)

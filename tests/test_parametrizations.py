@@ -6,18 +6,17 @@ import scipy.ndimage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nstaudio.analysis.clip import Clip
 from nstaudio.analysis.spectrogram import MelSpec, log_mel, stft
 from nstaudio.errors import InputError
+from nstaudio.optimization.content_gain import ContentGain, prominence_db
 from nstaudio.optimization.parametrizations import (
-    Clip,
-    ContentGain,
     FreeMel,
     Parametrization,
     SmoothMel,
-    Waveform,
     gaussian_blur,
-    prominence_db,
 )
+from nstaudio.optimization.waveform import Waveform
 
 SPEC = MelSpec(n_fft=512, hop_length=128, n_mels=32)
 ALL = {

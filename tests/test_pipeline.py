@@ -14,10 +14,13 @@ from nstaudio.audio.segments import Windows
 from nstaudio.encoders import Conv1dEncoder, InfiniteEncoder
 from nstaudio.errors import InputError
 from nstaudio.losses import Diversity, Gram, SquaredError, StyleSum, Term
-from nstaudio.optimization import initializers, objective
+from nstaudio.optimization import initializers, loop
+from nstaudio.optimization.content_gain import ContentGain
+from nstaudio.optimization.objective import evaluate, make_problem
 from nstaudio.optimization.optimizers import from_optax
-from nstaudio.optimization.parametrizations import ContentGain, FreeMel, SmoothMel, Waveform
-from nstaudio.transfer import api
+from nstaudio.optimization.parametrizations import FreeMel, SmoothMel
+from nstaudio.optimization.waveform import Waveform
+from nstaudio.transfer import prepare
 from nstaudio.transfer.settings import Settings
 
 from conftest import SR, music
@@ -164,9 +167,9 @@ def test_windows_of_silence_alone_are_refused(style):
 
 def test_windows_share_the_styles_targets(content, style):
     settings = Settings(**SMALL)
-    first = api.prepare(content, style, settings)
-    again = api.prepare(content, style, settings)
-    other = api.prepare(content[::-1].copy(), style, settings, shared=first.shared)
+    first = prepare.prepare(content, style, settings)
+    again = prepare.prepare(content, style, settings)
+    other = prepare.prepare(content[::-1].copy(), style, settings, shared=first.shared)
     assert other.style is first.style
     for layer, target in first.problem.targets.style.items():
         np.testing.assert_array_equal(other.problem.targets.style[layer], target)
@@ -177,11 +180,11 @@ def test_windows_share_the_styles_targets(content, style):
 
 def test_windows_share_what_a_strength_has_chosen(content, style):
     settings = Settings(**SMALL, strength=0.5)
-    first = api.prepare(content, style, settings)
+    first = prepare.prepare(content, style, settings)
     backwards = content[::-1].copy()
-    other = api.prepare(backwards, style, settings, shared=first.shared)
+    other = prepare.prepare(backwards, style, settings, shared=first.shared)
     assert other.problem.weights == first.problem.weights
-    assert api.prepare(backwards, style, settings).problem.weights != first.problem.weights
+    assert prepare.prepare(backwards, style, settings).problem.weights != first.problem.weights
 
 
 def test_a_guide_in_time_makes_only_the_windows_it_reaches(style):
@@ -323,7 +326,7 @@ def test_a_loss_that_explodes_is_named(content, style):
 
 
 def test_analyse_puts_the_loudest_band_at_zero(content):
-    clip, power = api.analyse(content, Settings(), name="x")
+    clip, power = prepare.analyse(content, Settings(), name="x")
     assert float(clip.level_db.max()) == pytest.approx(0.0, abs=1e-3)
     np.testing.assert_allclose(clip.y, content / np.sqrt(power), rtol=1e-5)
     raw = log_mel(jnp.asarray(content), MelSpec(floor_db=-140.0))
@@ -374,7 +377,7 @@ def test_a_sweep_over_sixteen_weights_compiles_once(content, style):
         ).history[-1][1]
 
     losses(1.0, 1.0)
-    compiled = [objective.advance, objective.make_problem, objective.evaluate]
+    compiled = [loop.advance, make_problem, evaluate]
     before = [function._cache_size() for function in compiled]  # type: ignore[attr-defined]
     totals = {
         float(losses(alpha, beta).total) for alpha in (0, 0.1, 0.3, 1) for beta in (0.5, 1, 2, 4)
@@ -388,7 +391,7 @@ def test_a_sweep_over_strength_compiles_once(content, style):
         return nstaudio.transfer(content, style, SR, **{**SMALL, "n_steps": 2}, strength=strength)
 
     losses(0.5)
-    compiled = [objective.advance, objective.make_problem, objective.evaluate]
+    compiled = [loop.advance, make_problem, evaluate]
     before = [function._cache_size() for function in compiled]  # type: ignore[attr-defined]
     totals = {losses(strength).history[-1][1].total for strength in (0, 0.1, 0.9, 1)}
     assert len(totals) == 4
@@ -439,8 +442,8 @@ def test_strength_goes_from_the_content_to_the_style_step_by_step(content, style
 def test_strength_whatever_else_is_chosen(content, style, changes):
     def reached(strength):
         settings = Settings(**{**SMALL, **changes}, strength=strength)
-        prepared = api.prepare(content, style, settings)
-        *_, (_, losses) = objective.run(
+        prepared = prepare.prepare(content, style, settings)
+        *_, (_, losses) = loop.run(
             prepared.state,
             prepared.problem,
             objective=prepared.objective,

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from nstaudio.experiments.storage import metrics_log
+from nstaudio.experiments.storage import file_writing, metrics_log, summary
 from nstaudio.losses import Losses
 
 
@@ -53,34 +53,34 @@ def test_resuming_drops_what_came_after_the_checkpoint(tmp_path, cut):
 
 def test_write_whole_leaves_the_old_file_when_writing_fails(tmp_path):
     file = tmp_path / "x.txt"
-    metrics_log.write_whole(file, "old")
+    file_writing.write_whole(file, "old")
     with pytest.raises(UnicodeEncodeError):
-        metrics_log.write_whole(file, "new \ud800")
+        file_writing.write_whole(file, "new \ud800")
     assert file.read_text() == "old"
-    metrics_log.write_whole(file, b"bytes")
+    file_writing.write_whole(file, b"bytes")
     assert file.read_bytes() == b"bytes"
 
 
 def test_write_whole_can_refuse_to_replace(tmp_path):
     file = tmp_path / "x.txt"
-    metrics_log.write_whole(file, "first", replace=False)
+    file_writing.write_whole(file, "first", replace=False)
     with pytest.raises(FileExistsError):
-        metrics_log.write_whole(file, "second", replace=False)
+        file_writing.write_whole(file, "second", replace=False)
     assert file.read_text() == "first"
     assert [p.name for p in tmp_path.iterdir()] == ["x.txt"]
 
 
 def test_a_summary_is_strict_json(tmp_path):
-    metrics_log.write_summary(tmp_path / "s.json", {"a": 1.5, "b": None})
+    summary.write_summary(tmp_path / "s.json", {"a": 1.5, "b": None})
     assert json.loads((tmp_path / "s.json").read_text()) == {"a": 1.5, "b": None}
     with pytest.raises(ValueError, match="not JSON compliant"):
-        metrics_log.write_summary(tmp_path / "s.json", {"a": float("nan")})
+        summary.write_summary(tmp_path / "s.json", {"a": float("nan")})
 
 
 def test_versions_and_memory():
-    versions = metrics_log.versions()
+    versions = summary.versions()
     assert {"python", "jax", "jaxlib", "flax", "optax", "numpy", "soundfile"} <= set(versions)
-    peak = metrics_log.peak_rss_mb()
+    peak = summary.peak_rss_mb()
     assert peak is not None
     assert 20 < peak < 100_000
 

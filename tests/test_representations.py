@@ -22,8 +22,10 @@ from nstaudio.encoders import (
 )
 from nstaudio.errors import InputError
 from nstaudio.losses import Gram, SquaredError
+from nstaudio.optimization.content_gain import ContentGain
 from nstaudio.optimization.multiscale import MultiScale
-from nstaudio.optimization.parametrizations import ContentGain, FreeMel, SmoothMel, Waveform
+from nstaudio.optimization.parametrizations import FreeMel, SmoothMel
+from nstaudio.optimization.waveform import Waveform
 from nstaudio.transfer import api
 from nstaudio.transfer.settings import Settings
 

@@ -149,9 +149,11 @@ def test_figures_on_audio_are_measured_on_the_file(command, tmp_path, clips):
     content, _ = soundfile.read(clips["content"], dtype="float32")
     y, _ = soundfile.read(folder / "generated.wav", dtype="float32")
 
-    from nstaudio.experiments.config import build, load
+    from nstaudio.experiments.config import build
+    from nstaudio.experiments.resume import load
     from nstaudio.experiments.storage.checkpoints import Checkpoints, OtherInputs
-    from nstaudio.transfer.api import prepare, render
+    from nstaudio.transfer.prepare import prepare
+    from nstaudio.transfer.render import render
 
     settings = build(load(folder / "config.yaml")).transfer
     style, _ = soundfile.read(clips["style"], dtype="float32")
@@ -183,16 +185,16 @@ def test_the_bundled_clips_by_name(command, tmp_path):
 
 
 def test_a_sweep_compiles_once(command, tmp_path):
-    from nstaudio.optimization import objective
+    from nstaudio.optimization import loop
 
     assert command("n_steps=1", "hydra.run.dir=outputs/x/first")[0] == 0
-    before = objective.advance._cache_size()  # type: ignore[attr-defined]
+    before = loop.advance._cache_size()  # type: ignore[attr-defined]
     code, err = command(
         *("-m", "alpha=1e-7,1", "optimizer.learning_rate=0.5,1", "style_weights.conv1=0.3"),
         *("seed=4", "n_steps=2", "beta=2"),
     )
     assert code == 0, err
-    assert objective.advance._cache_size() == before  # type: ignore[attr-defined]
+    assert loop.advance._cache_size() == before  # type: ignore[attr-defined]
     jobs = sorted(tmp_path.glob("outputs/sweeps/*/*/summary.json"))
     assert len(jobs) == 4
     assert len({json.loads(job.read_text())["total_loss"] for job in jobs}) == 4
@@ -200,7 +202,7 @@ def test_a_sweep_compiles_once(command, tmp_path):
     assert all((job.parent / "generated.wav").exists() for job in jobs)
     code, err = command("-m", "strength=0,0.3,1", "n_steps=2", "hydra.sweep.dir=outputs/x/strength")
     assert code == 0, err
-    assert objective.advance._cache_size() == before  # type: ignore[attr-defined]
+    assert loop.advance._cache_size() == before  # type: ignore[attr-defined]
     chosen = [
         json.loads(job.read_text()) for job in sorted(tmp_path.glob("outputs/x/*/*/summary.json"))
     ]
@@ -437,7 +439,7 @@ def test_clips_of_a_style_have_weights(command, tmp_path, clips):
 
 
 def test_a_run_from_before_there_was_a_setting_goes_on(command, tmp_path):
-    from nstaudio.experiments import config
+    from nstaudio.experiments import resume as resuming
 
     later = ("duration_s", "guide", "multiscale", "n_takes", "representation")
 
@@ -445,10 +447,10 @@ def test_a_run_from_before_there_was_a_setting_goes_on(command, tmp_path):
         return not name.startswith((*later, "style.weights"))
 
     assert command("hydra.run.dir=whole", "n_steps=15")[0] == 0
-    lasting = config.lasting
+    lasting = resuming.lasting
     with pytest.MonkeyPatch.context() as before:
         before.setattr(
-            config, "lasting", lambda cfg: {k: v for k, v in lasting(cfg).items() if without(k)}
+            resuming, "lasting", lambda cfg: {k: v for k, v in lasting(cfg).items() if without(k)}
         )
         assert command("hydra.run.dir=old")[0] == 0
     record = tmp_path / "old" / "config.yaml"

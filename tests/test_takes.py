@@ -9,9 +9,9 @@ from hydra.core.global_hydra import GlobalHydra
 from test_run import SMALL, assert_refused, command, start, summary, wait_for  # noqa: F401
 
 from nstaudio.errors import InputError
-from nstaudio.experiments import config, sweep
+from nstaudio.experiments import config, resume, seeds, sweep
 from nstaudio.experiments.run import only_user
-from nstaudio.experiments.storage import metrics_log
+from nstaudio.experiments.storage import summary as summaries
 
 from conftest import ROOT
 
@@ -33,7 +33,7 @@ def test_takes_are_what_single_runs_are(command, tmp_path, clips):  # noqa: F811
     assert "2 runs" in err, "in one program"
     assert "likeness of the takes: 0." in err
     assert f"listen: {tmp_path}/t/sweep.html" in err
-    takes = metrics_log.takes(tmp_path / "t")
+    takes = summaries.seed_folders(tmp_path / "t")
     assert [take.name for take in takes] == ["take_1", "take_2"]
     for i, take in enumerate(takes):
         alone = tmp_path / f"alone_{i}"
@@ -80,10 +80,10 @@ def test_takes_are_kept_apart_from_those_before(command, tmp_path, clips):  # no
     """Each is the single run that is kept apart from the results before it."""
     code, err = command(*DIVERSE, *TAKES, "n_takes=3")
     assert code == 0, err
-    takes = metrics_log.takes(tmp_path / "t")
+    takes = summaries.seed_folders(tmp_path / "t")
     results = [str(take / "generated.wav") for take in takes]
     for i, take in enumerate(takes):
-        assert config.load(take / "config.yaml").apart_from == results[:i]
+        assert resume.load(take / "config.yaml").apart_from == results[:i]
     settings = [*DIVERSE, "seed=2", "n_steps=6", "hydra.run.dir=alone"]
     relative = ["t/take_1/generated.wav", "t/take_2/generated.wav"]
     code, err = command(*settings, f"apart_from=[{','.join(relative)}]")
@@ -91,7 +91,7 @@ def test_takes_are_kept_apart_from_those_before(command, tmp_path, clips):  # no
     alone = tmp_path / "alone"
     assert summary(alone)["style_loss"] == summary(takes[2])["style_loss"]
     assert (alone / "generated.wav").read_bytes() == Path(results[2]).read_bytes()
-    assert config.load(alone / "config.yaml").apart_from == results[:2], "from any folder"
+    assert resume.load(alone / "config.yaml").apart_from == results[:2], "from any folder"
     # what cannot be apart from anything, or from what, says so and leaves nothing
     for arguments, message in (
         ([*SMALL, f"apart_from=[{relative[0]}]"], "apart_from needs a style loss with a diversity"),
@@ -162,7 +162,7 @@ def test_takes_in_a_sweep(command, tmp_path, launcher):  # noqa: F811
     assert "3 of 4 jobs are done in s" in err, "each take counts"
     assert "failed: 0_n_takes=0: n_takes=0 must be at least 1" in err
     assert ("3 runs" in err) == (launcher == "vmap"), "all that are alike in one program"
-    one, takes = tmp_path / "s/1_n_takes=1", metrics_log.takes(tmp_path / "s/2_n_takes=2")
+    one, takes = tmp_path / "s/1_n_takes=1", summaries.seed_folders(tmp_path / "s/2_n_takes=2")
     sounds = [(run / "generated.wav").read_bytes() for run in (one, *takes)]
     assert sounds[0] == sounds[1] != sounds[2]
     assert (takes[0].parent / "sweep.html").exists()
@@ -195,15 +195,17 @@ def test_the_configs_of_takes(tmp_path):
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
         cfg = compose("config", ["n_takes=3", "seed=5"])
-        takes = config.takes(cfg, tmp_path)
+        takes = seeds.configs_of_seeds(cfg, tmp_path)
         assert [(one.seed, one.n_takes) for one, _ in takes] == [(5, 1), (6, 1), (7, 1)]
         assert [folder.name for _, folder in takes] == ["take_1", "take_2", "take_3"]
         assert all(one.apart_from == [] for one, _ in takes), "gram keeps nothing apart"
         assert (cfg.seed, cfg.n_takes) == (5, 3), "it is not changed"
         with pytest.raises(InputError, match="seed must be a whole number, not 'x'"):
-            config.takes(compose("config", ["n_takes=3", "seed=x"]), tmp_path)
+            seeds.configs_of_seeds(compose("config", ["n_takes=3", "seed=x"]), tmp_path)
         given = ["experiment=antognini", "n_takes=3", "output.format=flac", "apart_from=[a.wav]"]
-        apart = [one.apart_from for one, _ in config.takes(compose("config", given), tmp_path)]
+        apart = [
+            one.apart_from for one, _ in seeds.configs_of_seeds(compose("config", given), tmp_path)
+        ]
         earlier = [str(tmp_path / f"take_{i}" / "generated.flac") for i in (1, 2)]
         assert apart == [["a.wav", *earlier[:i]] for i in range(3)]
 

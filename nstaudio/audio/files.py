@@ -4,28 +4,29 @@ soundfile rather than `librosa.load`, which resamples, mixes and shortens damage
 """
 
 import contextlib
-import io
 import os
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import soundfile
 from jaxtyping import Float
 
 from nstaudio.audio import samples
-from nstaudio.errors import InputError, choice, number, one_line
+from nstaudio.errors import InputError, number, one_line
 
 CLIPS_DIR = Path(__file__).parent / "clips"
 """The demo clips; their origin and licences are in LICENSES.md there."""
 
 _LARGEST_OGG_PAGE = 65307  # bytes
-_BLOCK = 2**16  # samples read or written together
+
+BLOCK_FRAMES = 2**16  # samples read or written together
+
 _IN_MEMORY = 2**27  # bytes: 5 minutes of 44.1 kHz stereo, as float32
+
 _MPEG_SLACK = 2 * 1152  # an encoder's delay and padding: up to two MPEG frames may be missing
 
 
@@ -160,7 +161,7 @@ def _read(file: Path, what: str, start_s: float, duration_s: float | None) -> Re
 def _blocks(source: soundfile.SoundFile, n: int) -> Iterator[np.ndarray]:
     """The next `n` samples, or those that there are: what a header claims may not be."""
     while n > 0:
-        block = source.read(min(n, _BLOCK), dtype="float32", always_2d=True)
+        block = source.read(min(n, BLOCK_FRAMES), dtype="float32", always_2d=True)
         if not len(block):
             return
         n -= len(block)
@@ -218,134 +219,3 @@ def _check_ogg_end(file: Path, what: str) -> None:
 
 def _truncated(what: str, detail: str) -> InputError:
     return InputError(f"{what} is cut short: {detail}")
-
-
-@dataclass(frozen=True)
-class Coding:
-    """How a sound is written.
-
-    Attributes:
-        format: `wav`, `flac`, `ogg` or `mp3`.
-        subtype: of the samples, in soundfile's words (`PCM_16`, `PCM_24`, `FLOAT`); `None` is the
-            content's where the format has it, else the format's best.
-
-    Raises:
-        InputError: another format, or a subtype that it does not have.
-    """
-
-    format: str = "wav"
-    subtype: str | None = None
-
-    def __post_init__(self) -> None:
-        choice("output.format", self.format, _BEST)
-        if self.subtype is not None:
-            have = soundfile.available_subtypes(self.format.upper())
-            choice("output.subtype", self.subtype, have)
-
-    def like(self, subtype: str) -> str:
-        """The subtype to write for a content of this `subtype`."""
-        if self.subtype is not None:
-            return self.subtype
-        same = self.format in _LOSSLESS and subtype in _LOSSLESS[self.format]
-        return subtype if same else _BEST[self.format]
-
-    def check(self, sr: int, n_channels: int) -> None:
-        """Check that the format has this rate, Hz, and so many channels.
-
-        Explicitly: asked for a rate it does not have, libvorbis ends the process.
-
-        Raises:
-            InputError: it has not.
-        """
-        most = _MOST_CHANNELS.get(self.format, samples.MAX_CHANNELS)
-        if n_channels > most:
-            raise InputError(
-                f"output.format={self.format} holds at most {most} channels, not {n_channels}; "
-                "output.channels=1 mixes them, output.format=wav holds them"
-            )
-        rates = _RATES.get(self.format)
-        if rates is not None and sr not in rates:
-            known = f"up to {rates[-1]}" if isinstance(rates, range) else ", ".join(map(str, rates))
-            raise InputError(
-                f"output.format={self.format} has rates of {known} Hz, not {sr}; choose another "
-                "output.sr or output.format=wav"
-            )
-
-    def open(
-        self, stream: Any, sr: int, y: Float[np.ndarray, "samples channels"], subtype: str
-    ) -> soundfile.SoundFile:
-        """A sound file to which `y` can be written, see `save`."""
-        subtype = self.like(subtype)
-        large = self.format == "wav" and 8 * y.size > _MOST_OF_WAV  # as DOUBLE, the largest
-        format_ = "RF64" if large else self.format.upper()
-        return soundfile.SoundFile(stream, "w", sr, y.shape[1], subtype, format=format_)
-
-
-_BEST = {"wav": "PCM_24", "flac": "PCM_24", "ogg": "VORBIS", "mp3": "MPEG_LAYER_III"}
-_LOSSLESS = {
-    "wav": ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"),
-    "flac": ("PCM_S8", "PCM_16", "PCM_24"),
-}
-_MOST_CHANNELS = {"flac": 8, "mp3": 2}
-_RATES = {
-    "flac": range(1, 655_351),
-    "ogg": range(1, 200_001),
-    "mp3": (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000),
-}
-_MOST_OF_WAV = 2**32 - 2**16  # bytes: the sizes in its header have 32 bits
-
-
-class _Target(io.FileIO):
-    """A file that keeps its errors for `check`: soundfile would print them and go on."""
-
-    error: OSError | None = None
-
-    def write(self, data: Any) -> int:
-        left = memoryview(data)
-        try:
-            while self.error is None and len(left):
-                left = left[super().write(left) or 0 :]
-        except OSError as error:
-            self.error = error
-        return len(data)
-
-    def check(self) -> None:
-        """Raise what has failed."""
-        if self.error is not None:
-            raise self.error
-
-
-def save(
-    file: Path,
-    y: Float[np.ndarray, "samples *channels"],
-    sr: int,
-    *,
-    coding: Coding = Coding(),
-    subtype: str = "PCM_24",
-    gain: float = 1.0,
-) -> None:
-    """Write a sound of any length; the file appears under its name only when it is whole.
-
-    Args:
-        y: float samples with full scale 1; integer codings cut what is beyond.
-        sr: their rate, Hz.
-        subtype: the content's, which `coding` may follow.
-        gain: factor on all samples.
-
-    Raises:
-        OSError: the file cannot be written; then there is none.
-    """
-    y = y.reshape(len(y), -1)
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.part")
-    try:
-        with _Target(temporary, "w") as stream:
-            with coding.open(stream, sr, y, subtype) as target:
-                for start in range(0, len(y), _BLOCK):
-                    target.write(y[start : start + _BLOCK] * np.float32(gain))
-                    stream.check()
-            stream.check()
-        temporary.replace(file)
-    except soundfile.LibsndfileError as error:
-        raise OSError(f"{one_line(file)} cannot be written: {one_line(error)}") from error
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -14,15 +14,16 @@ import optax
 import psutil
 from jaxtyping import Float
 
+from nstaudio.analysis.clip import Clip
 from nstaudio.audio import samples
 from nstaudio.errors import InputError
 from nstaudio.inversion import fullband
 from nstaudio.losses import Weights
-from nstaudio.optimization.objective import Objective, Steps, TransferState, advance, make_problem
+from nstaudio.optimization.loop import Steps, TransferState, advance
+from nstaudio.optimization.objective import Objective, make_problem
 from nstaudio.optimization.optimizers import Optimizer
-from nstaudio.optimization.parametrizations import Clip
-from nstaudio.transfer import api
-from nstaudio.transfer.api import Prepared
+from nstaudio.transfer import prepare
+from nstaudio.transfer.prepare import Prepared
 from nstaudio.transfer.settings import Settings
 
 _CGROUP = Path("/sys/fs/cgroup")
@@ -64,7 +65,7 @@ def window_bytes(n_content: int, n_styles: Sequence[int], settings: Settings) ->
     return _program_bytes(
         n_content,
         tuple(n_styles),
-        api.make_objective(settings),
+        prepare.make_objective(settings),
         settings.optimizer.transformation,
         tuple(settings.optimizer.hyperparams),
         settings.strength is not None,

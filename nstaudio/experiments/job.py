@@ -11,11 +11,18 @@ from nstaudio.audio.files import Recording
 from nstaudio.audio.segments import Windows
 from nstaudio.audio.style_clips import hear_style
 from nstaudio.errors import number
-from nstaudio.experiments import config, cost_estimate
-from nstaudio.experiments.config import ClipSettings, RunSettings
+from nstaudio.experiments import config, cost_estimate, resume, schema
+from nstaudio.experiments.schema import ClipSettings, RunSettings
 from nstaudio.experiments.storage.checkpoints import fingerprint
-from nstaudio.transfer import api
-from nstaudio.transfer.api import Prepared, Style
+from nstaudio.transfer.prepare import (
+    APART_FROM,
+    Prepared,
+    Style,
+    check_apart,
+    check_length,
+    prepare_window,
+    silent,
+)
 
 
 class Job(NamedTuple):
@@ -57,12 +64,12 @@ class Job(NamedTuple):
         content = clips.content
         settings.output.check(content.sr, content.y.shape[1])
         transfer.guide.check(len(content.y), content.sr, name=content.label)
-        api.check_apart(len(settings.apart_from), transfer)
-        others = [files.load(file, role=api.APART_FROM) for file in settings.apart_from]
+        check_apart(len(settings.apart_from), transfer)
+        others = [files.load(file, role=APART_FROM) for file in settings.apart_from]
         return cls(
             folder,
             settings,
-            config.lasting(cfg),
+            resume.lasting(cfg),
             *clips[:-1],
             transfer.windows.spans(len(content.y), content.sr),
             clips.inputs,
@@ -80,10 +87,10 @@ class Job(NamedTuple):
         """
         transfer, content = self.settings.transfer, self.content
         n_window = round(len(self.window(0)) * transfer.spec.sr / content.sr)
-        api.check_length(n_window, transfer, name=self.label(0))
-        api.check_length(len(self.style), transfer, name=self.style_label)
+        check_length(n_window, transfer, name=self.label(0))
+        check_length(len(self.style), transfer, name=self.style_label)
         for y in self.apart_from:
-            api.check_length(len(y), transfer, name=api.APART_FROM)
+            check_length(len(y), transfer, name=APART_FROM)
         cost_estimate.check_memory(content.y, content.sr, self.style_lengths, transfer)
 
     @property
@@ -109,7 +116,7 @@ class Job(NamedTuple):
 
     def prepare(self, index: int, shared: Style | None = None) -> Prepared | None:
         """A window ready to be optimised; `None` where it stays as it is."""
-        return api.prepare_window(
+        return prepare_window(
             self.window(index),
             self.content.sr,
             self.style,
@@ -130,7 +137,7 @@ class Job(NamedTuple):
             prepared = self.prepare(index)
             if prepared is not None:
                 return index, prepared
-        raise api.silent(self.content.label, self.settings.transfer.guide)
+        raise silent(self.content.label, self.settings.transfer.guide)
 
 
 class _Clips(NamedTuple):
@@ -200,4 +207,4 @@ def _noise(style: np.ndarray, sr: int, duration_s: float | None, seed: int) -> R
     if duration_s is not None:
         n = max(2, round(sr * number("content.duration_s", duration_s, above=0)))
     y = samples.noise_like(style, n, seed=seed)[:, None]
-    return Recording(config.NOISE, y, sr, Path(config.NOISE), "PCM_16", "the noise for a content")
+    return Recording(schema.NOISE, y, sr, Path(schema.NOISE), "PCM_16", "the noise for a content")

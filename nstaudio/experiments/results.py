@@ -6,17 +6,18 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from nstaudio.audio import files, loudness, samples, segments
-from nstaudio.evaluation import noise, similarity
-from nstaudio.experiments import config
+from nstaudio.audio import files, loudness, samples, segments, writing
+from nstaudio.evaluation import held_out, noise
 from nstaudio.experiments.job import Job
 from nstaudio.experiments.report.page import Panel, draw_losses, draw_spectrograms, make_page
-from nstaudio.experiments.storage import metrics_log
+from nstaudio.experiments.storage import file_writing, metrics_log
 from nstaudio.experiments.storage.finished_segments import Part, Parts
+from nstaudio.experiments.storage.summary import mean, peak_rss_mb, versions, write_summary
 from nstaudio.losses import Losses
-from nstaudio.optimization.objective import TransferState
-from nstaudio.transfer import api
-from nstaudio.transfer.api import Prepared, Rendered, Style
+from nstaudio.optimization.loop import TransferState
+from nstaudio.transfer import render as rendering
+from nstaudio.transfer.prepare import Prepared, Style
+from nstaudio.transfer.render import Rendered
 
 
 class Clock:
@@ -51,7 +52,7 @@ def render(job: Job, index: int, prepared: Prepared, state: TransferState, losse
     transfer = job.settings.transfer
     content, sr, rate = job.window(index), job.content.sr, transfer.spec.sr
     begins = job.spans[index].start
-    made = api.finish(content, sr, prepared, state, transfer, begins=begins)
+    made = rendering.finish(content, sr, prepared, state, transfer, begins=begins)
     y, heard = (samples.mono(a, sr, rate) for a in (made.y, content))
     record = {
         "step": int(state.step),
@@ -63,7 +64,7 @@ def render(job: Job, index: int, prepared: Prepared, state: TransferState, losse
             "style_loss": float(losses.style),
             "style_loss_by_layer": {k: float(v) for k, v in losses.style_layers.items()},
             **(made.figures._asdict() if made.figures else {}),
-            "unseen_style_share": similarity.unseen_style_share(y, heard, job.style, rate),
+            "unseen_style_share": held_out.unseen_style_share(y, heard, job.style, rate),
             **noise.noise(y, heard, job.style)._asdict(),
         },
     }
@@ -72,7 +73,7 @@ def render(job: Job, index: int, prepared: Prepared, state: TransferState, losse
 
 def unchanged(job: Job, index: int) -> Part:
     """A window that stays as it is: silence, or where the guide wants nothing of the style."""
-    made = api.unchanged(job.window(index), job.content.sr, job.settings.transfer.spec)
+    made = rendering.unchanged(job.window(index), job.content.sr, job.settings.transfer.spec)
     return _part(job, made, {"step": 0, "interrupted": False, "power": made.power})
 
 
@@ -112,7 +113,7 @@ def write(job: Job, done: Done, settings_yaml: str, started: float) -> dict[str,
     wanted = levels[1] if output.loudness_lufs is None else output.loudness_lufs
     gain = loudness.gain(levels[0], wanted, max_true_peak_db=output.true_peak_db)
     generated = job.folder / f"generated.{output.format}"
-    files.save(generated, y, sr, coding=output.coding, subtype=content.subtype, gain=gain.factor)
+    writing.save(generated, y, sr, coding=output.coding, subtype=content.subtype, gain=gain.factor)
     # For a fair comparison the two inputs are as loud as the result.
     made = levels[0].amplified(gain.gain_db)
     inputs = (
@@ -125,16 +126,20 @@ def write(job: Job, done: Done, settings_yaml: str, started: float) -> dict[str,
     panels = []
     powers = [record["power"] for record in done.records]
     level_db = {
-        "content": api.join_levels([done.parts[i].content_db for i in indices], powers, job.spans),
+        "content": rendering.join_levels(
+            [done.parts[i].content_db for i in indices], powers, job.spans
+        ),
         "style": np.asarray(done.style.clip.level_db),
     }
     for title, role, name, samples_, rate, level in inputs:
         factor = loudness.gain(level, made, max_true_peak_db=0.0).factor
-        file = f"{role}_{config.short_name(name)}.wav"
+        file = f"{role}_{file_writing.short_name(name)}.wav"
         coded = content.subtype if role == "content" else "PCM_24"
-        files.save(job.folder / file, samples_, rate, subtype=coded, gain=factor)
+        writing.save(job.folder / file, samples_, rate, subtype=coded, gain=factor)
         panels.append(Panel(title, samples_, rate, factor, level_db[role]))
-    generated_db = api.join_levels([done.parts[i].generated_db for i in indices], powers, job.spans)
+    generated_db = rendering.join_levels(
+        [done.parts[i].generated_db for i in indices], powers, job.spans
+    )
     panels.append(Panel("generated", y, sr, gain.factor, generated_db))
     pictures = {
         "spectrograms.png": draw_spectrograms(panels, spec),
@@ -144,7 +149,7 @@ def write(job: Job, done: Done, settings_yaml: str, started: float) -> dict[str,
         "content": content.name,
         "style": job.style_name,
         "inputs": job.inputs,
-        **metrics_log.mean([a["figures"] for a in done.records if "figures" in a]),
+        **mean([a["figures"] for a in done.records if "figures" in a]),
         "initial_style_loss": metrics_log.initial(done.lines)["style"],
         "alpha": float(done.style.weights.alpha),
         "beta": float(done.style.weights.beta),
@@ -161,17 +166,17 @@ def write(job: Job, done: Done, settings_yaml: str, started: float) -> dict[str,
         "seconds_optimizing": done.lines[-1]["seconds"],
         "steps_per_second": done.clock.steps_per_second,
         "device": jax.devices()[0].device_kind,
-        "peak_rss_mb": metrics_log.peak_rss_mb(),
+        "peak_rss_mb": peak_rss_mb(),
         "seconds_total": time.perf_counter() - started,
-        "versions": metrics_log.versions(),
+        "versions": versions(),
     }
     summary["style_ratio"] = summary["style_loss_on_audio"] / max(summary["style_loss"], 1e-30)
     if job.settings.reference_loss is not None:
         summary["reference_loss"] = job.settings.reference_loss
     page = make_page(panels, pictures=pictures, summary=summary, settings_yaml=settings_yaml)
     for file, data in {**pictures, "report.html": page}.items():
-        metrics_log.write_whole(job.folder / file, data)
-    metrics_log.write_summary(job.folder / "summary.json", summary)
+        file_writing.write_whole(job.folder / file, data)
+    write_summary(job.folder / "summary.json", summary)
     if not done.interrupted:
         done.parts.remove()
     return summary

@@ -15,18 +15,19 @@ from typing import Any, NamedTuple
 from filelock import FileLock, Timeout
 
 from nstaudio.errors import InputError, one_line
-from nstaudio.experiments import config, cost_estimate, results
-from nstaudio.experiments.config import RunSettings
+from nstaudio.experiments import cost_estimate, results, resume
 from nstaudio.experiments.job import Job
 from nstaudio.experiments.results import Clock, Done
-from nstaudio.experiments.storage import metrics_log
+from nstaudio.experiments.schema import RunSettings
+from nstaudio.experiments.storage import file_writing, metrics_log
 from nstaudio.experiments.storage.checkpoints import Checkpoints, OtherInputs
 from nstaudio.experiments.storage.finished_segments import Parts
+from nstaudio.experiments.storage.summary import read_summary
 from nstaudio.losses import Losses
-from nstaudio.optimization import objective
-from nstaudio.optimization.objective import Steps, TransferState
-from nstaudio.transfer import api
-from nstaudio.transfer.api import Prepared
+from nstaudio.optimization import loop
+from nstaudio.optimization.loop import Steps, TransferState
+from nstaudio.transfer import prepare
+from nstaudio.transfer.prepare import Prepared
 
 log = logging.getLogger(__name__)
 
@@ -97,12 +98,12 @@ def run(
     with only_user(folder):
         if not resuming:
             try:
-                config.save(cfg, record)
+                resume.save(cfg, record)
             except FileExistsError:
                 raise InputError(f"{one_line(folder)} already holds a run") from None
         else:
-            metrics_log.remove_unfinished(folder)
-        changed = {key.split(".")[0] for key in config.override_keys(overrides)}
+            file_writing.remove_unfinished(folder)
+        changed = {key.split(".")[0] for key in resume.override_keys(overrides)}
         if "inversion" in changed and job.settings.transfer.parametrization.is_sound:
             log.warning(
                 "inversion is not used: what parametrization=%s optimises is sound already",
@@ -111,9 +112,9 @@ def run(
         if estimating:
             _say_estimate(job, first, preparing)
         # What is refused on the way must not have changed the record.
-        saved = partial(config.save, cfg, record, replace=True) if resuming else None
+        saved = partial(resume.save, cfg, record, replace=True) if resuming else None
         done = yield from optimize(job, first, on_restored=saved)
-        summary = results.write(job, done, config.to_yaml(cfg), started)
+        summary = results.write(job, done, resume.to_yaml(cfg), started)
         _say_end(job, summary)
         return summary
 
@@ -130,11 +131,11 @@ def settings(cfg: Any, folder: Path, overrides: list[str], *, of_sweep: bool) ->
     if cfg.resume is not None:
         if not record.is_file():
             raise InputError(f"resume={one_line(cfg.resume)} is no run's folder: no config.yaml")
-        before = config.load(record)
-        return config.resumed(cfg, before, overrides), before
+        before = resume.load(record)
+        return resume.resumed(cfg, before, overrides), before
     if of_sweep and record.exists():
-        before = config.load(record)
-        config.again(cfg, before, folder)
+        before = resume.load(record)
+        resume.again(cfg, before, folder)
         return cfg, before
     if record.exists():
         raise InputError(
@@ -146,10 +147,10 @@ def settings(cfg: Any, folder: Path, overrides: list[str], *, of_sweep: bool) ->
 
 def _done_before(job: Job, cfg: Any, before: Any) -> dict[str, Any] | None:
     """The summary of a run that has come to the end that is asked for; else `None`."""
-    summary = metrics_log.read_summary(job.folder)
+    summary = read_summary(job.folder)
     if summary is None or summary["interrupted"] or summary["inputs"] != job.inputs:
         return None
-    if not config.as_asked(cfg, before):
+    if not resume.as_asked(cfg, before):
         return None
     log.info("done before: %s", job.folder / "report.html")
     return summary
@@ -295,7 +296,7 @@ def descend(
     transfer, first = settings.transfer, int(start.step)
     state, last, seconds, earlier = start, first, 0.0, metrics.seconds
     answer = None
-    for step in objective.milestones(first, prepared.n_steps, settings.log_every):
+    for step in loop.milestones(first, prepared.n_steps, settings.log_every):
         answer = yield Request(
             name,
             Steps(
@@ -313,7 +314,7 @@ def descend(
         else:
             seconds += answer.seconds
         state, last = answer.state, step
-        api.check_finite(answer.losses, step, transfer)
+        prepare.check_finite(answer.losses, step, transfer)
         metrics.write(step, answer.losses, earlier + seconds)
         checkpoints.save_if_due(state, n_beside=answer.n_beside)
         if answer.stop:
@@ -328,7 +329,7 @@ def _same(before: Any, now: Any) -> bool:
     """Whether what a window was made of is what it would be made of now."""
     if not isinstance(before, dict) or not isinstance(before.get("settings"), dict):
         return False
-    return {**before, "settings": config.completed(before["settings"])} == now
+    return {**before, "settings": resume.completed(before["settings"])} == now
 
 
 def _restore(
@@ -339,12 +340,12 @@ def _restore(
     try:
         restored = checkpoints.restore(state)
     except OtherInputs as other:
-        before = config.completed(other.inputs["settings"])
+        before = resume.completed(other.inputs["settings"])
         if before == job.lasting:
             raise InputError(
                 f"the clips have changed since the run in {one_line(folder)} was started"
             ) from None
-        changes = config.changes(before, job.lasting)
+        changes = resume.changes(before, job.lasting)
         raise InputError(
             f"config.yaml in {one_line(folder)} has changed since the run was started: {changes}"
         ) from None

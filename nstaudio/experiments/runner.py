@@ -18,7 +18,7 @@ from tqdm import tqdm
 from nstaudio.errors import one_line
 from nstaudio.experiments import cost_estimate
 from nstaudio.experiments.run import Answer, Request, Run
-from nstaudio.optimization import batching, objective
+from nstaudio.optimization import batching, loop
 
 _MOST_TOGETHER = 128  # each has some files open, and a process may have a thousand
 
@@ -85,7 +85,7 @@ def drive(run: Generator[Request, Answer, T]) -> T:
         with StopRequest() as stop, _bar(request.total, request.name) as bar:
             while True:
                 started = time.perf_counter()
-                state, losses = objective.make(request.steps)
+                state, losses = loop.make(request.steps)
                 seconds = time.perf_counter() - started
                 bar.update(request.done + request.steps.n_steps - bar.n)
                 bar.set_postfix(

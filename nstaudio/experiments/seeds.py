@@ -14,14 +14,20 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from omegaconf import DictConfig, OmegaConf
+
 from nstaudio.audio.files import load
-from nstaudio.errors import InputError, one_line
-from nstaudio.evaluation.similarity import largest_likeness
-from nstaudio.experiments import config, run
+from nstaudio.errors import InputError, integer, one_line
+from nstaudio.evaluation.copies import largest_likeness
+from nstaudio.experiments import resume, run, schema
+from nstaudio.experiments.config import check_targets, file_names, instantiate
+from nstaudio.experiments.groups import Outcome, Part
 from nstaudio.experiments.job import Job
 from nstaudio.experiments.report import sweep_page
-from nstaudio.experiments.run_logging import Log, Outcome, Part, within
+from nstaudio.experiments.run_logging import Log, within
+from nstaudio.experiments.schema import n_takes
 from nstaudio.experiments.sweep import is_interrupted
+from nstaudio.losses import keeps_apart
 from nstaudio.optimization import batching
 
 log = logging.getLogger(__name__)
@@ -38,8 +44,8 @@ def wanted(job: Part) -> bool:
     """
     record = job.folder / "config.yaml"
     if job.cfg.resume is not None and record.is_file():
-        return config.load(record).get("n_takes", 1) != 1
-    return config.n_takes(job.cfg) > 1
+        return resume.load(record).get("n_takes", 1) != 1
+    return schema.n_takes(job.cfg) > 1
 
 
 class Takes(NamedTuple):
@@ -55,7 +61,7 @@ class Takes(NamedTuple):
         with within(self.log):
             if not any(isinstance(outcome, Exception) for outcome in outcomes):
                 # What is refused must not have changed the record.
-                config.save(self.cfg, self.folder / "config.yaml", replace=True)
+                resume.save(self.cfg, self.folder / "config.yaml", replace=True)
             try:
                 log.info("listen: %s", one_line(sweep_page.write(self.folder)))
                 self._compare()
@@ -89,12 +95,12 @@ def opened(job: Part, *, of_sweep: bool) -> Iterator[Takes]:
     batching.use_cores()
     folder = job.folder
     cfg, before = run.settings(job.cfg, folder, job.overrides, of_sweep=of_sweep)
-    configs = config.takes(cfg, folder)
+    configs = configs_of_seeds(cfg, folder)
     # What no take can be made of must leave nothing.
     Job.load(configs[0][0], folder).check_size()
     with run.only_user(folder), contextlib.ExitStack() as files:
         if before is None:
-            config.save(cfg, folder / "config.yaml")
+            resume.save(cfg, folder / "config.yaml")
         found = Takes(folder, cfg, job.log, [])
         for take, below in configs:
             below.mkdir(exist_ok=True)
@@ -104,7 +110,7 @@ def opened(job: Part, *, of_sweep: bool) -> Iterator[Takes]:
 
 
 def likeness(sounds: Sequence[Path]) -> float:
-    """The largest `similarity.largest_likeness` of any two files, of their first 20 s.
+    """The largest `copies.largest_likeness` of any two files, of their first 20 s.
 
     Raises:
         InputError: one cannot be read.
@@ -112,3 +118,25 @@ def likeness(sounds: Sequence[Path]) -> float:
     clips = [load(file, duration_s=_COMPARED_S) for file in sounds]
     heard = [(clip.mono(clip.sr), clip.sr) for clip in clips]
     return max(largest_likeness(y, other, sr) for (y, sr), (other, _) in combinations(heard, 2))
+
+
+def configs_of_seeds(cfg: DictConfig, folder: Path) -> list[tuple[DictConfig, Path]]:
+    """The config and the folder of each take of a job in `folder`: alike but for the seed.
+
+    Where the style loss keeps results apart from clips, each is kept so from those before it.
+
+    Raises:
+        InputError: as `n_takes`; a seed that is no whole number or leaves no room for the last's.
+    """
+    n = n_takes(cfg)
+    seed = integer("seed", cfg.seed, at_least=0, at_most=2**31 - n)
+    found = [(cfg.copy(), folder / f"take_{i + 1}") for i in range(n)]
+    results = [str(below / f"generated.{cfg.output.format}") for _, below in found]
+    values: Any = OmegaConf.to_container(cfg, resolve=True)
+    apart = list(file_names("apart_from", values["apart_from"]))
+    check_targets("style_loss", values["style_loss"])
+    one_by_one = keeps_apart(instantiate("style_loss", cfg.style_loss))
+    for i, (take, _) in enumerate(found):
+        take.seed, take.n_takes = seed + i, 1
+        take.apart_from = [*apart, *(results[:i] if one_by_one else [])]
+    return found

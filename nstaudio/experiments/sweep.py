@@ -25,8 +25,8 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from nstaudio.errors import InputError, one_line
-from nstaudio.experiments.config import short_name
-from nstaudio.experiments.storage.metrics_log import read_summary, takes, write_whole
+from nstaudio.experiments.storage.file_writing import short_name, write_whole
+from nstaudio.experiments.storage.summary import read_summary, seed_folders
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ def outcome(folder: Path) -> Outcome:
 
 def _runs_of(job: Path) -> list[Path]:
     """Its takes, but where it failed before them or has none itself."""
-    return [job] if (job / _ERROR).exists() else takes(job) or [job]
+    return [job] if (job / _ERROR).exists() else seed_folders(job) or [job]
 
 
 def _number(folder: Path) -> tuple[int, str]:

@@ -23,8 +23,9 @@ import psutil
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from nstaudio.losses import Losses
-from nstaudio.optimization import objective as objectives
-from nstaudio.optimization.objective import Objective, Steps, TransferState
+from nstaudio.optimization import loop as objectives
+from nstaudio.optimization.loop import Steps, TransferState
+from nstaudio.optimization.objective import Objective
 
 Made = tuple[TransferState, Losses]
 

@@ -16,12 +16,12 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from nstaudio import notes
+from nstaudio.analysis.clip import Clip
 from nstaudio.analysis.spectrogram import MelSpec, log_mel
 from nstaudio.errors import integer, number
 from nstaudio.notes import Note, onset_refinement, percussion
 from nstaudio.notes.attention import Attention, render
 from nstaudio.notes.percussion import energy
-from nstaudio.optimization.parametrizations import Clip
 
 LogMel = Float[Array, "frames mels"]
 

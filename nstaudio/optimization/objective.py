@@ -1,40 +1,32 @@
 """The state that is optimised, its update, and the loop as an iterator."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 
 from nstaudio import losses
+from nstaudio.analysis.clip import Clip
 from nstaudio.analysis.representations import Levels, Representation
 from nstaudio.analysis.spectrogram import MelSpec
 from nstaudio.encoders import Encoder
 from nstaudio.losses import ContentLoss, Losses, StyleLoss, Targets, Weights
-from nstaudio.optimization.parametrizations import Clip, Parametrization
+from nstaudio.optimization.parametrizations import Parametrization
 
 LogMel = Float[Array, "frames mels"]
+
 Seen = Float[Array, "frames bands *parts"]
 
 PROBE_STEP = 1 / 160
 """Length of a step towards the probe of `balance`, root mean square of what the encoder sees: where
 that are levels above a floor of -80 dB, 0.5 dB."""
+
 PROBE_MOST_STEPS = 100
 """Steps after which a style that will not come nearer is near enough."""
-
-
-class TransferState(NamedTuple):
-    """All that changes while optimising: what a checkpoint holds."""
-
-    variable: Array
-    """What is optimised, see `parametrizations`."""
-    opt_state: Any
-    step: Int[Array, ""]
-    """Updates made so far."""
 
 
 class Problem(NamedTuple):
@@ -216,98 +208,3 @@ def make_problem(
         problem = problem._replace(weights=balanced)
     total = objective.losses(clips[0], problem).total
     return problem._replace(content_total=jnp.where(total > 0, total, 1.0))
-
-
-@partial(jax.jit, static_argnames=("objective", "transformation"))
-def advance(
-    state: TransferState,
-    problem: Problem,
-    n_steps: int | Int[Array, ""],
-    *,
-    objective: Objective,
-    transformation: optax.GradientTransformationExtraArgs,
-) -> tuple[TransferState, Losses]:
-    """Make `n_steps` updates in one compiled loop; returns the state reached and its losses.
-
-    `n_steps` is traced. So one program serves chunks of any length, and a run that was cut at
-    any step and resumed goes through the very same instructions, to the same bits.
-    """
-
-    def total(variable: Array) -> Float[Array, ""]:
-        return objective(variable, problem).total
-
-    def relative(variable: Array) -> Float[Array, ""]:
-        return total(variable) / problem.content_total * variable.size
-
-    def update(_: Any, state: TransferState) -> TransferState:
-        if optax.tree_utils.tree_get(state.opt_state, "value") is None:
-            loss = total
-            value, grad = jax.value_and_grad(loss)(state.variable)
-        else:
-            # A line search has just computed both at this very point. Its first step is the bare
-            # gradient. Of averages over a clip it would be too small to change a float32; so the
-            # loss is brought to 1 for each number that is optimised.
-            loss = relative
-            value, grad = optax.value_and_grad_from_state(loss)(
-                state.variable, state=state.opt_state
-            )
-        updates, opt_state = transformation.update(
-            grad, state.opt_state, state.variable, value=value, grad=grad, value_fn=loss
-        )
-        variable: Any = optax.apply_updates(state.variable, updates)
-        return TransferState(variable, opt_state, state.step + 1)
-
-    state = jax.lax.fori_loop(0, n_steps, update, state)
-    return state, objective(state.variable, problem)
-
-
-class Steps(NamedTuple):
-    """Updates to be made."""
-
-    state: TransferState
-    problem: Problem
-    n_steps: int
-    objective: Objective
-    transformation: optax.GradientTransformationExtraArgs
-
-
-def make(steps: Steps) -> tuple[TransferState, Losses]:
-    """Make them; returns when it is done."""
-    return jax.block_until_ready(
-        advance(
-            steps.state,
-            steps.problem,
-            jnp.int32(steps.n_steps),
-            objective=steps.objective,
-            transformation=steps.transformation,
-        )
-    )
-
-
-def milestones(step: int, n_steps: int, chunk: int) -> Iterator[int]:
-    """Where to stop on the way: at `step` itself, every multiple of `chunk`, and `n_steps`."""
-    yield step
-    while step < n_steps:
-        step = min(n_steps, (step // chunk + 1) * chunk)
-        yield step
-
-
-def run(
-    state: TransferState,
-    problem: Problem,
-    *,
-    objective: Objective,
-    transformation: optax.GradientTransformationExtraArgs,
-    n_steps: int,
-    chunk: int,
-) -> Iterator[tuple[TransferState, Losses]]:
-    """Update until `n_steps`, yielding at every multiple of `chunk` steps.
-
-    The first item is `state` as given with its losses, after compiling and before any update.
-    Between items the caller may log, save or stop; the computation is finished when it gets one.
-    """
-    last = int(state.step)
-    for step in milestones(last, n_steps, chunk):
-        state, losses = make(Steps(state, problem, step - last, objective, transformation))
-        yield state, losses
-        last = step

@@ -17,10 +17,11 @@ from nstaudio.errors import InputError, choice, integer, number, one_line
 from nstaudio.inversion import griffin_lim
 from nstaudio.losses import ContentLoss, Gram, SquaredError, StyleLoss, Weights
 from nstaudio.optimization import initializers
+from nstaudio.optimization.content_gain import ContentGain
 from nstaudio.optimization.initializers import Start
 from nstaudio.optimization.multiscale import MultiScale
 from nstaudio.optimization.optimizers import Optimizer, from_optax
-from nstaudio.optimization.parametrizations import ContentGain, Parametrization
+from nstaudio.optimization.parametrizations import Parametrization
 
 ALPHA, BETA = 0.005, 1.0
 """The weights of content and style where neither they nor a strength are given."""

@@ -20,7 +20,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
 if TYPE_CHECKING:
-    from nstaudio.experiments.run_logging import Part
+    from nstaudio.experiments.groups import Part
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,8 @@ class VmapLauncher(Launcher):
 
     def _begin(self, number: int, overrides: list[str]) -> "tuple[JobReturn, Part]":
         """A job's folder, record and log, as Hydra makes them; the work comes later."""
-        from nstaudio.experiments.run_logging import Log, Part
+        from nstaudio.experiments.groups import Part
+        from nstaudio.experiments.run_logging import Log
 
         log.info("\t#%d : %s", number, " ".join(filter_overrides(overrides)))
         config = self._context.config_loader.load_sweep_config(self._config, overrides)
@@ -88,7 +89,7 @@ class VmapLauncher(Launcher):
 
 def _make(jobs: "list[Part]") -> None:
     """All jobs, or the takes of those that are several."""
-    from nstaudio.experiments import run_logging, seeds, sweep
+    from nstaudio.experiments import groups, run_logging, seeds, sweep
 
     several: list[seeds.Takes] = []
     runs: list[Part] = []
@@ -103,7 +104,7 @@ def _make(jobs: "list[Part]") -> None:
                         runs.append(job)
                 except Exception as error:
                     sweep.settle(job.folder, error)
-        made = run_logging.make(runs)
+        made = groups.make(runs)
         if any(sweep.is_interrupted(outcome) for outcome in made):
             raise sweep.Stopped
         outcomes = dict(zip((run.folder for run in runs), made, strict=True))

@@ -25,7 +25,8 @@ from nstaudio.analysis.spectrogram import MelSpec, hann
 from nstaudio.audio.files import Recording, load
 from nstaudio.errors import InputError, one_line
 from nstaudio.experiments.report.page import HOW_TO_READ, STYLE, data_url, draw_thumbnail, playable
-from nstaudio.experiments.storage import metrics_log
+from nstaudio.experiments.storage import file_writing
+from nstaudio.experiments.storage.summary import seed_folders
 
 NAME = "sweep.html"
 
@@ -74,7 +75,7 @@ def write(folder: Path) -> Path:
         OSError: the page cannot be written.
     """
     file = folder / NAME
-    metrics_log.write_whole(file, make_page(folder))
+    file_writing.write_whole(file, make_page(folder))
     return file
 
 
@@ -142,7 +143,7 @@ def find(folder: Path) -> list[Path]:
     found = []
     for place, below, _ in os.walk(folder):
         here = Path(place)
-        is_run = any((here / name).is_file() for name in _RECORDS) and not metrics_log.takes(here)
+        is_run = any((here / name).is_file() for name in _RECORDS) and not seed_folders(here)
         if is_run:
             found.append(here)
         skipped = ("checkpoints", "windows") if is_run else ()

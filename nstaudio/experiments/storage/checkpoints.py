@@ -18,7 +18,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from nstaudio.optimization.objective import TransferState
+from nstaudio.optimization.loop import TransferState
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,183 @@
+"""The settings of a run, typed, and the names of their groups."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, ListConfig
+
+from nstaudio.audio.samples import MAX_CHANNELS
+from nstaudio.audio.style_clips import check_clip_weights
+from nstaudio.audio.writing import Coding
+from nstaudio.errors import InputError, integer, number
+from nstaudio.transfer.settings import Settings
+
+GROUPS = (
+    "spectrogram",
+    "parametrization",
+    "representation",
+    "encoder",
+    "content_loss",
+    "style_loss",
+    "optimizer",
+    "init",
+    "inversion",
+)
+
+FIRST_GROUPS = tuple(name for name in GROUPS if name != "representation")
+"""Those that the config of any run has."""
+
+NUMBERS = (
+    *("strength", "alpha", "beta", "content_weights", "style_weights"),
+    *("n_steps", "seed"),
+)
+
+RUN_KEYS = (
+    "windows",
+    "multiscale",
+    "guide",
+    "output",
+    "content",
+    "style",
+    "apart_from",
+    "reference_loss",
+    "log_every",
+    "checkpoint",
+    "resume",
+    "duration_s",
+    "n_takes",
+)
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+
+MOST_TAKES = 128
+
+NOISE = "noise"
+"""The name of a content without a file."""
+
+
+@dataclass(frozen=True)
+class ClipSettings:
+    """Which part of which file to read, see `files.load_all`.
+
+    No file, as a content, is noise with the spectrum of the style, see `samples.noise_like`.
+    """
+
+    path: str | list[str] | None
+    start_s: float = 0.0
+    duration_s: float | None = None
+
+
+@dataclass(frozen=True)
+class StyleSettings(ClipSettings):
+    """The same for the style; of several files each may have a weight, see `hear_style`."""
+
+    weights: list[float] | None = None
+
+    def __post_init__(self) -> None:
+        if self.weights is not None:
+            n_clips = len(self.path) if isinstance(self.path, list) else 1
+            check_clip_weights(self.weights, n_clips)
+
+
+@dataclass(frozen=True)
+class CheckpointSettings:
+    """Seconds between checkpoints, and how many to keep."""
+
+    interval_s: float = 10.0
+    keep: int = 3
+
+    def __post_init__(self) -> None:
+        number("checkpoint.interval_s", self.interval_s, at_least=0)
+        integer("checkpoint.keep", self.keep, at_least=1)
+
+
+@dataclass(frozen=True)
+class OutputSettings:
+    """How the result is written.
+
+    Attributes:
+        format, subtype: see `writing.Coding`.
+        sr: rate, Hz; `None` is the content's.
+        channels: `None` is the content's number; 1 mixes them; a mono content can have any.
+        loudness_lufs: integrated loudness (ITU-R BS.1770), LUFS; `None` is the content's.
+        true_peak_db: what the true peak may be at most, dBTP; the loudness gives way.
+    """
+
+    format: str = "wav"
+    subtype: str | None = None
+    sr: int | None = None
+    channels: int | None = None
+    loudness_lufs: float | None = None
+    true_peak_db: float = -1.0
+
+    def __post_init__(self) -> None:
+        Coding(self.format, self.subtype)
+        if self.sr is not None:
+            integer("output.sr", self.sr, at_least=1000, at_most=768_000)
+        if self.channels is not None:
+            integer("output.channels", self.channels, at_least=1, at_most=MAX_CHANNELS)
+        if self.loudness_lufs is not None:
+            number("output.loudness_lufs", self.loudness_lufs, at_least=-70, at_most=0)
+        number("output.true_peak_db", self.true_peak_db, at_least=-60, at_most=60)
+
+    @property
+    def coding(self) -> Coding:
+        """The format and the subtype."""
+        return Coding(self.format, self.subtype)
+
+    def check(self, content_sr: int, content_channels: int) -> None:
+        """Check that a content of this rate, Hz, and so many channels can become this.
+
+        Raises:
+            InputError: it cannot.
+        """
+        channels = self.channels or content_channels
+        if channels not in (1, content_channels) and content_channels != 1:
+            raise InputError(
+                f"output.channels={channels} of a content of {content_channels} channels: choose "
+                f"1, which mixes them, or {content_channels}"
+            )
+        self.coding.check(self.sr or content_sr, channels)
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """A whole run: the transfer's settings and what surrounds them."""
+
+    transfer: Settings
+    content: ClipSettings
+    style: StyleSettings
+    apart_from: tuple[str, ...] = ()
+    """Files that the result shall not be like, see `losses.Diversity`."""
+    output: OutputSettings = OutputSettings()
+    checkpoint: CheckpointSettings = CheckpointSettings()
+    log_every: int = 10
+    reference_loss: float | None = None
+
+    def __post_init__(self) -> None:
+        integer("log_every", self.log_every, at_least=1)
+        if self.reference_loss is not None:
+            number("reference_loss", self.reference_loss, at_least=0)
+
+
+def path_list(path: Any) -> list[str]:
+    """One path or several, as a list."""
+    return [str(p) for p in (path if isinstance(path, list | ListConfig) else [path])]
+
+
+def absolute_paths(path: Any) -> Any:
+    """The same with absolute paths."""
+    if not isinstance(path, str | list | ListConfig):
+        return path
+    absolute = [str(Path(p).expanduser().absolute()) for p in path_list(path)]
+    return absolute[0] if isinstance(path, str) else absolute
+
+
+def n_takes(cfg: DictConfig) -> int:
+    """How many takes a config asks for.
+
+    Raises:
+        InputError: not a whole number from 1 to `MOST_TAKES`.
+    """
+    return integer("n_takes", cfg.get("n_takes"), at_least=1, at_most=MOST_TAKES)
