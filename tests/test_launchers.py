@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -117,8 +118,7 @@ CLUSTER = """
 import sys
 from ray.cluster_utils import Cluster
 node = {"num_cpus": 1, "object_store_memory": 80_000_000}
-head = {**node, "include_dashboard": False, "temp_dir": sys.argv[1]}
-cluster = Cluster(True, head_node_args=head)
+cluster = Cluster(True, head_node_args={**node, "include_dashboard": False})
 cluster.add_node(**node)
 print(cluster.address, flush=True)
 sys.stdin.read()
@@ -130,21 +130,30 @@ cluster.shutdown()
 def cluster(tmp_path_factory) -> Iterator[str]:
     """The address of a Ray cluster of two nodes with a CPU each, started in another folder."""
     need("ray")
-    place = tmp_path_factory.mktemp("ray")
-    process = subprocess.Popen(
-        [sys.executable, "-c", CLUSTER, place],
-        cwd=tmp_path_factory.mktemp("elsewhere"),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=ENV,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    yield process.stdout.readline().strip()
-    process.stdin.close()
-    process.wait(60)
-    process.stdout.close()
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    # Ray's own folder is not of pytest's: the path of a socket in it may have 107 bytes.
+    with (
+        tempfile.TemporaryDirectory(prefix="r", ignore_cleanup_errors=True) as place,
+        (elsewhere / "stderr.txt").open("w") as errors,
+    ):
+        process = subprocess.Popen(
+            [sys.executable, "-c", CLUSTER],
+            cwd=elsewhere,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env={**ENV, "RAY_TMPDIR": place},
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        if address:
+            yield address
+        process.stdin.close()
+        process.wait(60)
+        process.stdout.close()
+    assert address, f"no Ray cluster was started: {(elsewhere / 'stderr.txt').read_text()}"
 
 
 @pytest.mark.parametrize("launcher", ["joblib", "slurm", "ray"])
