@@ -191,9 +191,15 @@ def run_jobs() -> int:
     except (HydraException, OmegaConfBaseException) as error:
         print(f"error: {explain(error)}", file=sys.stderr)
         return 2
+    except sweep.Unreachable as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     except BrokenPipeError:  # the reader of our output has gone, e.g. head
         sys.stderr.close()
         return 1
+    except ConnectionError as error:  # Ray's, e.g. of address=auto where no cluster runs
+        print(f"error: no Ray cluster answers: {one_line(error)}", file=sys.stderr)
+        return 2
     except OSError as error:
         print(f"error: the output folder cannot be used: {one_line(error)}", file=sys.stderr)
         return 2
@@ -224,22 +230,20 @@ def end_sweep(folder: Path) -> int:
 
     found = sweep.outcome(folder)
     n_jobs = sum(len(jobs) for jobs in found)
+    if not n_jobs:  # cut short before the first
+        return 0
     lines = [f"{len(found.finished)} of {n_jobs} jobs are done in {one_line(folder)}"]
     names = {job: one_line(job.relative_to(folder)) for jobs in found for job in jobs}
     lines += [f"failed: {names[job]}: {why}" for job, why in found.failed.items()]
     lines += [f"not finished: {names[job]}" for job in found.unfinished]
     if found.failed or found.unfinished:
         lines.append("the same command goes on with what is not done")
-    if n_jobs:
-        try:
-            page = (
-                folder / sweep_page.NAME
-                if sweep_page.is_current(folder)
-                else sweep_page.write(folder)
-            )
-            lines.append(f"listen: {one_line(page)}")
-        except (InputError, OSError) as error:
-            lines.append(f"no page of the sweep: {one_line(error)}")
+    try:
+        current = sweep_page.is_current(folder)
+        page = folder / sweep_page.NAME if current else sweep_page.write(folder)
+        lines.append(f"listen: {one_line(page)}")
+    except (InputError, OSError) as error:
+        lines.append(f"no page of the sweep: {one_line(error)}")
     print("\n".join(lines), file=sys.stderr)
     return 2 if found.failed else 0
 

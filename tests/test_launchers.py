@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from pathlib import Path
 import psutil
 import pytest
 from hydra.core.plugins import Plugins
+from omegaconf import OmegaConf
 from test_run import SMALL, command, summary, wait_for  # noqa: F401 - a fixture
 
 from nstaudio.experiments.sweep import prefer_launchers
@@ -196,6 +198,39 @@ def test_a_launcher_that_is_not_installed_is_a_line(command, tmp_path, monkeypat
     expected = f"this launcher comes with the extra {extra}: uv run --extra {extra} python"
     assert err == f"error: {expected} scripts/run.py\n"
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "nonsense", "''", ":1", "a:b", "::1:99999"])
+def test_a_ray_cluster_that_does_not_answer_is_a_line(command, tmp_path, address):  # noqa: F811
+    setting = "hydra.launcher.ray.init.address"
+    code, err = command("-m", "hydra/launcher=ray", f"{setting}={address}", "seed=0,1")
+    assert code == 2
+    answer = address.strip("'") or "''"
+    assert err == f"error: no Ray cluster answers at {answer} ({setting})\n"
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_ray_cluster_of_the_environment_that_does_not_answer_is_a_line(
+    command,  # noqa: F811
+    tmp_path,
+    monkeypatch,
+):
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    code, err = command("-m", "hydra/launcher=ray", "seed=0,1")
+    assert code == 2
+    assert err == "error: no Ray cluster answers at 127.0.0.1:1 (RAY_ADDRESS)\n"
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("address", ["{}", "ray://{}"])
+def test_a_ray_cluster_that_answers_is_not_refused(address):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        where = address.format(f"127.0.0.1:{server.getsockname()[1]}")
+        init = {"init": {"address": where}}
+        config = OmegaConf.create({"hydra": {"launcher": {"ray": init}}})
+        sweep.refuse_silent_cluster(config)
+        server.settimeout(5)
+        server.accept()[0].close()
 
 
 def below(process: subprocess.Popen, name: str) -> list[psutil.Process]:

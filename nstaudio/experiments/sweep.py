@@ -12,6 +12,7 @@ import logging
 import os
 import re
 import signal
+import socket
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from nstaudio.errors import InputError, one_line
 from nstaudio.experiments.storage.file_writing import short_name, write_whole
@@ -157,6 +158,32 @@ def missing_extra(error: Exception) -> str | None:
     )
 
 
+class Unreachable(BaseException):
+    """No cluster answers; no `Exception`, of which Hydra makes a warning in a callback."""
+
+
+def refuse_silent_cluster(config: DictConfig) -> None:
+    """Raise `Unreachable` where a Ray cluster is named that takes no connection.
+
+    Ray itself would wait long, and say so over many lines.
+    """
+    setting = "hydra.launcher.ray.init.address"
+    address = OmegaConf.select(config, setting)
+    if address in (None, "auto") and os.environ.get("RAY_ADDRESS"):  # as Ray does
+        setting, address = "RAY_ADDRESS", os.environ["RAY_ADDRESS"]
+    if address in (None, "auto", "local"):  # Ray will look for one here, or start one
+        return
+    host, _, port = str(address).rpartition("//")[2].rpartition(":")
+    try:
+        if host:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
+            return
+    except (OSError, ValueError, OverflowError):  # the last two: of what is no address
+        pass
+    named = one_line(address) or "''"
+    raise Unreachable(f"no Ray cluster answers at {named} ({setting})")
+
+
 def enter_folder() -> None:
     """Go where the sweep was started, in a worker that was not: relative paths mean the same."""
     os.chdir(os.environ["NSTAUDIO_FOLDER"])
@@ -171,6 +198,7 @@ class Watch(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Before the first job."""
         del kwargs
+        refuse_silent_cluster(config)
         Watch.folder = Path(config.hydra.sweep.dir)
         for number in (signal.SIGINT, signal.SIGTERM):  # a launcher that waits ends its workers
             signal.signal(number, signal.default_int_handler)
