@@ -38,7 +38,7 @@ SR = 32000
 INTERVAL_S = 0.5
 SETTINGS = (
     *("encoder.features=[32,16]", "spectrogram.n_mels=40", "n_steps=300", "log_every=10"),
-    *("windows.length_s=3.5", "windows.overlap_s=0.5", f"checkpoint.interval_s={INTERVAL_S}"),
+    *("segments.length_s=3.5", "segments.overlap_s=0.5", f"checkpoint.interval_s={INTERVAL_S}"),
 )
 PATIENCE_S = 180.0
 UGLY = ("Traceback", "Logging error", "Exception ignored", "From cffi callback", "Fatal")
@@ -166,7 +166,7 @@ class Lab:
         return {file: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
     def cut(self) -> Path:
-        """A run killed in its second window."""
+        """A run killed in its second segment."""
         run = self.new("cut")
         process = Process(self, *self.arguments, f"hydra.run.dir={run}")
         steps = run / "checkpoints" / "0001"
@@ -230,13 +230,13 @@ class Lab:
             if ours.get(name) != theirs.get(name)
         ]
         ours, theirs = losses(run), losses(self.reference)
-        if len({(row["window"], row["step"]) for row in ours}) < len(ours):
+        if len({(row["segment"], row["step"]) for row in ours}) < len(ours):
             wrong.append("metrics.jsonl has a step twice")
         if (any(row not in theirs for row in ours)) if lines_lost else ours != theirs:
             wrong.append("another metrics.jsonl")
         wrong += [f"leaves {a.relative_to(run)}" for a in sorted(run.rglob("*.part"))]
-        if (run / "windows").exists():
-            wrong.append("leaves windows/")
+        if (run / "segments").exists():
+            wrong.append("leaves segments/")
         return wrong
 
 
@@ -322,11 +322,11 @@ def killed(lab: Lab, number: int, seed: int, seconds: float) -> Row:
     wrong += lost(done[-1], ended.err)
     wrong += lab.judge(ended, run, process.cwd, codes=(0,))
     at = ", ".join(
-        f"{m:.1f} s ({a[-1]['window']}:{a[-1]['step']})" if a else f"{m:.1f} s (no step)"
+        f"{m:.1f} s ({a[-1]['segment']}:{a[-1]['step']})" if a else f"{m:.1f} s (no step)"
         for m, a in zip(moments, done, strict=True)
     )
     again = re.search(
-        r"(?:window (\d+) of \d+: )(?:resuming at step (\d+)|no checkpoint)", ended.err
+        r"(?:segment (\d+) of \d+: )(?:resuming at step (\d+)|no checkpoint)", ended.err
     )
     where = f"from {int(again[1]) - 1}:{again[2] or 0}" if again else "all made"
     return Row(f"kill {number} after {at}", f"{said(ended)}, {where}", wrong)
@@ -334,15 +334,15 @@ def killed(lab: Lab, number: int, seed: int, seconds: float) -> Row:
 
 def lost(before: list[dict[str, Any]], err: str) -> list[str]:
     """What of the steps before a kill was made again beyond what an interval allows."""
-    again = re.search(r"window (\d+) of \d+: (?:resuming at step (\d+)|no checkpoint)", err)
+    again = re.search(r"segment (\d+) of \d+: (?:resuming at step (\d+)|no checkpoint)", err)
     if not again or not before:
         return []
-    window, step = int(again[1]) - 1, int(again[2] or 0)
-    if step >= max((a["step"] for a in before if a["window"] == window), default=0):
+    segment, step = int(again[1]) - 1, int(again[2] or 0)
+    if step >= max((a["step"] for a in before if a["segment"] == segment), default=0):
         return []
-    if window < before[-1]["window"]:
-        return [f"window {window} was done and is made again"]
-    since = max(a["seconds"] for a in before if (a["window"], a["step"]) <= (window, step))
+    if segment < before[-1]["segment"]:
+        return [f"segment {segment} was done and is made again"]
+    since = max(a["seconds"] for a in before if (a["segment"], a["step"]) <= (segment, step))
     seconds = before[-1]["seconds"] - since
     # What was being saved is lost with what came after it.
     if seconds > 2 * INTERVAL_S + 0.5:
@@ -358,7 +358,7 @@ FAULTS: dict[str, Fault] = {}
 
 
 def fault(name: str) -> Callable[[Fault], Fault]:
-    """Add to the table; a fault gets a copy of a run that was cut in its second window."""
+    """Add to the table; a fault gets a copy of a run that was cut in its second segment."""
 
     def add(function: Fault) -> Fault:
         FAULTS[name] = function
@@ -416,7 +416,7 @@ def half(data: bytes) -> bytes:
 
 
 def other_shape(file: Path) -> None:
-    """A window whose array says that it is shorter than it is."""
+    """A segment whose array says that it is shorter than it is."""
     data = bytearray(file.read_bytes())
     at = data.index(b"'shape': (") + len("'shape': (")
     data[at] ^= 1
@@ -424,7 +424,7 @@ def other_shape(file: Path) -> None:
 
 
 def other_record(file: Path) -> None:
-    """A window whose record says nothing, as another version may write it."""
+    """A segment whose record says nothing, as another version may write it."""
     with np.load(file) as arrays:
         kept = dict(arrays)
     np.savez(file, **{**kept, "record": np.array("{}")})
@@ -435,7 +435,7 @@ def insert(file: Path, line: str) -> None:
     file.write_text(line + "\n" + file.read_text())
 
 
-CONFIG, METRICS, WINDOW = "config.yaml", "metrics.jsonl", "windows/0000.npz"
+CONFIG, METRICS, SEGMENT = "config.yaml", "metrics.jsonl", "segments/0000.npz"
 SAVED = "checkpoints/0001"
 DAMAGE: dict[str, tuple[Callable[[Path], Any], tuple[int, ...]]] = {
     "nothing": (lambda _: None, (0,)),
@@ -455,7 +455,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], tuple[int, ...]]] = {
     "checkpoints emptied": (lambda run: each(run / SAVED, emptied), (0,)),
     "checkpoints removed": (lambda run: shutil.rmtree(run / "checkpoints"), (0,)),
     "checkpoints are a file": (lambda run: instead(run / "checkpoints"), (2,)),
-    "a window's checkpoints are a file": (lambda run: instead(run / SAVED), (0, 2)),
+    "a segment's checkpoints are a file": (lambda run: instead(run / SAVED), (0, 2)),
     "checkpoint: an empty folder 999": (lambda run: (run / SAVED / "999").mkdir(), (0,)),
     "checkpoint: a file 999": (lambda run: (run / SAVED / "999").write_text("x"), (0,)),
     "checkpoint: a file x": (lambda run: (run / SAVED / "x").write_text("x"), (0,)),
@@ -466,21 +466,21 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], tuple[int, ...]]] = {
         ),
         (0, 2),
     ),
-    "window truncated": (lambda run: each(run / "windows", half), (0,)),
-    "window emptied": (lambda run: each(run / "windows", emptied), (0,)),
-    "window flipped": (lambda run: each(run / "windows", flipped), (0,)),
-    "window's method flipped": (lambda run: each(run / "windows", lambda b: flipped(b, 0)), (0,)),
-    "window of another shape": (lambda run: other_shape(run / WINDOW), (0,)),
-    "window without a record": (lambda run: other_record(run / WINDOW), (0,)),
-    "window is a folder": (lambda run: instead(run / WINDOW), (2,)),
-    "windows are a file": (lambda run: instead(run / "windows"), (2,)),
-    "windows removed": (lambda run: shutil.rmtree(run / "windows"), (0,)),
+    "segment truncated": (lambda run: each(run / "segments", half), (0,)),
+    "segment emptied": (lambda run: each(run / "segments", emptied), (0,)),
+    "segment flipped": (lambda run: each(run / "segments", flipped), (0,)),
+    "segment's method flipped": (lambda run: each(run / "segments", lambda b: flipped(b, 0)), (0,)),
+    "segment of another shape": (lambda run: other_shape(run / SEGMENT), (0,)),
+    "segment without a record": (lambda run: other_record(run / SEGMENT), (0,)),
+    "segment is a folder": (lambda run: instead(run / SEGMENT), (2,)),
+    "segments are a file": (lambda run: instead(run / "segments"), (2,)),
+    "segments removed": (lambda run: shutil.rmtree(run / "segments"), (0,)),
     "config: alpha edited": (lambda run: edit(run / CONFIG, "^alpha: .*", "alpha: 3"), (2,)),
     "config: alpha a word": (lambda run: edit(run / CONFIG, "^alpha: .*", "alpha: x"), (2,)),
     "config: n_steps edited": (lambda run: edit(run / CONFIG, "^n_steps: .*", "n_steps: 2"), (2,)),
     "config: no seed": (lambda run: edit(run / CONFIG, "^seed: .*", ""), (2,)),
-    "config: no windows": (
-        lambda run: edit(run / CONFIG, r"^windows:\n(  .*\n)+", ""),
+    "config: no segments": (
+        lambda run: edit(run / CONFIG, r"^segments:\n(  .*\n)+", ""),
         (2,),
     ),
     "config: no checkpoint": (
@@ -514,19 +514,19 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], tuple[int, ...]]] = {
     "metrics a folder": (lambda run: instead(run / METRICS), (2,)),
     "metrics cut": (lambda run: half_file(run / METRICS), (0,)),
     "metrics: a line of two keys": (
-        lambda run: insert(run / METRICS, '{"window": 0, "step": 0}'),
+        lambda run: insert(run / METRICS, '{"segment": 0, "step": 0}'),
         (0,),
     ),
     "metrics: a step that is a word": (
         lambda run: edit(run / METRICS, '"step": 10,', '"step": "x",'),
         (0,),
     ),
-    "metrics: a window that is infinite": (
-        lambda run: insert(run / METRICS, '{"window": 1e999, "step": 0}'),
+    "metrics: a segment that is infinite": (
+        lambda run: insert(run / METRICS, '{"segment": 1e999, "step": 0}'),
         (0,),
     ),
     "metrics: a line of words": (
-        lambda run: insert(run / METRICS, '{"window": "0", "step": 0, "total": "x"}'),
+        lambda run: insert(run / METRICS, '{"segment": "0", "step": 0, "total": "x"}'),
         (0,),
     ),
     ".hydra removed": (lambda run: shutil.rmtree(run / ".hydra"), (0,)),
@@ -605,27 +605,27 @@ def interrupted(
 
 def optimising(run: Path) -> bool:
     """Window 2 goes on."""
-    steps = [a["step"] for a in rows(run) if a["window"] == 2]
+    steps = [a["step"] for a in rows(run) if a["segment"] == 2]
     return bool(steps) and steps[-1] >= 50
 
 
 def rendering(run: Path) -> bool:
     """Window 1 is optimised and not saved yet."""
-    return any((a["window"], a["step"]) == (1, 300) for a in rows(run))
+    return any((a["segment"], a["step"]) == (1, 300) for a in rows(run))
 
 
 def writing(run: Path) -> bool:
-    """All windows are done."""
-    return (run / "windows" / "0002.npz").exists()
+    """All segments are done."""
+    return (run / "segments" / "0002.npz").exists()
 
 
 BOTH = [signal.SIGINT, signal.SIGINT]
 FAULTS |= {
     "SIGINT": interrupted([signal.SIGINT], 0, when=optimising),
     "SIGTERM": interrupted([signal.SIGTERM], 0, when=optimising),
-    "SIGTERM while a window is rendered": interrupted([signal.SIGTERM], 0, when=rendering),
+    "SIGTERM while a segment is rendered": interrupted([signal.SIGTERM], 0, when=rendering),
     "SIGINT twice": interrupted(BOTH, 130, when=optimising),
-    "SIGINT twice while a window is rendered": interrupted(BOTH, 130, when=rendering),
+    "SIGINT twice while a segment is rendered": interrupted(BOTH, 130, when=rendering),
     "SIGINT twice while the result is written": interrupted(BOTH, 130, when=writing, gap_s=0.2),
     "SIGINT three times": interrupted([*BOTH, signal.SIGINT], 130, when=optimising, gap_s=0.2),
 }
@@ -719,7 +719,7 @@ def full_for_a_while(lab: Lab, run: Path) -> tuple[str, list[str]]:
         resize(100_000)
         ended = process.end()
         wrong = [f"prints {ugly!r}" for ugly in UGLY if ugly in ended.err] + not_whole(run)
-        if ended.code == 2:  # a window was done just then
+        if ended.code == 2:  # a segment was done just then
             ended = Process(lab, f"resume={run}").end()
         if ended.code != 0:
             wrong.append(f"exit code {ended.code}")
@@ -744,7 +744,7 @@ def removed(name: str, codes: tuple[int, ...]) -> Fault:
 
 FAULTS |= {
     "checkpoints removed under way": removed("checkpoints", (0,)),
-    "windows removed under way": removed("windows", (2,)),
+    "segments removed under way": removed("segments", (2,)),
     "all removed under way": removed(".", (2,)),
 }
 

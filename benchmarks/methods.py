@@ -24,7 +24,7 @@ import numpy as np
 
 from nstaudio.audio import samples
 from nstaudio.audio.files import load
-from nstaudio.evaluation.copies import largest_likeness
+from nstaudio.evaluation.copies import max_correlation
 from nstaudio.experiments.report import sweep_page
 from nstaudio.losses import texture_statistics
 
@@ -95,7 +95,7 @@ def _judge(
     y: np.ndarray, *, style: np.ndarray, target: texture_statistics.Statistics, sr: int
 ) -> tuple[str, str]:
     distance = float(texture_statistics.distance(_statistics(y, sr=sr), target))
-    return f"{distance:.3f}", f"{largest_likeness(y, style, sr):.2f}"
+    return f"{distance:.3f}", f"{max_correlation(y, style, sr):.2f}"
 
 
 def main() -> None:

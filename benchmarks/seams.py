@@ -1,4 +1,4 @@
-"""Whether windows can be heard where they meet: spectral flux and level there and elsewhere.
+"""Whether segments can be heard where they meet: spectral flux and level there and elsewhere.
 
     uv run python benchmarks/seams.py outputs/2026-01-31/12-00-00_long_as_classical
 
@@ -17,7 +17,7 @@ import numpy as np
 import soundfile
 from omegaconf import OmegaConf
 
-from nstaudio.audio.segments import Windows
+from nstaudio.audio.segments import Segmentation
 
 
 def flux_db(y: np.ndarray, sr: int) -> np.ndarray:
@@ -43,10 +43,10 @@ def main() -> None:
     (generated,) = args.run.glob("generated.*")
     y, sr = soundfile.read(generated, always_2d=True)
     content, _ = soundfile.read(next(args.run.glob("content_*.wav")), always_2d=True)
-    spans = Windows(**cfg.windows).spans(len(y), sr)
+    spans = Segmentation(**cfg.segments).spans(len(y), sr)
     fades = [(b.start, a.stop) for a, b in itertools.pairwise(spans)]
     print(
-        f"{summary['n_windows']} windows, {len(fades)} fades of "
+        f"{summary['n_segments']} segments, {len(fades)} fades of "
         f"{(fades[0][1] - fades[0][0]) / sr:.1f} s"
     )
     flux = flux_db(y.mean(axis=1), sr) - flux_db(content.mean(axis=1), sr)

@@ -34,7 +34,7 @@ from nstaudio.audio import files
 from nstaudio.encoders import Conv1dEncoder, InfiniteEncoder, arc_cosine
 from nstaudio.encoders.fast_convolution import convolve
 from nstaudio.experiments import config, run, runner
-from nstaudio.experiments.results import Clock
+from nstaudio.experiments.results import StepTimer
 from nstaudio.experiments.storage import metrics_log
 from nstaudio.experiments.storage.checkpoints import Checkpoints
 from nstaudio.losses import Gram
@@ -253,13 +253,13 @@ def paper(args: argparse.Namespace) -> None:
             ) as checkpoints,
             metrics_log.Metrics(Path(folder) / "metrics.jsonl") as metrics,
         ):
-            descend = run.descend(
-                *(prepared.state, prepared, settings, checkpoints, metrics, Clock()),
+            descend = run.optimize_segment(
+                *(prepared.state, prepared, settings, checkpoints, metrics, StepTimer()),
                 name="the preset",
                 before=0,
                 total=prepared.n_steps,
             )
-            runner.drive(descend)
+            runner.run_one(descend)
 
     def in_torch() -> None:
         peer = peers.Paper(

@@ -25,7 +25,7 @@ import soundfile
 from hydra import compose, initialize_config_dir
 
 from nstaudio.audio import files
-from nstaudio.audio.style_clips import hear_style
+from nstaudio.audio.style_clips import prepare_style_audio
 from nstaudio.experiments import config
 from nstaudio.optimization import batching, loop
 from nstaudio.transfer import prepare
@@ -54,14 +54,14 @@ def steps(n_jobs: int, n_steps: int, rounds: int) -> None:
     content = files.load(**vars(settings.content))
     assert settings.style.path is not None
     clips = [(a.y, a.sr, a.label) for a in files.load_all(settings.style.path)]
-    style = hear_style(clips, transfer.windows, transfer.spec.sr)
-    prepared = prepare.prepare_window(content.y, content.sr, style, transfer)
+    style = prepare_style_audio(clips, transfer.segments, transfer.spec.sr)
+    prepared = prepare.prepare_segment(content.y, content.sr, style, transfer)
     assert prepared is not None
     problem, many = prepared.problem, []
     for alpha, beta in itertools.product(*grid(n_jobs)):
         weights = problem.weights._replace(alpha=jnp.float32(alpha), beta=jnp.float32(beta))
         many.append(
-            loop.Steps(
+            loop.Updates(
                 prepared.state,
                 problem._replace(weights=weights),
                 n_steps,
@@ -71,7 +71,7 @@ def steps(n_jobs: int, n_steps: int, rounds: int) -> None:
         )
     batch = batching.Batch()
     ways = {
-        "one after the other": lambda: [loop.make(one) for one in many],
+        "one after the other": lambda: [loop.run_updates(one) for one in many],
         "as one program": lambda: batch.make(many),
     }
     for way in ways.values():

@@ -2,7 +2,7 @@
 
 python scripts/run.py style=classical content=jazz
 python scripts/run.py content.path=my.mp3 style.path=other.flac
-python scripts/run.py experiment=texture style.path=rain.wav duration_s=20 n_takes=4
+python scripts/run.py experiment=texture style.path=rain.wav duration_s=20 n_seeds=4
 python scripts/run.py -m alpha=0.01,0.03,0.1 seed=0,1
 python scripts/run.py resume=outputs/2026-01-31/12-00-00_jazz_as_classical
 """
@@ -31,7 +31,7 @@ from omegaconf.errors import OmegaConfBaseException
 from nstaudio.errors import InputError, nearest, one_line
 
 if TYPE_CHECKING:
-    from nstaudio.experiments.groups import Part
+    from nstaudio.experiments.groups import RunSpec
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 
@@ -57,16 +57,16 @@ def job(cfg: DictConfig) -> None:
     of_sweep = hydra_cfg.mode is RunMode.MULTIRUN
     folder = Path(hydra_cfg.runtime.output_dir if cfg.resume is None else cfg.resume)
     running[:] = [folder]
-    part = groups.Part(cfg, folder, list(hydra_cfg.overrides.task), run_logging.Log.current())
+    part = groups.RunSpec(cfg, folder, list(hydra_cfg.overrides.task), run_logging.Log.current())
     try:
-        if seeds.wanted(part):
+        if seeds.has_several_seeds(part):
             outcome = make_takes(part, of_sweep=of_sweep)
         else:
-            outcome = runner.drive(run.run(*part[:3], of_sweep=of_sweep))
+            outcome = runner.run_one(run.run(*part[:3], of_sweep=of_sweep))
     except Exception as error:
         # Raising would have Hydra print more lines, and in a sweep report the first error alone.
         if of_sweep:
-            sweep.settle(folder, error)
+            sweep.record_failure(folder, error)
         elif isinstance(error, InputError | OSError):
             log.error("error: %s", one_line(error))
             failed.append(folder)
@@ -76,17 +76,17 @@ def job(cfg: DictConfig) -> None:
         return
     running.clear()
     if of_sweep:
-        sweep.settle(folder, outcome)
+        sweep.record_failure(folder, outcome)
         if sweep.is_interrupted(outcome):
-            raise sweep.Stopped
+            raise sweep.SweepInterrupted
 
 
-def make_takes(job: "Part", *, of_sweep: bool) -> dict[str, Any]:
+def make_takes(job: "RunSpec", *, of_sweep: bool) -> dict[str, Any]:
     """A job of several takes; those that fail say so in their own folders."""
     from nstaudio.experiments import groups, run_logging, seeds, sweep
 
-    with seeds.opened(job, of_sweep=of_sweep) as found:
-        outcomes = groups.make(found.parts)
+    with seeds.open_seed_runs(job, of_sweep=of_sweep) as found:
+        outcomes = groups.run_all(found.parts)
         with run_logging.routed():
             found.conclude(outcomes)
     if not of_sweep:
@@ -164,21 +164,21 @@ def main() -> int:
     # A log that cannot be written, as on a full disk, would be reported by a traceback a line.
     logging.raiseExceptions = False
     sys.excepthook = complain
-    config.register_resolvers(sweep.Names.of(sys.argv[1:]))
+    config.register_resolvers(sweep.SweepNames.of(sys.argv[1:]))
     sweep.prefer_launchers(CONFIGS / "hydra" / "launcher")
     failed.clear()
     running.clear()
-    sweep.Watch.folder = None
+    sweep.SweepCallback.folder = None
     try:
         code = run_jobs()
-    except sweep.Stopped:
+    except sweep.SweepInterrupted:
         code = 130
     except KeyboardInterrupt:
-        if running or sweep.Watch.folder is None:
+        if running or sweep.SweepCallback.folder is None:
             return 130
         code = 130  # it waited for other processes
-    if sweep.Watch.folder is not None:
-        code = end_sweep(sweep.Watch.folder) or code
+    if sweep.SweepCallback.folder is not None:
+        code = end_sweep(sweep.SweepCallback.folder) or code
     return code
 
 
@@ -209,9 +209,9 @@ def run_jobs() -> int:
         missing = sweep.missing_extra(error)
         if missing is not None:
             print(f"error: {missing}", file=sys.stderr)
-            sweep.Watch.folder = None  # there is no sweep
+            sweep.SweepCallback.folder = None  # there is no sweep
             return 2
-        if sweep.Watch.folder is not None:  # e.g. a worker process that was killed
+        if sweep.SweepCallback.folder is not None:  # e.g. a worker process that was killed
             what = textwrap.shorten(f"{type(error).__name__}: {error}", 300, placeholder=" ...")
             print(f"error: the sweep was cut short: {one_line(what)}", file=sys.stderr)
             return 2

@@ -265,7 +265,7 @@ def test_the_subtype_is_the_contents_where_it_can_be(tmp_path, coding, of_conten
 
 
 def test_a_wav_beyond_four_gigabytes_is_rf64(tmp_path, monkeypatch):
-    monkeypatch.setattr(writing, "_MOST_OF_WAV", 8 * SR)
+    monkeypatch.setattr(writing, "_MAX_WAV_BYTES", 8 * SR)
     writing.save(tmp_path / "x.wav", music(1), SR)
     assert soundfile.info(tmp_path / "x.wav").format == "RF64"
     assert len(audio_files.load(tmp_path / "x.wav").y) == 2 * SR

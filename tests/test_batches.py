@@ -13,18 +13,18 @@ from nstaudio.analysis.spectrogram import MelSpec
 from nstaudio.encoders import Conv1dEncoder
 from nstaudio.losses import Gram
 from nstaudio.optimization import batching, loop
-from nstaudio.optimization.loop import Steps
+from nstaudio.optimization.loop import Updates
 from nstaudio.transfer import prepare
 from nstaudio.transfer.settings import Settings
 
 SMALL = {"spec": MelSpec(n_mels=40), "encoder": Conv1dEncoder(features=(16, 8))}
 
 
-def steps(content, style, n_steps: int = 3, **changes) -> Steps:
+def steps(content, style, n_steps: int = 3, **changes) -> Updates:
     settings = Settings(**{**SMALL, **changes})
     prepared = prepare.prepare(content, style, settings)
     transformation = settings.optimizer.transformation
-    return Steps(prepared.state, prepared.problem, n_steps, prepared.objective, transformation)
+    return Updates(prepared.state, prepared.problem, n_steps, prepared.objective, transformation)
 
 
 def assert_equal(made, expected, atol: float = 1e-6) -> None:
@@ -38,11 +38,11 @@ def test_the_same_as_one_by_one(content, style, n):
     batch = batching.Batch()
     first = batch.make(many)
     for made, one in zip(first, many, strict=True):
-        assert_equal(made, loop.make(one))
+        assert_equal(made, loop.run_updates(one))
     # and on from there
     again = [one._replace(state=made[0]) for one, made in zip(many, first, strict=True)]
     for made, one in zip(batch.make(again), again, strict=True):
-        assert_equal(made, loop.make(one))
+        assert_equal(made, loop.run_updates(one))
         assert int(made[0].step) == 6
 
 
@@ -52,23 +52,23 @@ def test_a_batch_notices_other_problems(content, style):
     batch = batching.Batch()
     batch.make(many)
     for made, one in zip(batch.make(others), others, strict=True):
-        assert_equal(made, loop.make(one))
+        assert_equal(made, loop.run_updates(one))
 
 
 def test_what_is_alike(content, style):
     one = steps(content, style)
-    assert batching.alike(one) == batching.alike(steps(content, style, alpha=0.5, seed=3))
+    assert batching.batch_key(one) == batching.batch_key(steps(content, style, alpha=0.5, seed=3))
     for other in (
         steps(content, style, 4),
         steps(content[:-3000], style),
         steps(content, style, encoder=Conv1dEncoder(features=(16, 9))),
     ):
-        assert batching.alike(other) != batching.alike(one)
+        assert batching.batch_key(other) != batching.batch_key(one)
 
 
 def test_what_does_not_fit_is_made_in_halves(content, style, monkeypatch):
     many = [steps(content, style, alpha=0.01 * i) for i in range(5)]
-    expected = [loop.make(one) for one in many]
+    expected = [loop.run_updates(one) for one in many]
     whole, tried = batching.Batch._make, []
 
     def small(self, steps):
@@ -138,4 +138,4 @@ def test_vmap_where_rows_go_together(content, style, monkeypatch):
     assert exported.platforms == platforms
     for i, one in enumerate(many):
         # dB; where a gradient is next to nothing, Adam makes a step of its rounding
-        assert_equal(jax.tree.map(lambda a, i=i: a[i], made), loop.make(one), atol=1e-3)
+        assert_equal(jax.tree.map(lambda a, i=i: a[i], made), loop.run_updates(one), atol=1e-3)

@@ -45,7 +45,7 @@ def same(a: Settings, b: Settings) -> None:
     assert a.style_loss == b.style_loss
     assert a.optimizer.transformation is b.optimizer.transformation
     assert a.optimizer.hyperparams == b.optimizer.hyperparams
-    assert (a.windows, a.guide) == (b.windows, b.guide)
+    assert (a.segments, a.guide) == (b.segments, b.guide)
     for one, other in ((a.init, b.init), (a.inversion, b.inversion)):
         # a partial of the defaults on one side, the function itself on the other
         assert getattr(one, "func", one) is getattr(other, "func", other)
@@ -184,10 +184,10 @@ def test_a_style_of_several_files(tmp_path, monkeypatch):
     resume.save(cfg, tmp_path / "config.yaml")
     saved = resume.load(tmp_path / "config.yaml")
     assert saved.style.path == [str(tmp_path / "a.wav"), str(tmp_path / "sub" / "b.flac")]
-    assert resume.resumed(cfg, saved, overrides).style == saved.style
+    assert resume.resumed_config(cfg, saved, overrides).style == saved.style
     other = ["style.path=[a.wav,c.flac]"]
     with pytest.raises(InputError, match=r"style.path=.*c.flac.* differs from"):
-        resume.resumed(compose("config", other), saved, other)
+        resume.resumed_config(compose("config", other), saved, other)
 
 
 @pytest.mark.parametrize(
@@ -281,17 +281,17 @@ def test_save_and_load(tmp_path, monkeypatch):
 
 def test_what_a_saved_config_lacks_is_the_default(tmp_path):
     file = tmp_path / "config.yaml"
-    now = compose("config", ["alpha=5", "windows.length_s=30"])
+    now = compose("config", ["alpha=5", "segments.length_s=30"])
     resume.save(now, file)
     saved = OmegaConf.load(file)
-    for key in ("duration_s", "guide", "windows.overlap_s", "style.weights"):
+    for key in ("duration_s", "guide", "segments.overlap_s", "style.weights"):
         group, _, name = key.rpartition(".")
         del (saved[group] if group else saved)[name]
     OmegaConf.save(saved, file)
     loaded = resume.load(file)
     assert OmegaConf.to_container(loaded, resolve=True) == OmegaConf.to_container(now, resolve=True)
-    before = {k: v for k, v in resume.lasting(now).items() if not k.startswith("guide")}
-    assert resume.completed(before) == resume.lasting(now)
+    before = {k: v for k, v in resume.immutable_settings(now).items() if not k.startswith("guide")}
+    assert resume.with_defaults(before) == resume.immutable_settings(now)
 
 
 @pytest.mark.parametrize("text", ["", "a: [", "just text", "alpha: 1", "\x00"])
@@ -304,7 +304,7 @@ def test_load_refuses_what_is_no_runs_config(tmp_path, text):
 
 def resumed(saved: list[str], now: list[str]):
     cfg = compose("config", ["resume=some/run", *now])
-    return resume.resumed(cfg, compose("config", saved), ["resume=some/run", *now])
+    return resume.resumed_config(cfg, compose("config", saved), ["resume=some/run", *now])
 
 
 def test_resuming_keeps_the_runs_settings_and_takes_more_steps():
@@ -365,7 +365,7 @@ def test_only_parts_of_a_transfer_are_called(tmp_path, group, target):
     assert not file.exists()
 
 
-@pytest.mark.parametrize("key", ["seed", "content", "encoder", "windows", "guide", "output"])
+@pytest.mark.parametrize("key", ["seed", "content", "encoder", "segments", "guide", "output"])
 def test_a_config_without_a_key_is_refused(key):
     with pytest.raises(InputError, match=f"{key} is missing"):
         build(f"~{key}")

@@ -12,7 +12,7 @@ from nstaudio.analysis.spectrogram import MelSpec, unit
 from nstaudio.encoders import Conv1dEncoder
 from nstaudio.losses import Gram, SquaredError, Weights
 from nstaudio.optimization import loop
-from nstaudio.optimization.objective import PROBE_MOST_STEPS, Objective, make_problem
+from nstaudio.optimization.objective import MAX_PROBE_STEPS, Objective, make_problem
 from nstaudio.optimization.optimizers import from_optax
 from nstaudio.optimization.parametrizations import FreeMel
 
@@ -166,7 +166,7 @@ def test_a_strength_is_the_proportion_of_the_gradients_half_way(strength):
         while np.sqrt(style(x)) > 0.5 * np.sqrt(style(clips[0])):
             g = jax.grad(style)(x)
             x, n_steps = x - 0.5 * g / np.sqrt(np.mean(g**2)), n_steps + 1
-        assert 2 < n_steps < PROBE_MOST_STEPS
+        assert 2 < n_steps < MAX_PROBE_STEPS
         sizes = [np.linalg.norm(jax.grad(loss)(x)) for loss in (content, style)]
         of_content = float(style(clips[0]))
     alpha, beta = float(chosen.weights.alpha), float(chosen.weights.beta)

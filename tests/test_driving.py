@@ -8,7 +8,7 @@ from test_batches import steps
 
 from nstaudio.errors import InputError
 from nstaudio.experiments import cost_estimate, runner
-from nstaudio.experiments.run import Request
+from nstaudio.experiments.run import StepRequest
 from nstaudio.optimization import loop
 
 
@@ -20,24 +20,24 @@ def first(content, style):
 def counting(first, total: int, seen: list, fails_at: int | None = None):
     """A run of `total` steps, three at a time; returns its last step and losses."""
     state, done = first.state, 0
-    answer = yield Request("counting", first, 0, total)
+    answer = yield StepRequest("counting", first, 0, total)
     while done < total and not answer.stop:
         if done == fails_at:
             raise InputError("it shall fail")
-        answer = yield Request("counting", first._replace(state=state, n_steps=3), done, total)
+        answer = yield StepRequest("counting", first._replace(state=state, n_steps=3), done, total)
         state, done = answer.state, done + 3
-        seen.append((answer.n_beside, answer.seconds))
+        seen.append((answer.n_concurrent, answer.seconds))
     return {"step": int(state.step), "total": float(answer.losses.total)}
 
 
 def together(runs, within=lambda _: contextlib.nullcontext()):
-    return runner.drive_together(runs, within=within)
+    return runner.run_concurrently(runs, within=within)
 
 
 def test_a_run_by_itself(first, capfd):
     seen = []
-    made = runner.drive(counting(first, 6, seen))
-    _, losses = loop.make(first._replace(n_steps=6))
+    made = runner.run_one(counting(first, 6, seen))
+    _, losses = loop.run_updates(first._replace(n_steps=6))
     assert made == {"step": 6, "total": float(losses.total)}
     assert [n for n, _ in seen] == [1, 1]
     assert all(seconds > 0 for _, seconds in seen)
@@ -49,7 +49,7 @@ def test_a_run_that_has_nothing_to_do():
         return {"interrupted": False}
         yield
 
-    assert runner.drive(nothing()) == {"interrupted": False}
+    assert runner.run_one(nothing()) == {"interrupted": False}
     assert together([nothing(), nothing()]) == [{"interrupted": False}] * 2
 
 
@@ -63,7 +63,7 @@ def test_as_many_at_a_time_as_fit(first, monkeypatch, n_fit, beside):
         within=lambda i: contextlib.nullcontext(places.append(i)),
     )
     for i, one in enumerate(made):
-        state, losses = loop.make(first._replace(n_steps=3 * (1 + i % 2)))
+        state, losses = loop.run_updates(first._replace(n_steps=3 * (1 + i % 2)))
         assert one["step"] == int(state.step)
         assert one["total"] == pytest.approx(float(losses.total), rel=1e-5)
     expected = [n for n in beside for _ in range(n)]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nstaudio.audio.segments import Windows
+from nstaudio.audio.segments import Segmentation
 from nstaudio.encoders import Conv1dEncoder
 from nstaudio.errors import InputError
 from nstaudio.experiments import cost_estimate
@@ -46,17 +46,17 @@ def test_memory_grows_with_the_window():
         (
             10**9,
             None,
-            r"a window of 3600 s with a style of 20 s needs about \d+\.\d GB of memory, "
-            r"and 1.0 GB are free; windows.length_s=\d+ would fit",
+            r"a segment of 3600 s with a style of 20 s needs about \d+\.\d GB of memory, "
+            r"and 1.0 GB are free; segments.length_s=\d+ would fit",
         ),
         (10**9, 60.0, None),
-        (10**6, 60.0, "and 0.0 GB are free; shorter windows"),
+        (10**6, 60.0, "and 0.0 GB are free; shorter segments"),
     ],
 )
 def test_what_does_not_fit_is_refused(monkeypatch, there, length_s, message):
     monkeypatch.setattr(cost_estimate, "available_bytes", lambda: there)
     content = np.broadcast_to(np.float32(0), (3600 * 44100, 2))
-    settings = Settings(encoder=SETTINGS.encoder, windows=Windows(length_s=length_s))
+    settings = Settings(encoder=SETTINGS.encoder, segments=Segmentation(length_s=length_s))
     if message is None:
         cost_estimate.check_memory(content, 44100, [20 * SR], settings)
         return
@@ -64,7 +64,7 @@ def test_what_does_not_fit_is_refused(monkeypatch, there, length_s, message):
         cost_estimate.check_memory(content, 44100, [20 * SR], settings)
     if "would fit" in message:
         length_s = float(str(error.value).split("length_s=")[1].split()[0])
-        settings = Settings(encoder=SETTINGS.encoder, windows=Windows(length_s=length_s))
+        settings = Settings(encoder=SETTINGS.encoder, segments=Segmentation(length_s=length_s))
         cost_estimate.check_memory(content, 44100, [20 * SR], settings)
 
 
@@ -82,7 +82,7 @@ def test_memory_that_is_there(monkeypatch, tmp_path):
 def test_time_is_that_of_all_windows():
     content = music(1, 3.0)[:, None]
     style = music(2)
-    prepared = prepare.prepare_window(content, SR, style, SETTINGS)
+    prepared = prepare.prepare_segment(content, SR, style, SETTINGS)
     assert prepared is not None
     one, ten = (
         cost_estimate.measure(content, SR, n, prepared, 0.5, [len(style)], SETTINGS)
@@ -90,4 +90,4 @@ def test_time_is_that_of_all_windows():
     )
     assert 0.5 < one.seconds < 60
     assert 5 < ten.seconds < 600
-    assert ten.bytes == pytest.approx(one.bytes, rel=0.1), "one window at a time"
+    assert ten.bytes == pytest.approx(one.bytes, rel=0.1), "one segment at a time"

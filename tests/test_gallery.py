@@ -41,7 +41,7 @@ def make_run(
     """A run's folder as scripts/run.py leaves it, as far as it is read; finished with `figures`."""
     (folder / ".hydra").mkdir(parents=True)
     settings = settings or {}
-    tree: dict = {"content": {"path": "${clip:jazz.ogg}"}, "windows": {"length_s": 60.0}}
+    tree: dict = {"content": {"path": "${clip:jazz.ogg}"}, "segments": {"length_s": 60.0}}
     for name, value in settings.items():
         node = tree
         *groups, leaf = name.split(".")
@@ -347,7 +347,7 @@ def driver(tmp_path_factory):
     for argument in (
         *("headless=new", "no-sandbox", "disable-gpu", "no-first-run", "mute-audio"),
         *("disable-background-networking", "disable-component-update", "disable-sync"),
-        *(f"user-data-dir={tmp_path_factory.mktemp('profile')}", "window-size=1200,1000"),
+        *(f"user-data-dir={tmp_path_factory.mktemp('profile')}", "segment-size=1200,1000"),
     ):
         options.add_argument(f"--{argument}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nstaudio.audio.guide import Guide
-from nstaudio.audio.segments import join
+from nstaudio.audio.segments import crossfade_join
 from nstaudio.errors import InputError
 
 SR = 8000
@@ -131,7 +131,7 @@ def test_the_band_has_no_phase_and_does_not_wrap_around():
 
 
 def test_where_windows_meet_the_rest_of_the_content_keeps_its_level():
-    """The fade makes up for what two unlike windows lose: of the guide's range alone."""
+    """The fade makes up for what two unlike segments lose: of the guide's range alone."""
     content = noise(0, 4 * SR)
     spans = [slice(0, 3 * SR), slice(SR, 4 * SR)]
     for guide in (
@@ -143,7 +143,7 @@ def test_where_windows_meet_the_rest_of_the_content_keeps_its_level():
             guide.mix(content[span], noise(i + 1, 3 * SR), SR, begins=span.start)
             for i, span in enumerate(spans)
         ]
-        y = np.concatenate(list(join(parts, spans, within=guide.within(SR))))
+        y = np.concatenate(list(crossfade_join(parts, spans, within=guide.within(SR))))
         if guide.high_hz is None:
             np.testing.assert_array_equal(y[: 2 * SR], content[: 2 * SR])
             continue

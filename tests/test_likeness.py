@@ -88,9 +88,9 @@ def test_unseen_style_of_very_short_and_of_silent_sounds_is_a_number():
 def test_a_copied_half_second_is_found():
     rng = np.random.default_rng(0)
     y, other = rng.standard_normal((2, 24_000)).astype(np.float32)
-    assert copies.largest_likeness(y, other, 8000) < 0.15
+    assert copies.max_correlation(y, other, 8000) < 0.15
     y[5000:11_000] = -0.1 * other[2345:8345]
-    assert copies.largest_likeness(y, other, 8000) == pytest.approx(1, abs=1e-4)
+    assert copies.max_correlation(y, other, 8000) == pytest.approx(1, abs=1e-4)
 
 
 @pytest.mark.parametrize("lengths", [(1000, 1000), (900, 5000), (5000, 900), (150, 700)])
@@ -102,11 +102,11 @@ def test_the_largest_likeness_by_numpy(lengths):
     there = there / np.linalg.norm(there, axis=1, keepdims=True)
     parts = [y[i : i + n].astype(float) for i in range(0, len(y) - n + 1, n // 4)]
     expected = max(np.abs(there @ part).max() / np.linalg.norm(part) for part in parts)
-    assert copies.largest_likeness(y, other, 400) == pytest.approx(expected, rel=1e-6)
+    assert copies.max_correlation(y, other, 400) == pytest.approx(expected, rel=1e-6)
 
 
 def test_silence_is_like_nothing():
     y = np.random.default_rng(0).standard_normal(2000).astype(np.float32)
-    assert copies.largest_likeness(np.zeros(2000, np.float32), y, 1000) == 0
+    assert copies.max_correlation(np.zeros(2000, np.float32), y, 1000) == 0
     half = np.concatenate([0 * y, y])
-    assert copies.largest_likeness(-y, half, 1000) == pytest.approx(1)
+    assert copies.max_correlation(-y, half, 1000) == pytest.approx(1)

@@ -5,7 +5,7 @@ import pytest
 import scipy.signal
 
 from nstaudio.audio import loudness
-from nstaudio.audio.loudness import LOWEST_DB, Level
+from nstaudio.audio.loudness import MIN_DB, Level
 from nstaudio.errors import InputError
 
 from conftest import music
@@ -149,8 +149,8 @@ def test_true_peak_is_never_below_the_highest_sample():
 
 
 def test_silence_has_finite_levels():
-    assert loudness.measure(np.zeros((SR, 2)), SR) == Level(None, LOWEST_DB, LOWEST_DB)
-    assert loudness.measure(np.full(3, 5e-324), SR) == Level(None, LOWEST_DB, LOWEST_DB)
+    assert loudness.measure(np.zeros((SR, 2)), SR) == Level(None, MIN_DB, MIN_DB)
+    assert loudness.measure(np.full(3, 5e-324), SR) == Level(None, MIN_DB, MIN_DB)
 
 
 def test_power_sums_channels_as_loudness_does():
@@ -225,7 +225,7 @@ def test_what_has_no_loudness_is_matched_by_its_power():
 
 
 def test_silence_is_not_amplified():
-    silent = Level(None, LOWEST_DB, LOWEST_DB)
+    silent = Level(None, MIN_DB, MIN_DB)
     assert loudness.gain(silent, -14.0, max_true_peak_db=-1.0) == (0.0, False)
     assert np.isfinite(loudness.gain(EBU_LEVEL, silent, max_true_peak_db=-1.0).gain_db)
 

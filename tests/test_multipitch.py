@@ -18,7 +18,7 @@ def tone(midi: float, seconds: float = 1.0, n_harmonics: int = 8) -> np.ndarray:
 def heard(y: np.ndarray) -> set[int]:
     """The pitches that sound for most of a clip."""
     share = multipitch.pitches(y).mean(axis=0)
-    return {multipitch.LOWEST_MIDI + int(k) for k in np.flatnonzero(share > 0.5)}
+    return {multipitch.MIN_MIDI + int(k) for k in np.flatnonzero(share > 0.5)}
 
 
 @given(st.integers(40, 90), st.integers(1, 12))
@@ -43,7 +43,7 @@ def test_tones_one_after_the_other():
     t = np.arange(len(found)) * multipitch.HOP_LENGTH / SR
     for midi, start, stop in ((60, 0.1, 0.9), (67, 1.6, 2.4)):
         inside = (t > start) & (t < stop)
-        assert found[inside, midi - multipitch.LOWEST_MIDI].mean() > 0.95
+        assert found[inside, midi - multipitch.MIN_MIDI].mean() > 0.95
     assert not found[(t > 1.15) & (t < 1.35)].any(), "silence has no pitch"
 
 
@@ -57,8 +57,8 @@ def test_salience_of_a_sine_by_the_formula():
     # One peak: it is its own fundamental with weight 1, the second harmonic of the octave below
     # with 0.8, the third of the twelfth below with 0.64.
     row = multipitch.salience(tone(81, n_harmonics=1))[30]
-    at = [10 * (midi - multipitch.LOWEST_MIDI) for midi in (81, 69)]
-    third = round(10 * (81 - 12 * np.log2(3) - multipitch.LOWEST_MIDI))
+    at = [10 * (midi - multipitch.MIN_MIDI) for midi in (81, 69)]
+    third = round(10 * (81 - 12 * np.log2(3) - multipitch.MIN_MIDI))
     np.testing.assert_allclose(row[[*at, third]] / row[at[0]], [1, 0.8, 0.64], rtol=0.02)
     assert row[at[0] + 5] / row[at[0]] == pytest.approx(np.cos(np.pi / 4) ** 2, abs=0.02)
     assert row[at[0] + 15] == 0

@@ -1,21 +1,23 @@
-"""The windows of a run as files."""
+"""The segments of a run as files."""
 
 import numpy as np
 import pytest
 
-from nstaudio.experiments.storage.finished_segments import Part, Parts
+from nstaudio.experiments.storage.finished_segments import FinishedSegment, SegmentStore
 
 
-def part(seed: int) -> Part:
+def part(seed: int) -> FinishedSegment:
     rng = np.random.default_rng(seed)
     y, generated_db, content_db = (
         rng.standard_normal(shape).astype(np.float32) for shape in ((999, 2), (30, 8), (30, 8))
     )
-    return Part(y, generated_db, content_db, {"step": seed, "key": {"a": [1, "é"]}, "loss": 0.1})
+    return FinishedSegment(
+        y, generated_db, content_db, {"step": seed, "key": {"a": [1, "é"]}, "loss": 0.1}
+    )
 
 
 def test_what_is_saved_comes_back(tmp_path):
-    parts = Parts(tmp_path / "windows")
+    parts = SegmentStore(tmp_path / "segments")
     assert parts.load(0) is None
     for index in (0, 3):
         parts.save(index, part(index))
@@ -36,7 +38,7 @@ def test_what_is_saved_comes_back(tmp_path):
 
 @pytest.mark.parametrize("damage", ["empty", "cut", "flipped", "text"])
 def test_a_damaged_part_is_none(tmp_path, damage):
-    parts = Parts(tmp_path)
+    parts = SegmentStore(tmp_path)
     parts.save(0, part(0))
     (file,) = tmp_path.iterdir()
     content = bytearray(file.read_bytes())
@@ -49,8 +51,8 @@ def test_a_damaged_part_is_none(tmp_path, damage):
 
 
 def test_others_files_are_left_alone(tmp_path):
-    parts = Parts(tmp_path / "windows")
+    parts = SegmentStore(tmp_path / "segments")
     parts.save(0, part(0))
-    (tmp_path / "windows" / "notes.txt").write_text("mine")
+    (tmp_path / "segments" / "notes.txt").write_text("mine")
     parts.remove()
-    assert [p.name for p in (tmp_path / "windows").iterdir()] == ["notes.txt"]
+    assert [p.name for p in (tmp_path / "segments").iterdir()] == ["notes.txt"]

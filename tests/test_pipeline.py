@@ -10,7 +10,7 @@ import nstaudio
 from nstaudio.analysis.spectrogram import MelSpec, log_mel
 from nstaudio.audio import files, samples
 from nstaudio.audio.guide import Guide
-from nstaudio.audio.segments import Windows
+from nstaudio.audio.segments import Segmentation
 from nstaudio.encoders import Conv1dEncoder, InfiniteEncoder
 from nstaudio.errors import InputError
 from nstaudio.losses import Diversity, Gram, SquaredError, StyleSum, Term
@@ -44,22 +44,22 @@ def test_transfer_without_files(result, content):
 
 
 def test_results_apart_from_another(content, style):
-    """From the same start and seed, with windows: less like it the more that weighs."""
+    """From the same start and seed, with segments: less like it the more that weighs."""
     y = content[: 2 * SR], style[: 2 * SR]
     term = {"gram": Term(Gram())}
-    changes = {**SMALL, "windows": Windows(1.2, 0.2)}
+    changes = {**SMALL, "segments": Segmentation(1.2, 0.2)}
     first = nstaudio.transfer(*y, SR, **changes, style_loss=StyleSum(term))
     found = []
     for weight in (1e-6, 1e-2):
         loss = StyleSum({**term, "diversity": Term(Diversity(), weight)})
-        made = nstaudio.transfer(*y, SR, **changes, style_loss=loss, apart_from=[first.y])
+        made = nstaudio.transfer(*y, SR, **changes, style_loss=loss, negatives=[first.y])
         found.append(np.sum(made.y * first.y) / np.linalg.norm(made.y) / np.linalg.norm(first.y))
     assert found[0] > 0.97
     assert found[1] < found[0] - 0.05
-    with pytest.raises(InputError, match="apart_from needs a style loss with a diversity term"):
-        nstaudio.transfer(*y, SR, **changes, apart_from=[first.y])
-    with pytest.raises(InputError, match=r"apart_from is 0\.0. s long"):
-        nstaudio.transfer(*y, SR, **changes, style_loss=loss, apart_from=[first.y[:1000]])
+    with pytest.raises(InputError, match="negatives needs a style loss with a diversity term"):
+        nstaudio.transfer(*y, SR, **changes, negatives=[first.y])
+    with pytest.raises(InputError, match=r"negatives is 0\.0. s long"):
+        nstaudio.transfer(*y, SR, **changes, style_loss=loss, negatives=[first.y[:1000]])
 
 
 def test_style_falls_on_the_audio_too(result):
@@ -123,13 +123,13 @@ def test_stereo_and_other_rates(content, style):
 
 @pytest.fixture(scope="module")
 def long_content():
-    """Sound, silence and sound, another in each channel: six windows of more than a second."""
+    """Sound, silence and sound, another in each channel: six segments of more than a second."""
     y = np.stack([music(1, 6.0), music(3, 6.0)], axis=1)
     y[int(1.6 * SR) : int(4.4 * SR)] = 0
     return y
 
 
-CUT = Windows(length_s=1.5, overlap_s=0.5, style_s=2.0, passage_s=0.5)
+CUT = Segmentation(length_s=1.5, overlap_s=0.5, style_max_s=2.0, excerpt_s=0.5)
 
 
 def test_long_content_in_windows(long_content, style):
@@ -137,7 +137,7 @@ def test_long_content_in_windows(long_content, style):
     got = nstaudio.transfer(
         *(long_content, style, SR),
         **{**SMALL, "n_steps": 20},
-        windows=CUT,
+        segments=CUT,
         on_log=lambda step, _: seen.append(step),
     )
     assert got.y.shape == long_content.shape
@@ -147,14 +147,14 @@ def test_long_content_in_windows(long_content, style):
     loud = [i for i, span in enumerate(spans) if long_content[span].any()]
     assert 3 < len(loud) < 6
     assert set(seen) == {20 * i + step for i in loud for step in (0, 10, 20)}
-    # silence stays, and the windows meet without a step in level
+    # silence stays, and the segments meet without a step in level
     quiet = slice(int(2.4 * SR), int(3.6 * SR))
     np.testing.assert_array_equal(got.y[quiet], 0)
     assert got.generated_db.shape == got.content_db.shape
     assert abs(len(got.content_db) - MelSpec().n_frames(len(long_content))) <= len(spans)
     assert got.content_db.max() == pytest.approx(0, abs=1e-3)
-    window = slice(0, SR)
-    ratio = np.mean(got.y[window] ** 2) / np.mean(long_content[window] ** 2)
+    segment = slice(0, SR)
+    ratio = np.mean(got.y[segment] ** 2) / np.mean(long_content[segment] ** 2)
     assert 0.3 < ratio < 3, "as loud as the content"
 
 
@@ -162,7 +162,7 @@ def test_windows_of_silence_alone_are_refused(style):
     faint = 1e-9 * np.ones((4 * SR, 1), np.float32)
     faint[::2] = 0
     with pytest.raises(InputError, match="content is silent: its loudest mel band is below"):
-        nstaudio.transfer(faint, style, SR, **SMALL, windows=CUT)
+        nstaudio.transfer(faint, style, SR, **SMALL, segments=CUT)
 
 
 def test_windows_share_the_styles_targets(content, style):
@@ -193,7 +193,7 @@ def test_a_guide_in_time_makes_only_the_windows_it_reaches(style):
     got = nstaudio.transfer(
         *(y, style, SR),
         **{**SMALL, "n_steps": 10},
-        windows=CUT,
+        segments=CUT,
         guide=Guide(start_s=2.4, end_s=3.0),
         on_log=lambda step, _: seen.append(step),
     )
@@ -232,7 +232,7 @@ def test_a_guide_that_reaches_nothing(content, style):
         nstaudio.transfer(content, style, SR, **SMALL, guide=Guide(start_s=2.0))
     half = np.concatenate([content, 0 * content])
     with pytest.raises(InputError, match="content is silent in all of the guide's range: its"):
-        nstaudio.transfer(half, style, SR, **SMALL, windows=CUT, guide=Guide(start_s=3.8))
+        nstaudio.transfer(half, style, SR, **SMALL, segments=CUT, guide=Guide(start_s=3.8))
 
 
 def test_loudness_stays(content, style):
@@ -401,7 +401,7 @@ def test_a_sweep_over_strength_compiles_once(content, style):
 def demo(name: str) -> np.ndarray:
     """Two seconds of a demo clip."""
     clip = files.load(str(files.CLIPS_DIR / f"{name}.ogg"), duration_s=2.0, role="content")
-    return samples.mono(clip.y, clip.sr, SR)
+    return samples.to_mono(clip.y, clip.sr, SR)
 
 
 @pytest.mark.parametrize("pair", ["synthetic", "jazz as classical", "classical as jazz"])

@@ -19,7 +19,7 @@ def test_a_line_is_on_disk_when_write_returns(tmp_path):
         metrics.write(0, losses(0.5), 0.0)
         assert read(tmp_path / "m.jsonl") == [
             {
-                "window": 0,
+                "segment": 0,
                 "step": 0,
                 "total": 0.5,
                 "content": 1.0,
@@ -88,10 +88,10 @@ def test_versions_and_memory():
 @pytest.mark.parametrize(
     "row",
     [
-        *("7", "[]", "null", '{"window": 0, "step": 0}', '{"window": 1e999, "step": 0}'),
-        '{"window": 0, "step": "x", "total": 1, "content": 1, "style": 1, "seconds": 1}',
-        '{"window": 1e999, "step": 1, "total": 1, "content": 1, "style": 1, "seconds": 1}',
-        '{"window": 0, "step": 1, "total": "much", "content": 1, "style": 1, "seconds": 1}',
+        *("7", "[]", "null", '{"segment": 0, "step": 0}', '{"segment": 1e999, "step": 0}'),
+        '{"segment": 0, "step": "x", "total": 1, "content": 1, "style": 1, "seconds": 1}',
+        '{"segment": 1e999, "step": 1, "total": 1, "content": 1, "style": 1, "seconds": 1}',
+        '{"segment": 0, "step": 1, "total": "much", "content": 1, "style": 1, "seconds": 1}',
     ],
 )
 def test_what_follows_a_line_that_is_none_is_dropped(tmp_path, row):
@@ -109,13 +109,13 @@ def test_what_follows_a_line_that_is_none_is_dropped(tmp_path, row):
 
 def test_a_window_made_again_after_others_has_no_step_twice(tmp_path):
     with metrics_log.Metrics(tmp_path / "m.jsonl") as metrics:
-        for window in (0, 1):
-            metrics.start(window, last_step=0)
+        for segment in (0, 1):
+            metrics.start(segment, last_step=0)
             metrics.write(0, losses(9), 0.0)
             metrics.write(5, losses(4), 0.1)
         before = list(metrics.lines)
-        for window in (0, 1):
-            metrics.start(window, last_step=5)
+        for segment in (0, 1):
+            metrics.start(segment, last_step=5)
             metrics.write(5, losses(4), 0.2)
         assert metrics.lines == before
     assert read(tmp_path / "m.jsonl") == before

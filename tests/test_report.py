@@ -17,7 +17,7 @@ from nstaudio.experiments.report.page import Panel, draw_losses, draw_spectrogra
 
 SPEC = MelSpec(n_fft=2048, hop_length=512, n_mels=128)
 LINES = [
-    {"window": 0, "step": s, "total": 1 / (s + 1), "content": float(s), "style": 1.0 / (s + 1)}
+    {"segment": 0, "step": s, "total": 1 / (s + 1), "content": float(s), "style": 1.0 / (s + 1)}
     | {"style_conv1": 1.0 / (s + 1), "style_conv2": 2.0 / (s + 1), "seconds": s / 10}
     for s in range(0, 50, 10)
 ]
@@ -139,7 +139,7 @@ def test_a_browser_shows_the_page(page, tmp_path):
         document.title = JSON.stringify({seen, drawn});
         document.body.innerHTML = "<p id=probe>" + document.title + "</p>";
       }, 1500));
-      window.alert = () => { document.title = "alert ran"; };
+      segment.alert = () => { document.title = "alert ran"; };
     </script></body>"""
     file = tmp_path / "report with space.html"
     file.write_text(page.replace("</body>", probe), encoding="utf-8")

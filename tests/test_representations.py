@@ -34,7 +34,7 @@ LOSSES = {"content_loss": SquaredError(), "style_loss": Gram()}
 SOUND = RealImaginary(magnitude=True)
 
 
-def seen(representation, y, level_db=None):
+def encoder_input(representation, y, level_db=None):
     y = jnp.asarray(y, jnp.float32)
     return representation(y, log_mel(y, SPEC) if level_db is None else level_db, SPEC)
 

@@ -21,7 +21,7 @@ from omegaconf import OmegaConf
 
 from nstaudio.analysis.spectrogram import MelSpec, log_mel, unit
 from nstaudio.audio.files import CLIPS_DIR, load
-from nstaudio.experiments.run import only_user
+from nstaudio.experiments.run import folder_lock
 
 import run
 from conftest import ROOT, SR, music
@@ -117,7 +117,7 @@ def test_a_run_writes_everything(command, tmp_path, clips):
     rows = lines(folder)
     assert [row["step"] for row in rows] == [0, 5, 10, 12]
     assert set(rows[0]) == {
-        *("window", "step", "total", "content", "style", "style_conv1", "style_conv2", "seconds")
+        *("segment", "step", "total", "content", "style", "style_conv1", "style_conv2", "seconds")
     }
     assert rows[-1]["total"] == figures["total_loss"]
     assert rows[0]["style"] == figures["initial_style_loss"]
@@ -307,14 +307,14 @@ def test_resume_refuses_what_cannot_go_on(command, tmp_path, clips):
 
 
 CUT = [
-    *("windows.length_s=2.5", "windows.overlap_s=0.5", "windows.style_s=2"),
-    *("windows.passage_s=1", "n_steps=10", "log_every=5"),
+    *("segments.length_s=2.5", "segments.overlap_s=0.5", "segments.style_max_s=2"),
+    *("segments.excerpt_s=1", "n_steps=10", "log_every=5"),
 ]
 
 
 @pytest.fixture
 def song(tmp_path):
-    """Six seconds of stereo at another rate, in 16 bits: three windows."""
+    """Six seconds of stereo at another rate, in 16 bits: three segments."""
     file = tmp_path / "song.wav"
     y = np.stack([music(1, 6.0, 32000), 0.5 * music(3, 6.0, 32000)], axis=1)
     soundfile.write(file, 0.7 * y, 32000, subtype="PCM_16")
@@ -328,15 +328,15 @@ def test_a_long_recording_in_windows(command, tmp_path, song):
     for name in ("samplerate", "channels", "frames", "subtype", "format"):
         assert getattr(info, name) == getattr(original, name), name
     figures = summary(tmp_path / "r")
-    assert (figures["n_windows"], figures["n_steps"], figures["interrupted"]) == (3, 30, False)
+    assert (figures["n_segments"], figures["n_steps"], figures["interrupted"]) == (3, 30, False)
     rows = lines(tmp_path / "r")
-    assert [(r["window"], r["step"]) for r in rows] == [
+    assert [(r["segment"], r["step"]) for r in rows] == [
         (w, s) for w in range(3) for s in (0, 5, 10)
     ]
     first, last = ([r["style"] for r in rows if r["step"] == step] for step in (0, 10))
     assert figures["initial_style_loss"] == pytest.approx(np.mean(first))
     assert figures["style_loss"] == pytest.approx(np.mean(last))
-    assert not (tmp_path / "r" / "windows").exists(), "joined, they are of no more use"
+    assert not (tmp_path / "r" / "segments").exists(), "joined, they are of no more use"
     generated, content = (soundfile.read(f)[0] for f in (tmp_path / "r" / "generated.wav", song))
     meter = pyloudnorm.Meter(32000)
     levels = [meter.integrated_loudness(y) for y in (generated, content)]
@@ -348,7 +348,7 @@ def test_a_long_recording_in_windows(command, tmp_path, song):
     # given more steps, it goes on from its checkpoints
     code, err = command("resume=r", "n_steps=15", "output.format=flac", defaults=False)
     assert code == 0, err
-    assert "window 3 of 3: resuming at step 10 of 15" in err
+    assert "segment 3 of 3: resuming at step 10 of 15" in err
     whole = ["n_steps=15", "output.format=flac", "hydra.run.dir=whole"]
     assert command(f"content.path={song}", *CUT, *whole)[0] == 0
     for name in ("generated.flac", "content_song.wav"):
@@ -360,7 +360,7 @@ def test_windows_that_are_done_are_not_made_again(command, tmp_path, song):
 
     arguments = [f"content.path={song}", *CUT]
     assert command(*arguments, "hydra.run.dir=whole")[0] == 0
-    saved = finished_segments.Parts.save
+    saved = finished_segments.SegmentStore.save
 
     def cut(self, index, part):
         if index == 2:
@@ -368,31 +368,31 @@ def test_windows_that_are_done_are_not_made_again(command, tmp_path, song):
         saved(self, index, part)
 
     with pytest.MonkeyPatch.context() as full_disk:
-        full_disk.setattr(finished_segments.Parts, "save", cut)
+        full_disk.setattr(finished_segments.SegmentStore, "save", cut)
         code, err = command(*arguments, "hydra.run.dir=cut")
     assert code == 2
     assert err.strip().splitlines()[-1] == "error: [Errno 28] No space left on device"
     assert not (tmp_path / "cut" / "generated.wav").exists()
-    damaged = tmp_path / "cut" / "windows" / "0001.npz"
+    damaged = tmp_path / "cut" / "segments" / "0001.npz"
     damaged.write_bytes(damaged.read_bytes()[:-5000])
     code, err = command("resume=cut", defaults=False)
     assert code == 0, err
-    assert "window 1 of 3" not in err, "it was there"
-    assert "window 2 of 3: resuming at step 10 of 10" in err
+    assert "segment 1 of 3" not in err, "it was there"
+    assert "segment 2 of 3: resuming at step 10 of 10" in err
     whole, again = ((tmp_path / run / "generated.wav").read_bytes() for run in ("whole", "cut"))
     assert whole == again
 
 
 def test_a_guide_changes_its_range_alone(command, tmp_path, song):
-    """Of three windows one is made; outside of the range, or the bands, there is one gain."""
+    """Of three segments one is made; outside of the range, or the bands, there is one gain."""
     cut = [f"content.path={song}", *CUT, "output.subtype=FLOAT"]
     original, sr = soundfile.read(song)
     seconds = np.arange(len(original)) / sr
     code, err = command(*cut, "guide.start_s=0.5", "guide.end_s=1.5", "hydra.run.dir=time")
     assert code == 0, err
-    assert {line["window"] for line in lines(tmp_path / "time")} == {0}
+    assert {line["segment"] for line in lines(tmp_path / "time")} == {0}
     figures = summary(tmp_path / "time")
-    assert (figures["n_windows"], figures["n_steps"]) == (3, 10)
+    assert (figures["n_segments"], figures["n_steps"]) == (3, 10)
     y = soundfile.read(tmp_path / "time" / "generated.wav")[0]
     gain = 10 ** (figures["output_gain_db"] / 20)
     outside = (seconds <= 0.5) | (seconds >= 1.5)
@@ -441,16 +441,18 @@ def test_clips_of_a_style_have_weights(command, tmp_path, clips):
 def test_a_run_from_before_there_was_a_setting_goes_on(command, tmp_path):
     from nstaudio.experiments import resume as resuming
 
-    later = ("duration_s", "guide", "multiscale", "n_takes", "representation")
+    later = ("duration_s", "guide", "multiscale", "n_seeds", "representation")
 
     def without(name: str) -> bool:
         return not name.startswith((*later, "style.weights"))
 
     assert command("hydra.run.dir=whole", "n_steps=15")[0] == 0
-    lasting = resuming.lasting
+    lasting = resuming.immutable_settings
     with pytest.MonkeyPatch.context() as before:
         before.setattr(
-            resuming, "lasting", lambda cfg: {k: v for k, v in lasting(cfg).items() if without(k)}
+            resuming,
+            "immutable_settings",
+            lambda cfg: {k: v for k, v in lasting(cfg).items() if without(k)},
         )
         assert command("hydra.run.dir=old")[0] == 0
     record = tmp_path / "old" / "config.yaml"
@@ -518,7 +520,7 @@ def test_a_folder_has_one_user_at_a_time(command, tmp_path, arguments):
     if arguments == ["resume=r"]:
         assert command("hydra.run.dir=r", "n_steps=2")[0] == 0
     (tmp_path / "r").mkdir(exist_ok=True)
-    with only_user(tmp_path / "r"):
+    with folder_lock(tmp_path / "r"):
         code, err = command(*arguments, defaults=arguments != ["resume=r"])
     assert code == 2
     assert "error: r is being used by another run" in err.replace(str(tmp_path) + "/", "")
@@ -581,9 +583,9 @@ def assert_refused(code: int, err: str, message: str, folder: Path) -> None:
     ("argument", "message"),
     [
         ("n_steps=-5", "n_steps=-5 must be at least 0"),
-        ("windows.length_s=0", "windows.length_s=0 must be above 0"),
-        ("windows.lenght_s=9", "windows.lenght_s"),
-        ("windows=3", "windows=3 is not a group of settings"),
+        ("segments.length_s=0", "segments.length_s=0 must be above 0"),
+        ("segments.lenght_s=9", "segments.lenght_s"),
+        ("segments=3", "segments=3 is not a group of settings"),
         ("output.format=wma", "output.format=wma is not one of: wav, flac, ogg, mp3"),
         ("output.subtype=PCM_12", "output.subtype=PCM_12 is not one of"),
         ("output.channels=65", "output.channels=65 must be at most 64"),
@@ -591,9 +593,9 @@ def assert_refused(code: int, err: str, message: str, folder: Path) -> None:
         ("output.true_peak_db=nan", "output.true_peak_db=nan must be finite"),
         ("n_steps=many", "n_steps must be a whole number, not 'many'"),
         ("alpha=-1", "alpha=-1 must be at least 0"),
-        ("n_takes=0", "n_takes=0 must be at least 1"),
-        ("n_takes=129", "n_takes=129 must be at most 128"),
-        ("n_takes=2.5", "n_takes must be a whole number, not 2.5"),
+        ("n_seeds=0", "n_seeds=0 must be at least 1"),
+        ("n_seeds=129", "n_seeds=129 must be at most 128"),
+        ("n_seeds=2.5", "n_seeds must be a whole number, not 2.5"),
         ("alhpa=2", "unknown option alhpa (did you mean alpha?)"),
         ("encoder.kernel=3", "unknown option encoder.kernel (did you mean encoder.kernel_size?)"),
         ("experimnt=quick", "unknown option experimnt (did you mean experiment?)"),

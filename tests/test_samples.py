@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy.signal import lfilter, welch
 from scipy.stats import kurtosis
 
-from nstaudio.audio.samples import join, noise_like, prepare, remembered, unit_power
+from nstaudio.audio.samples import cached_by_content, join, noise_like, prepare, unit_power
 from nstaudio.errors import InputError
 
 TONE = np.sin(2 * np.pi * 440 * np.arange(8000) / 8000).astype(np.float32)
@@ -110,7 +110,7 @@ def test_no_clips_are_refused():
 def test_what_is_remembered():
     asked = []
 
-    @remembered
+    @cached_by_content
     def total(y):
         asked.append(len(y))
         return float(y.sum())

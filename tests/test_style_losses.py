@@ -11,7 +11,6 @@ from nstaudio.encoders import Conv1dEncoder, InfiniteEncoder
 from nstaudio.errors import InputError
 from nstaudio.losses import (
     Autocorrelation,
-    ByStatistic,
     ContentLoss,
     ContentSum,
     CrossCorrelation,
@@ -23,13 +22,14 @@ from nstaudio.losses import (
     OnsetEnvelope,
     SlicedWasserstein,
     SquaredError,
+    StatisticLoss,
     StyleLoss,
     StyleSum,
     Term,
-    apart_from,
+    add_negatives,
     compare,
-    keeps_apart,
     make_targets,
+    supports_negatives,
 )
 from nstaudio.transfer.settings import Settings
 
@@ -253,12 +253,14 @@ def test_what_results_shall_be_apart_from():
     loss = StyleSum(
         {"gram": Term(Gram()), "early": Term(Diversity(0.1), 0.5, ("a",)), "mean": Term(Mean())}
     )
-    assert keeps_apart(loss)
-    assert not keeps_apart(Gram())
-    assert not keeps_apart(StyleSum({"gram": Term(Gram()), "diversity": Term(Diversity(), 0)}))
+    assert supports_negatives(loss)
+    assert not supports_negatives(Gram())
+    assert not supports_negatives(
+        StyleSum({"gram": Term(Gram()), "diversity": Term(Diversity(), 0)})
+    )
     clips = [{"a": clip, "b": clip} for clip in (style, *others)]
     alone, *more = (make_targets({}, clip, loss) for clip in clips)
-    targets = apart_from(alone, more, loss)
+    targets = add_negatives(alone, more, loss)
     own = {"a": f, "b": f}
     losses = {"content_loss": SquaredError(), "style_loss": loss}
     found, before = (compare(own, t, **losses).style for t in (targets, alone))
@@ -316,7 +318,7 @@ def test_envelopes_by_hand():
         x, a = envelope(f), envelope(s)
         expected = ((x - a) ** 2).mean() / (a**2).mean()
         assert distance(loss, f, s) == pytest.approx(expected, rel=1e-4)
-        content = ByStatistic(loss)
+        content = StatisticLoss(loss)
         assert isinstance(content, ContentLoss)
         got = content.distance(jnp.asarray(f), jnp.asarray(s))
         assert got == pytest.approx(expected, rel=1e-4)
@@ -351,7 +353,7 @@ def test_a_sum_is_the_weighted_sum_of_its_terms_where_they_apply():
     )
     content = ContentSum(
         {
-            "onsets": Term(ByStatistic(OnsetEnvelope()), 3.0, layers=("input",)),
+            "onsets": Term(StatisticLoss(OnsetEnvelope()), 3.0, layers=("input",)),
             "activations": Term(SquaredError(), layers=("conv1",)),
         }
     )
@@ -418,7 +420,10 @@ def test_means_and_sums_have_kernel_forms():
         (partial(Autocorrelation, 0), "style_loss.first_lag=0 must be at least 1"),
         (partial(Autocorrelation, 9, 8), "style_loss.last_lag=8 must be at least 9"),
         (partial(EnergyEnvelope, "bands"), "axis of EnergyEnvelope=bands is not one of"),
-        (partial(ByStatistic, SquaredError()), "content_loss.loss=SquaredError.* is no style loss"),
+        (
+            partial(StatisticLoss, SquaredError()),
+            "content_loss.loss=SquaredError.* is no style loss",
+        ),
         (partial(StyleSum, {}), "style_loss.terms={} must be name: loss pairs"),
         (partial(StyleSum, [Gram()]), "style_loss.terms=.* must be name: loss pairs"),
         (partial(StyleSum, {"a": 3}), "style_loss.terms.a=3 has no loss for style_loss"),
@@ -428,7 +433,7 @@ def test_means_and_sums_have_kernel_forms():
         (partial(StyleSum, {"a": Term(SUM)}), "style_loss.terms.a is a sum itself"),
         (partial(ContentSum, {"a": Term(Gram())}), "has no loss for content_loss"),
         (
-            partial(ByStatistic, StyleSum({"a": Term(Gram(), layers=("conv1",))})),
+            partial(StatisticLoss, StyleSum({"a": Term(Gram(), layers=("conv1",))})),
             "content_loss.loss is of some layers only",
         ),
         (partial(Term, Gram(), -1), "weight of a loss=-1 must be at least 0"),
@@ -444,7 +449,7 @@ def test_bad_values(make, message):
 
 
 def test_a_term_of_a_layer_the_encoder_does_not_have_is_refused():
-    rhythm = ContentSum({"onsets": Term(ByStatistic(OnsetEnvelope()), layers=("input",))})
+    rhythm = ContentSum({"onsets": Term(StatisticLoss(OnsetEnvelope()), layers=("input",))})
     with pytest.raises(InputError, match="layer in content_loss=input is not one of: conv1, conv2"):
         Settings(content_loss=rhythm)
     Settings(content_loss=rhythm, encoder=Conv1dEncoder(input_layer=True))

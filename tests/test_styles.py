@@ -1,26 +1,26 @@
 import numpy as np
 import pytest
 
-from nstaudio.audio.segments import Windows
-from nstaudio.audio.style_clips import hear_style
+from nstaudio.audio.segments import Segmentation
+from nstaudio.audio.style_clips import prepare_style_audio
 from nstaudio.errors import InputError
 
 from conftest import SR
 
-CUT = Windows(length_s=1.5, overlap_s=0.5, style_s=2.0, passage_s=0.5)
+CUT = Segmentation(length_s=1.5, overlap_s=0.5, style_max_s=2.0, excerpt_s=0.5)
 
 
 def test_of_a_long_style_passages_are_heard():
     tones = [np.full((SR, 1), float(i), np.float32) for i in range(1, 11)]
-    heard = hear_style([(np.concatenate(tones), SR, "style")], CUT, SR)
+    heard = prepare_style_audio([(np.concatenate(tones), SR, "style")], CUT, SR)
     assert len(heard) == 2 * SR
     middles = heard[SR // 4 :: SR // 2]
     np.testing.assert_allclose(middles, [1, 4, 7, 10], atol=1e-3)
     # of two recordings half as much each, equally loud
-    both = hear_style([(np.concatenate(tones), SR, "a"), (3 * tones[0], SR, "b")], CUT, SR)
+    both = prepare_style_audio([(np.concatenate(tones), SR, "a"), (3 * tones[0], SR, "b")], CUT, SR)
     assert len(both) == 2 * SR
     with pytest.raises(InputError, match="b is silent, or its channels cancel"):
-        hear_style([(tones[0], SR, "a"), (0 * tones[0], SR, "b")], CUT, SR)
+        prepare_style_audio([(tones[0], SR, "a"), (0 * tones[0], SR, "b")], CUT, SR)
 
 
 @pytest.mark.parametrize(
@@ -37,16 +37,16 @@ def test_a_clips_weight_is_its_share_of_the_time(weights, seconds):
     rng = np.random.default_rng(0)
     rising = np.arange(10 * SR) / SR + 1  # tells where in the clip it is
     clips = [(rising[:, None].astype(np.float32), SR, "a"), (rng.standard_normal((SR, 1)), SR, "b")]
-    heard = hear_style(clips, CUT, SR, weights=weights)
+    heard = prepare_style_audio(clips, CUT, SR, weights=weights)
     assert len(heard) == pytest.approx(sum(seconds) * SR, abs=10)
     n = round(seconds[0] * SR)
     power = np.mean(heard[:n] ** 2)
     if seconds[1]:
         assert np.mean(heard[n:] ** 2) == pytest.approx(power, rel=0.05), "equally loud"
-    if seconds[0] > 0.5:  # passages from all over
+    if seconds[0] > 0.5:  # excerpts from all over
         assert heard[SR // 10] == pytest.approx(1.1, abs=0.05)
         assert heard[n - SR // 10] == pytest.approx(10.9, abs=0.05)
-    whole = hear_style(clips, Windows(style_s=None), SR, weights=weights)
+    whole = prepare_style_audio(clips, Segmentation(style_max_s=None), SR, weights=weights)
     if not seconds[1]:
         assert len(whole) == 10 * SR
     else:
@@ -66,4 +66,4 @@ def test_a_clips_weight_is_its_share_of_the_time(weights, seconds):
 def test_weights_of_clips_that_cannot_be(weights, n_clips, message):
     clips = [(np.ones((4 * SR, 1), np.float32), SR, name) for name in "ab"[:n_clips]]
     with pytest.raises(InputError, match=message):
-        hear_style(clips, CUT, SR, weights=weights)
+        prepare_style_audio(clips, CUT, SR, weights=weights)

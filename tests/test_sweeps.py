@@ -16,7 +16,7 @@ import pytest
 from test_run import SMALL, command, lines, summary  # noqa: F401 - a fixture
 
 from nstaudio.errors import InputError
-from nstaudio.experiments.sweep import Names, outcome, settle
+from nstaudio.experiments.sweep import SweepNames, outcome, record_failure
 
 from conftest import ROOT
 
@@ -126,14 +126,14 @@ def test_an_unforeseen_error_leaves_its_traceback(tmp_path, caplog):
     try:
         {}["missing"]
     except KeyError as error:
-        settle(tmp_path / "job", error)
+        record_failure(tmp_path / "job", error)
     text = (tmp_path / "job" / "error.txt").read_text()
     assert text.splitlines()[0] == "KeyError: 'missing'"
     assert "Traceback" in text
-    settle(tmp_path / "job", InputError("a\nb"))
+    record_failure(tmp_path / "job", InputError("a\nb"))
     assert (tmp_path / "job" / "error.txt").read_text() == "a\\x0ab\n"
     assert outcome(tmp_path).failed == {tmp_path / "job": "a\\x0ab"}
-    settle(tmp_path / "job", {"interrupted": False})
+    record_failure(tmp_path / "job", {"interrupted": False})
     assert not (tmp_path / "job" / "error.txt").exists()
 
 
@@ -234,14 +234,14 @@ def test_runs_are_given_more_steps_by_a_sweep(command, tmp_path, launcher):  # n
 
 
 def test_names_of_folders():
-    names = Names.of(["-m", "alpha=1,2", "style=jazz,classical", "content.path='a,b.wav'"])
+    names = SweepNames.of(["-m", "alpha=1,2", "style=jazz,classical", "content.path='a,b.wav'"])
     assert re.fullmatch("alpha,style_[0-9a-f]{8}", names.sweep)
     again = ["style=jazz,classical", "content.path='a,b.wav'", "hydra/launcher=ray", "alpha=1,2"]
-    assert Names.of([*again, "--multirun"]) == names
-    assert Names.of([*again, "beta=2"]).sweep != names.sweep
+    assert SweepNames.of([*again, "--multirun"]) == names
+    assert SweepNames.of([*again, "beta=2"]).sweep != names.sweep
     task = ["alpha=2", "style=jazz", "content.path='a,b.wav'"]
     assert names.job(task) == "alpha=2,style=jazz"
-    assert Names.of(["alpha=1,", "["]).swept == ()
+    assert SweepNames.of(["alpha=1,", "["]).swept == ()
 
 
 def test_what_has_become_of_jobs(tmp_path):

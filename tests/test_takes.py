@@ -10,12 +10,12 @@ from test_run import SMALL, assert_refused, command, start, summary, wait_for  #
 
 from nstaudio.errors import InputError
 from nstaudio.experiments import config, resume, seeds, sweep
-from nstaudio.experiments.run import only_user
+from nstaudio.experiments.run import folder_lock
 from nstaudio.experiments.storage import summary as summaries
 
 from conftest import ROOT
 
-TAKES = ["n_takes=2", "n_steps=6", "hydra.run.dir=t"]
+TAKES = ["n_seeds=2", "n_steps=6", "hydra.run.dir=t"]
 NO_CONTENT = ["content=none", "alpha=0", "duration_s=1.5", *SMALL]
 
 
@@ -59,7 +59,7 @@ def test_takes_are_what_single_runs_are(command, tmp_path, clips):  # noqa: F811
     # what cannot go on has changed nothing, and what is done stays
     for arguments, message in (
         (["n_steps=4"], "n_steps=4 is below the 10 steps"),
-        (["n_takes=3"], "n_takes=3 differs from the 2"),
+        (["n_seeds=3"], "n_seeds=3 differs from the 2"),
     ):
         code, err = command("resume=t", *arguments, defaults=False)
         assert code == 2
@@ -78,25 +78,25 @@ DIVERSE = [
 
 def test_takes_are_kept_apart_from_those_before(command, tmp_path, clips):  # noqa: F811
     """Each is the single run that is kept apart from the results before it."""
-    code, err = command(*DIVERSE, *TAKES, "n_takes=3")
+    code, err = command(*DIVERSE, *TAKES, "n_seeds=3")
     assert code == 0, err
     takes = summaries.seed_folders(tmp_path / "t")
     results = [str(take / "generated.wav") for take in takes]
     for i, take in enumerate(takes):
-        assert resume.load(take / "config.yaml").apart_from == results[:i]
+        assert resume.load(take / "config.yaml").negatives == results[:i]
     settings = [*DIVERSE, "seed=2", "n_steps=6", "hydra.run.dir=alone"]
     relative = ["t/take_1/generated.wav", "t/take_2/generated.wav"]
-    code, err = command(*settings, f"apart_from=[{','.join(relative)}]")
+    code, err = command(*settings, f"negatives=[{','.join(relative)}]")
     assert code == 0, err
     alone = tmp_path / "alone"
     assert summary(alone)["style_loss"] == summary(takes[2])["style_loss"]
     assert (alone / "generated.wav").read_bytes() == Path(results[2]).read_bytes()
-    assert resume.load(alone / "config.yaml").apart_from == results[:2], "from any folder"
+    assert resume.load(alone / "config.yaml").negatives == results[:2], "from any folder"
     # what cannot be apart from anything, or from what, says so and leaves nothing
     for arguments, message in (
-        ([*SMALL, f"apart_from=[{relative[0]}]"], "apart_from needs a style loss with a diversity"),
-        ([*DIVERSE, "apart_from=[x.wav]"], "error: apart_from file x.wav does not exist"),
-        ([*DIVERSE, "apart_from=3"], "apart_from must be a list of audio files, not 3"),
+        ([*SMALL, f"negatives=[{relative[0]}]"], "negatives needs a style loss with a diversity"),
+        ([*DIVERSE, "negatives=[x.wav]"], "error: negatives file x.wav does not exist"),
+        ([*DIVERSE, "negatives=3"], "negatives must be a list of audio files, not 3"),
     ):
         code, err = command(*arguments, "hydra.run.dir=no")
         assert code == 2
@@ -105,7 +105,7 @@ def test_takes_are_kept_apart_from_those_before(command, tmp_path, clips):  # no
     # going on
     code, err = command("resume=alone", "n_steps=8", defaults=False)
     assert code == 0, err
-    code, err = command("resume=alone", f"apart_from=[{relative[0]}]", defaults=False)
+    code, err = command("resume=alone", f"negatives=[{relative[0]}]", defaults=False)
     assert "when resuming only" in err
     code, err = command("resume=t", "n_steps=8", defaults=False)
     assert code == 0, err
@@ -132,7 +132,7 @@ def test_an_interrupt_begins_no_take_after_it(tmp_path, clips, command):  # noqa
 def test_a_take_that_fails_says_so_and_the_others_go_on(command, tmp_path):  # noqa: F811
     second = tmp_path / "t" / "take_2"
     second.mkdir(parents=True)
-    with only_user(second):
+    with folder_lock(second):
         code, err = command(*TAKES)
     assert code == 2
     assert "/t/take_2 is being used by another run" in err
@@ -150,17 +150,17 @@ def test_what_no_take_can_be_made_of_leaves_nothing(command, tmp_path):  # noqa:
         ("content.start_s=99", "is 2.00 s long; it cannot start at 99 s"),
         ("seed=2147483647", "seed=2147483647 must be at most 2147483646"),
     ):
-        code, err = command("n_takes=2", argument)
+        code, err = command("n_seeds=2", argument)
         assert_refused(code, err, message, tmp_path)
 
 
 @pytest.mark.parametrize("launcher", ["vmap", "basic"])
 def test_takes_in_a_sweep(command, tmp_path, launcher):  # noqa: F811
-    arguments = ["-m", f"hydra/launcher={launcher}", "n_takes=0,1,2", "n_steps=6"]
+    arguments = ["-m", f"hydra/launcher={launcher}", "n_seeds=0,1,2", "n_steps=6"]
     code, err = command(*arguments, "hydra.sweep.dir=s")
     assert code == 2
     assert "3 of 4 jobs are done in s" in err, "each take counts"
-    assert "failed: 0_n_takes=0: n_takes=0 must be at least 1" in err
+    assert "failed: 0_n_takes=0: n_seeds=0 must be at least 1" in err
     assert ("3 runs" in err) == (launcher == "vmap"), "all that are alike in one program"
     one, takes = tmp_path / "s/1_n_takes=1", summaries.seed_folders(tmp_path / "s/2_n_takes=2")
     sounds = [(run / "generated.wav").read_bytes() for run in (one, *takes)]
@@ -194,17 +194,17 @@ def test_the_configs_of_takes(tmp_path):
     config.register_resolvers()
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
-        cfg = compose("config", ["n_takes=3", "seed=5"])
+        cfg = compose("config", ["n_seeds=3", "seed=5"])
         takes = seeds.configs_of_seeds(cfg, tmp_path)
-        assert [(one.seed, one.n_takes) for one, _ in takes] == [(5, 1), (6, 1), (7, 1)]
+        assert [(one.seed, one.n_seeds) for one, _ in takes] == [(5, 1), (6, 1), (7, 1)]
         assert [folder.name for _, folder in takes] == ["take_1", "take_2", "take_3"]
-        assert all(one.apart_from == [] for one, _ in takes), "gram keeps nothing apart"
-        assert (cfg.seed, cfg.n_takes) == (5, 3), "it is not changed"
+        assert all(one.negatives == [] for one, _ in takes), "gram keeps nothing apart"
+        assert (cfg.seed, cfg.n_seeds) == (5, 3), "it is not changed"
         with pytest.raises(InputError, match="seed must be a whole number, not 'x'"):
-            seeds.configs_of_seeds(compose("config", ["n_takes=3", "seed=x"]), tmp_path)
-        given = ["experiment=antognini", "n_takes=3", "output.format=flac", "apart_from=[a.wav]"]
+            seeds.configs_of_seeds(compose("config", ["n_seeds=3", "seed=x"]), tmp_path)
+        given = ["experiment=antognini", "n_seeds=3", "output.format=flac", "negatives=[a.wav]"]
         apart = [
-            one.apart_from for one, _ in seeds.configs_of_seeds(compose("config", given), tmp_path)
+            one.negatives for one, _ in seeds.configs_of_seeds(compose("config", given), tmp_path)
         ]
         earlier = [str(tmp_path / f"take_{i}" / "generated.flac") for i in (1, 2)]
         assert apart == [["a.wav", *earlier[:i]] for i in range(3)]

@@ -1,4 +1,4 @@
-"""Where windows lie, and the sound of several as one."""
+"""Where segments lie, and the sound of several as one."""
 
 import itertools
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nstaudio.audio.segments import Windows, join, makeup
+from nstaudio.audio.segments import Segmentation, crossfade_join, makeup
 from nstaudio.errors import InputError
 
 
@@ -18,41 +18,41 @@ from nstaudio.errors import InputError
     overlap=st.floats(0.05, 0.33),
 )
 def test_windows_cover_a_content(n_samples, sr, length_s, overlap):
-    windows = Windows(length_s=length_s, overlap_s=max(0.01, overlap * length_s))
-    spans = windows.spans(n_samples, sr)
+    segments = Segmentation(length_s=length_s, overlap_s=max(0.01, overlap * length_s))
+    spans = segments.spans(n_samples, sr)
     assert (spans[0].start, spans[-1].stop) == (0, n_samples)
     lengths = {span.stop - span.start for span in spans}
     assert len(lengths) == 1
     assert lengths.pop() <= length_s * sr + 1
     for one, two in itertools.pairwise(spans):
         assert one.start < two.start
-        assert one.stop - two.start >= int(windows.overlap_s * sr) - 1
+        assert one.stop - two.start >= int(segments.overlap_s * sr) - 1
         assert two.start > 0
     for one, three in zip(spans, spans[2:], strict=False):
         assert three.start >= one.stop - 2, "no more than two sound at a time"
 
 
 def test_a_short_content_or_no_length_is_one_window():
-    assert Windows().spans(60 * 8000, 8000) == [slice(0, 480000)]
-    assert Windows(length_s=None).spans(10**9, 8000) == [slice(0, 10**9)]
-    # 61 s are not a minute and a second: two windows of 32.5 s
-    assert Windows().spans(61000, 1000) == [slice(0, 32500), slice(28500, 61000)]
+    assert Segmentation().spans(60 * 8000, 8000) == [slice(0, 480000)]
+    assert Segmentation(length_s=None).spans(10**9, 8000) == [slice(0, 10**9)]
+    # 61 s are not a minute and a second: two segments of 32.5 s
+    assert Segmentation().spans(61000, 1000) == [slice(0, 32500), slice(28500, 61000)]
 
 
 @given(n_samples=st.integers(1, 10**7), share=st.floats(0.01, 1.0))
 def test_passages_are_spread_over_a_style(n_samples, share):
-    passages = Windows().passages(n_samples, 1000, share=share)
+    excerpts = Segmentation().excerpts(n_samples, 1000, share=share)
     if n_samples <= share * 120_000:
-        assert passages == [slice(0, n_samples)]
+        assert excerpts == [slice(0, n_samples)]
         return
-    lengths = {p.stop - p.start for p in passages}
+    lengths = {p.stop - p.start for p in excerpts}
     assert len(lengths) == 1
-    assert sum(p.stop - p.start for p in passages) <= share * 120_000
-    assert passages[0].start == 0
-    assert passages[-1].stop <= n_samples
-    if len(passages) > 1:
-        assert passages[-1].stop == n_samples
-        gaps = np.diff([p.start for p in passages])
+    assert sum(p.stop - p.start for p in excerpts) <= share * 120_000
+    assert excerpts[0].start == 0
+    assert excerpts[-1].stop <= n_samples
+    if len(excerpts) > 1:
+        assert excerpts[-1].stop == n_samples
+        gaps = np.diff([p.start for p in excerpts])
         assert gaps.max() - gaps.min() <= 1
         assert gaps.min() >= lengths.pop() - 1
 
@@ -61,7 +61,7 @@ SPANS = [slice(0, 1000), slice(800, 1800), slice(1600, 2600)]
 
 
 def joined(parts):
-    return np.concatenate(list(join(parts, SPANS[: len(SPANS)])))
+    return np.concatenate(list(crossfade_join(parts, SPANS[: len(SPANS)])))
 
 
 def test_windows_of_one_sound_join_to_it():
@@ -77,7 +77,7 @@ def test_different_sounds_keep_their_power_where_they_meet():
     rng = np.random.default_rng(0)
     spans = [slice(0, 60000), slice(20000, 80000)]
     parts = [rng.standard_normal((60000, 1)).astype(np.float32) for _ in spans]
-    y = np.concatenate(list(join(parts, spans)))
+    y = np.concatenate(list(crossfade_join(parts, spans)))
     np.testing.assert_array_equal(y[:20000], parts[0][:20000])
     np.testing.assert_array_equal(y[60000:], parts[1][40000:])
     blocks = (y[20000:60000].reshape(20, -1) ** 2).mean(axis=1)
@@ -101,10 +101,10 @@ def test_what_makes_up_for_a_mix_depends_on_what_two_sounds_have_in_common():
 
 
 def test_a_stretch_that_is_asked_for_is_heard_in_passages():
-    spans = Windows().passages(100_000, 1000, heard_s=25.0)
+    spans = Segmentation().excerpts(100_000, 1000, heard_s=25.0)
     assert spans == [slice(0, 12500), slice(87500, 100_000)]
-    assert Windows(style_s=None).passages(100_000, 1000, heard_s=5.0) == [slice(0, 5000)]
-    assert Windows().passages(4000, 1000, heard_s=5.0) == [slice(0, 4000)]
+    assert Segmentation(style_max_s=None).excerpts(100_000, 1000, heard_s=5.0) == [slice(0, 5000)]
+    assert Segmentation().excerpts(4000, 1000, heard_s=5.0) == [slice(0, 4000)]
 
 
 def test_a_part_of_the_windows_is_the_beginning():
@@ -116,17 +116,17 @@ def test_a_part_of_the_windows_is_the_beginning():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"length_s": 0}, "windows.length_s=0 must be above 0"),
+        ({"length_s": 0}, "segments.length_s=0 must be above 0"),
         (
             {"length_s": 5, "overlap_s": 3},
             "length_s=5 must be at least three times",
         ),
-        ({"overlap_s": 0}, "windows.overlap_s=0 must be at least 0.01"),
-        ({"style_s": 5}, "windows.style_s=5 must be at least 10"),
-        ({"passage_s": float("nan")}, "windows.passage_s=nan must be finite"),
-        ({"length_s": "long"}, "windows.length_s must be a number, not 'long'"),
+        ({"overlap_s": 0}, "segments.overlap_s=0 must be at least 0.01"),
+        ({"style_max_s": 5}, "segments.style_max_s=5 must be at least 10"),
+        ({"excerpt_s": float("nan")}, "segments.excerpt_s=nan must be finite"),
+        ({"length_s": "long"}, "segments.length_s must be a number, not 'long'"),
     ],
 )
 def test_windows_that_cannot_be(values, message):
     with pytest.raises(InputError, match=message):
-        Windows(**values)
+        Segmentation(**values)

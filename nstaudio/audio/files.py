@@ -21,7 +21,7 @@ from nstaudio.errors import InputError, number, one_line
 CLIPS_DIR = Path(__file__).parent / "clips"
 """The demo clips; their origin and licences are in LICENSES.md there."""
 
-_LARGEST_OGG_PAGE = 65307  # bytes
+_MAX_OGG_PAGE = 65307  # bytes
 
 BLOCK_FRAMES = 2**16  # samples read or written together
 
@@ -144,7 +144,7 @@ def _read(file: Path, what: str, start_s: float, duration_s: float | None) -> Re
                 n = min(n, max(1, round(duration_s * sr)))
             if start:  # some codings cannot seek
                 source.seek(start)
-            y = spooled(_blocks(source, n), source.channels)
+            y = spool(_blocks(source, n), source.channels)
             slack = _MPEG_SLACK if source.format == "MP3" else 0
             subtype = source.subtype
     except soundfile.LibsndfileError as error:
@@ -168,7 +168,7 @@ def _blocks(source: soundfile.SoundFile, n: int) -> Iterator[np.ndarray]:
         yield block
 
 
-def spooled(
+def spool(
     blocks: Iterable[Float[np.ndarray, "block channels"]], n_channels: int
 ) -> Float[np.ndarray, "samples channels"]:
     """Blocks of samples as one array: in memory while they are few, else in a file without a name.
@@ -208,7 +208,7 @@ def _check_ogg_end(file: Path, what: str) -> None:
     """Refuse an Ogg stream whose last page is not marked as its end, or is cut (RFC 3533)."""
     with file.open("rb") as stream:
         size = stream.seek(0, os.SEEK_END)
-        stream.seek(max(0, size - 2 * _LARGEST_OGG_PAGE))
+        stream.seek(max(0, size - 2 * _MAX_OGG_PAGE))
         tail = stream.read()
     page = tail[tail.rfind(b"OggS") :]
     n_segments = page[26] if len(page) > 26 else 0

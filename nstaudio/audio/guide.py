@@ -152,9 +152,9 @@ class Guide:
         no share, the content's samples come out as they are.
 
         Args:
-            content, generated: a window of each.
+            content, generated: a segment of each.
             sr: their rate, Hz.
-            begins: where in the content the window begins, samples.
+            begins: where in the content the segment begins, samples.
         """
         share = self.share(slice(begins, begins + len(content)), sr)
         one, other = self.band(content, sr), self.band(generated, sr)
@@ -163,7 +163,7 @@ class Guide:
         return (content + (mixed - one)).astype(np.float32)
 
     def within(self, sr: int) -> Callable[[Sound, int], Sound] | None:
-        """What of a sound is in the range, for `segments.join`; `None` if all of it is.
+        """What of a sound is in the range, for `segments.crossfade_join`; `None` if all of it is.
 
         Args:
             sr: the sound's rate, Hz.

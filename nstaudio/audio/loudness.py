@@ -19,11 +19,11 @@ Samples = Float[np.ndarray, "samples *channels"]
 """`samples` or `samples channels`, full scale 1; any float type, memory-mapped or not."""
 Block = Float[np.ndarray, "samples channels"]
 
-LOWEST_DB = -200.0
+MIN_DB = -200.0
 """What a level in decibels is at least; far below any recording, and what silence has."""
 
 _BLOCK_SAMPLES = 2**18  # of all channels together
-_LOWEST_FILTER_HZ = 32_000  # far below, the filters lose their shape
+_MIN_FILTER_HZ = 32_000  # far below, the filters lose their shape
 _SECTION_HOPS = 300
 _SETTLING_HOPS = 10  # what the filters take to forget that they began in the middle of a sound
 
@@ -93,8 +93,8 @@ def gain(made: Level, wanted: Level | float, *, max_true_peak_db: float | None) 
     if not isinstance(wanted, Level):
         # A tone at 1 kHz has about this loudness and this power.
         lufs = number("wanted loudness", wanted)
-        wanted = Level(lufs, lufs, LOWEST_DB)
-    if made.power_db <= LOWEST_DB:
+        wanted = Level(lufs, lufs, MIN_DB)
+    if made.power_db <= MIN_DB:
         return Gain(0.0, False)
     if made.lufs is None or wanted.lufs is None:
         gain_db = wanted.power_db - made.power_db
@@ -120,7 +120,7 @@ def integrated_lufs(y: Samples, sr: int) -> float | None:
     n_hops = len(y) * 10 // sr  # of 0.1 s; a block is four of them
     if n_hops < 4:
         return None
-    factor = -(-_LOWEST_FILTER_HZ // sr)
+    factor = -(-_MIN_FILTER_HZ // sr)
     weights = _WEIGHTS.get(y.shape[1], (1.0,) * y.shape[1])
     counted = [channel for channel, weight in enumerate(weights) if weight]
     power = np.zeros(n_hops - 3)
@@ -210,4 +210,4 @@ def _power(lufs: Any) -> Any:
 
 
 def _db(power: float) -> float:
-    return float(max(10 * np.log10(max(power, 1e-300)), LOWEST_DB))
+    return float(max(10 * np.log10(max(power, 1e-300)), MIN_DB))

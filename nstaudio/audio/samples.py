@@ -17,7 +17,7 @@ MAX_CHANNELS = 64
 
 T = TypeVar("T")
 
-LOUDEST = 1e6
+MAX_AMPLITUDE = 1e6
 """Samples above this (+120 dBFS) are integers taken for floats, or damaged."""
 
 _BLOCK = 2**18  # samples looked at together: a recording may be longer than memory
@@ -76,9 +76,10 @@ def check(y: np.ndarray, sr: int, *, name: str) -> np.ndarray:
                 f"{name} has a sample that is not a finite number, the first at {bad / sr:.3f} s"
             )
         loudest = float(np.abs(block).max())
-        if loudest > LOUDEST:
+        if loudest > MAX_AMPLITUDE:
             raise InputError(
-                f"{name} has a sample of {loudest:g}; full scale is 1, and {LOUDEST:g} the limit"
+                f"{name} has a sample of {loudest:g}; full scale is 1, and "
+                f"{MAX_AMPLITUDE:g} the limit"
             )
         sounds = sounds or loudest > 0
     if not sounds:
@@ -99,7 +100,7 @@ def check_format(sr: int, n_channels: int, *, name: str) -> None:
         )
 
 
-def mono(y: Float[np.ndarray, "samples channels"], sr: int, target_sr: int) -> np.ndarray:
+def to_mono(y: Float[np.ndarray, "samples channels"], sr: int, target_sr: int) -> np.ndarray:
     """The channels' mean at another rate, float32 (soxr, very high quality)."""
     mean = y.mean(axis=1, dtype=np.float32) if y.shape[1] > 1 else y[:, 0].astype(np.float32)
     return soxr.resample(mean, sr, target_sr, quality="VHQ")
@@ -111,7 +112,7 @@ def prepare(y: np.ndarray, sr: int, *, target_sr: int, name: str) -> np.ndarray:
     Raises:
         InputError: as `check`, and where nothing is left when the channels are mixed.
     """
-    mixed = mono(check(np.asarray(y), sr, name=name), sr, target_sr)
+    mixed = to_mono(check(np.asarray(y), sr, name=name), sr, target_sr)
     if not mixed.any():
         raise InputError(
             f"{name} is silent once its channels are mixed to one at {target_sr} Hz: they cancel "
@@ -120,7 +121,7 @@ def prepare(y: np.ndarray, sr: int, *, target_sr: int, name: str) -> np.ndarray:
     return mixed
 
 
-def converted(
+def convert(
     y: Float[np.ndarray, "samples channels"], sr: int, target_sr: int, n_channels: int
 ) -> Iterator[Float[np.ndarray, "block target_channels"]]:
     """Samples of any length at another rate and with other channels, in blocks.
@@ -147,7 +148,7 @@ def converted(
         yield np.zeros((left, n_channels), np.float32)
 
 
-def remembered(function: Callable[[np.ndarray], T]) -> Callable[[np.ndarray], T]:
+def cached_by_content(function: Callable[[np.ndarray], T]) -> Callable[[np.ndarray], T]:
     """`function` of samples, whose last few results are kept: told apart by what is in them.
 
     For what is asked again of the same clips: by window after window, and by run after run of a
@@ -164,14 +165,14 @@ def remembered(function: Callable[[np.ndarray], T]) -> Callable[[np.ndarray], T]
         with lock:
             if digest not in kept:
                 kept[digest] = function(y)
-                while len(kept) > _MOST_KEPT:
+                while len(kept) > _MAX_CACHED:
                     kept.popitem(last=False)
             return kept[digest]
 
     return remembering
 
 
-_MOST_KEPT = 4
+_MAX_CACHED = 4
 _FADE_S = 0.005
 
 

@@ -1,6 +1,6 @@
-"""Long recordings in windows that overlap: where they lie, and how their results become one sound.
+"""Long recordings in segments that overlap: where they lie, and how their results become one sound.
 
-Only one window is in memory at a time. All are equally long, so one compiled program serves them.
+Only one segment is in memory at a time. All are equally long, so one compiled program serves them.
 """
 
 import math
@@ -16,15 +16,15 @@ Sound = Float[np.ndarray, "samples channels"]
 
 
 @dataclass(frozen=True)
-class Windows:
+class Segmentation:
     """How much of a long recording is worked on at a time.
 
     Attributes:
-        length_s: the longest window of the content, s; `None` takes a content of any length whole.
-        overlap_s: how long two windows sound together while one fades into the other, s.
-        style_s: how much of a style is heard, s: of a longer one, passages from all over it;
+        length_s: the longest segment of the content, s; `None` takes a content of any length whole.
+        overlap_s: how long two segments sound together while one fades into the other, s.
+        style_max_s: how much of a style is heard, s: of a longer one, excerpts from all over it;
             `None` hears all of it.
-        passage_s: the length of such a passage, s.
+        excerpt_s: the length of such a excerpt, s.
 
     Raises:
         InputError: a number outside its limits.
@@ -32,24 +32,24 @@ class Windows:
 
     length_s: float | None = 60.0
     overlap_s: float = 4.0
-    style_s: float | None = 120.0
-    passage_s: float = 10.0
+    style_max_s: float | None = 120.0
+    excerpt_s: float = 10.0
 
     def __post_init__(self) -> None:
-        number("windows.overlap_s", self.overlap_s, at_least=0.01)
-        number("windows.passage_s", self.passage_s, at_least=0.5)
+        number("segments.overlap_s", self.overlap_s, at_least=0.01)
+        number("segments.excerpt_s", self.excerpt_s, at_least=0.5)
         if self.length_s is not None:
-            number("windows.length_s", self.length_s, above=0)
+            number("segments.length_s", self.length_s, above=0)
             if self.length_s < 3 * self.overlap_s:  # no more than two sound at a time
                 raise InputError(
-                    f"windows.length_s={self.length_s:g} must be at least three times "
-                    f"windows.overlap_s={self.overlap_s:g}"
+                    f"segments.length_s={self.length_s:g} must be at least three times "
+                    f"segments.overlap_s={self.overlap_s:g}"
                 )
-        if self.style_s is not None:
-            number("windows.style_s", self.style_s, at_least=self.passage_s)
+        if self.style_max_s is not None:
+            number("segments.style_max_s", self.style_max_s, at_least=self.excerpt_s)
 
     def spans(self, n_samples: int, sr: int) -> list[slice]:
-        """Where the windows of a content lie: equally long, no longer than `length_s`.
+        """Where the segments of a content lie: equally long, no longer than `length_s`.
 
         Args:
             n_samples: of the content, at the rate `sr`, Hz.
@@ -62,40 +62,40 @@ class Windows:
         starts = [i * (n_samples - length) // (n - 1) for i in range(n)]
         return [slice(start, start + length) for start in starts]
 
-    def passages(
+    def excerpts(
         self, n_samples: int, sr: int, *, share: float = 1.0, heard_s: float | None = None
     ) -> list[slice]:
-        """Where the passages of a style lie that are heard: all of it, or evenly spaced ones.
+        """Where the excerpts of a style lie that are heard: all of it, or evenly spaced ones.
 
         Args:
             n_samples: of the style, at the rate `sr`, Hz.
-            share: of `style_s` that these may take, above 0, at most 1.
+            share: of `style_max_s` that these may take, above 0, at most 1.
             heard_s: what they may take instead, s, above 0; `None` is the share.
         """
-        if heard_s is None and self.style_s is not None:
-            heard_s = share * self.style_s
+        if heard_s is None and self.style_max_s is not None:
+            heard_s = share * self.style_max_s
         if heard_s is None or n_samples <= heard_s * sr:
             return [slice(0, n_samples)]
-        n = max(1, int(heard_s / self.passage_s))
+        n = max(1, int(heard_s / self.excerpt_s))
         length = min(n_samples, int(heard_s * sr) // n)
         starts = np.linspace(0, n_samples - length, n).astype(int)
         return [slice(int(start), int(start) + length) for start in starts]
 
 
-def join(
+def crossfade_join(
     parts: Iterable[Sound],
     spans: Sequence[slice],
     *,
     within: Callable[[Sound, int], Sound] | None = None,
 ) -> Iterator[Sound]:
-    """The sound of windows, as blocks that follow one another, each faded into the next.
+    """The sound of segments, as blocks that follow one another, each faded into the next.
 
     Fades are raised cosines, see `makeup` for their level.
 
     Args:
-        parts: the sound of each window; they may be fewer than the windows.
-        spans: where the windows lie.
-        within: gives of a sound, and the sample where it begins, what may differ between windows;
+        parts: the sound of each segment; they may be fewer than the segments.
+        spans: where the segments lie.
+        within: gives of a sound, and the sample where it begins, what may differ between segments;
             the rest is one sound in all of them, and no fade changes its level. `None` is all.
     """
     tail: Sound | None = None
@@ -108,7 +108,7 @@ def join(
         rest = len(part) if last else spans[i + 1].start - spans[i].start
         yield part[done:rest]
         tail = None if last else np.array(part[rest:])
-    if tail is not None:  # the windows that would have gone on were never made
+    if tail is not None:  # the segments that would have gone on were never made
         yield tail
 
 

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 
 from nstaudio.audio import samples
-from nstaudio.audio.segments import Windows
+from nstaudio.audio.segments import Segmentation
 from nstaudio.errors import InputError, number, one_line
 
 
-def hear_style(
+def prepare_style_audio(
     clips: Sequence[tuple[np.ndarray, int, str]],
-    windows: Windows,
+    segments: Segmentation,
     sr: int,
     *,
     weights: Sequence[float] | None = None,
@@ -23,7 +23,7 @@ def hear_style(
 
     Args:
         clips: samples (`samples channels`), rate in Hz and name of each recording; of long ones
-            passages are heard.
+            excerpts are heard.
         weights: of the clips, see `check_clip_weights`; each is heard as long as the shortest,
             for its weight, allows. `None` hears what there is, equally much of long ones.
 
@@ -33,14 +33,14 @@ def hear_style(
     seconds: Sequence[float | None] = [None] * len(clips)
     if weights is not None:
         check_clip_weights(weights, len(clips))
-        seconds = _seconds(clips, weights, windows.style_s)
+        seconds = _seconds(clips, weights, segments.style_max_s)
     heard = []
     for (y, of_clip, name), heard_s in zip(clips, seconds, strict=True):
         if heard_s == 0:
             continue
-        spans = windows.passages(len(y), of_clip, share=1 / len(clips), heard_s=heard_s)
-        passages = [samples.mono(y[span], of_clip, sr) for span in spans]
-        joined = samples.join(passages, sr, level=False)
+        spans = segments.excerpts(len(y), of_clip, share=1 / len(clips), heard_s=heard_s)
+        excerpts = [samples.to_mono(y[span], of_clip, sr) for span in spans]
+        joined = samples.join(excerpts, sr, level=False)
         if not joined.any():
             raise InputError(f"{name} is silent, or its channels cancel each other when mixed")
         heard.append(joined)
@@ -67,7 +67,7 @@ def check_clip_weights(weights: Any, n_clips: int) -> None:
         raise InputError("style.weights are all 0: nothing to hear, set at least one above 0")
 
 
-_SHORTEST_S = 0.05
+_MIN_S = 0.05
 
 
 def _seconds(
@@ -84,9 +84,9 @@ def _seconds(
     all_s = min([*enough_s, most_s or np.inf])
     seconds = [float(share) * all_s for share in shares]
     for (_, _, name), weight, heard_s in zip(clips, weights, seconds, strict=True):
-        if weight > 0 and heard_s < _SHORTEST_S:
+        if weight > 0 and heard_s < _MIN_S:
             raise InputError(
-                f"style.weights leave {heard_s:.2g} s of {name}; at least {_SHORTEST_S:g} s are "
+                f"style.weights leave {heard_s:.2g} s of {name}; at least {_MIN_S:g} s are "
                 "needed: set its weight to 0, or make it greater"
             )
     return seconds

@@ -52,7 +52,7 @@ class Coding:
         Raises:
             InputError: it has not.
         """
-        most = _MOST_CHANNELS.get(self.format, samples.MAX_CHANNELS)
+        most = _MAX_CHANNELS.get(self.format, samples.MAX_CHANNELS)
         if n_channels > most:
             raise InputError(
                 f"output.format={self.format} holds at most {most} channels, not {n_channels}; "
@@ -71,7 +71,7 @@ class Coding:
     ) -> soundfile.SoundFile:
         """A sound file to which `y` can be written, see `save`."""
         subtype = self.like(subtype)
-        large = self.format == "wav" and 8 * y.size > _MOST_OF_WAV  # as DOUBLE, the largest
+        large = self.format == "wav" and 8 * y.size > _MAX_WAV_BYTES  # as DOUBLE, the largest
         format_ = "RF64" if large else self.format.upper()
         return soundfile.SoundFile(stream, "w", sr, y.shape[1], subtype, format=format_)
 
@@ -83,7 +83,7 @@ _LOSSLESS = {
     "flac": ("PCM_S8", "PCM_16", "PCM_24"),
 }
 
-_MOST_CHANNELS = {"flac": 8, "mp3": 2}
+_MAX_CHANNELS = {"flac": 8, "mp3": 2}
 
 _RATES = {
     "flac": range(1, 655_351),
@@ -91,7 +91,7 @@ _RATES = {
     "mp3": (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000),
 }
 
-_MOST_OF_WAV = 2**32 - 2**16  # bytes: the sizes in its header have 32 bits
+_MAX_WAV_BYTES = 2**32 - 2**16  # bytes: the sizes in its header have 32 bits
 
 
 class _Target(io.FileIO):

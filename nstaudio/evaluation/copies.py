@@ -5,7 +5,7 @@ import numpy as np
 from nstaudio.evaluation.similarity import Other, Samples
 
 
-def largest_likeness(y: Samples, other: Other, sr: int, stretch_s: float = 0.5) -> float:
+def max_correlation(y: Samples, other: Other, sr: int, stretch_s: float = 0.5) -> float:
     """The largest normalised cross-correlation of any stretch of a sound with any of another.
 
     Stretches of the first begin every quarter of their length, those of the second anywhere. 1 is

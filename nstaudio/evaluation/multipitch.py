@@ -17,7 +17,7 @@ Samples = Float[np.ndarray, " samples"]
 SR = 8000
 """The rate of the analysis, Hz."""
 HOP_LENGTH = 128
-LOWEST_MIDI = 33
+MIN_MIDI = 33
 """The first of the pitches: A1, 55 Hz."""
 N_PITCHES = 73
 """Six octaves of semitones, to A7."""
@@ -77,7 +77,7 @@ def salience(y: Samples) -> Float[np.ndarray, "frames bins"]:
     peaks, n_frames = _peaks(y)
     total = np.zeros(n_frames * _N_BINS)
     for harmonic in range(1, _N_HARMONICS + 1):
-        pitch = peaks.midi - 12 * np.log2(harmonic) - LOWEST_MIDI
+        pitch = peaks.midi - 12 * np.log2(harmonic) - MIN_MIDI
         bins = np.rint(pitch * _BINS_PER_SEMITONE).astype(int)
         there = (bins >= 0) & (bins < _N_BINS)
         weights = peaks.magnitude[there] * _HARMONIC_DECAY ** (harmonic - 1)

@@ -11,13 +11,13 @@ import scipy.ndimage
 from jaxtyping import Float
 
 from nstaudio.analysis.spectrogram import hann
-from nstaudio.audio.samples import remembered
+from nstaudio.audio.samples import cached_by_content
 
 Samples = Float[np.ndarray, " samples"]
 Other = Float[np.ndarray, " other_samples"]  # clips need not be equally long
 Third = Float[np.ndarray, " third_samples"]
 
-LOWEST_DB = -100.0
+MIN_DB = -100.0
 """What a measure says of nothing at all."""
 
 
@@ -80,7 +80,7 @@ def _bands(y: Samples) -> Float[np.ndarray, "frames bands bins"]:
 
 
 # A source is measured for every window of the other, and every run of a sweep.
-_bands_of_source = remembered(_bands)
+_bands_of_source = cached_by_content(_bands)
 
 
 def _floor(bands: Float[np.ndarray, "frames bands bins"]) -> Float[np.ndarray, "frames bands"]:
@@ -180,7 +180,7 @@ def added_residual_db(y: Samples, content: Other, style: Third) -> float:
     return residual_db(y) - max(_residual_db_of_source(content), _residual_db_of_source(style))
 
 
-_residual_db_of_source = remembered(residual_db)
+_residual_db_of_source = cached_by_content(residual_db)
 
 
 def spectral_convergence_db(
@@ -197,4 +197,4 @@ def spectral_convergence_db(
 
 
 def _db(ratio: float) -> float:
-    return float(np.maximum(10 * np.log10(np.maximum(ratio, 1e-300)), LOWEST_DB))
+    return float(np.maximum(10 * np.log10(np.maximum(ratio, 1e-300)), MIN_DB))

@@ -48,7 +48,7 @@ class Features(NamedTuple):
     """The semitones that sound at each moment, see `multipitch.pitches`."""
 
 
-class Likeness(NamedTuple):
+class Similarity(NamedTuple):
     """Distances between two sounds."""
 
     lsd_db: float
@@ -73,9 +73,9 @@ def analyse(y: Samples, sr: int) -> Features:
     )
 
 
-def compare(a: Features, b: Features) -> Likeness:
+def compare(a: Features, b: Features) -> Similarity:
     """The three distances."""
-    return Likeness(lsd_db(a, b), timbre_distance(a, b), pitch_distance(a, b))
+    return Similarity(lsd_db(a, b), timbre_distance(a, b), pitch_distance(a, b))
 
 
 def lsd_db(a: Features, b: Features) -> float:

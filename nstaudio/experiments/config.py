@@ -11,7 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from nstaudio.audio.files import CLIPS_DIR
 from nstaudio.audio.guide import Guide
-from nstaudio.audio.segments import Windows
+from nstaudio.audio.segments import Segmentation
 from nstaudio.errors import InputError, choice, one_line
 from nstaudio.experiments.schema import (
     GROUPS,
@@ -23,7 +23,7 @@ from nstaudio.experiments.schema import (
     OutputSettings,
     RunSettings,
     StyleSettings,
-    n_takes,
+    n_seeds,
     path_list,
 )
 from nstaudio.experiments.storage.file_writing import short_name
@@ -55,7 +55,7 @@ def register_resolvers(names: Any = None) -> None:
     """Make the `${...:...}` functions of configs/ known; before Hydra composes.
 
     Args:
-        names: what to call the folders of a sweep, see `sweep.Names`.
+        names: what to call the folders of a sweep, see `sweep.SweepNames`.
     """
 
     def is_run(folder: object) -> bool:
@@ -97,7 +97,7 @@ def build(cfg: DictConfig) -> RunSettings:
             raise InputError(f"{key} is missing")
     for name in GROUPS:
         check_targets(name, values[name])
-    n_takes(cfg)
+    n_seeds(cfg)
     parts = {name: instantiate(name, cfg[name]) for name in GROUPS}
     for name in ("content_weights", "style_weights"):
         if not isinstance(values[name], dict):
@@ -114,14 +114,14 @@ def build(cfg: DictConfig) -> RunSettings:
             optimizer=from_optax(parts["optimizer"]),
             init=parts["init"],
             inversion=parts["inversion"],
-            windows=_fields(Windows, "windows", values["windows"]),
+            segments=_fields(Segmentation, "segments", values["segments"]),
             multiscale=_fields(MultiScale, "multiscale", values["multiscale"]),
             guide=_fields(Guide, "guide", values["guide"]),
             **{name: values[name] for name in NUMBERS},
         ),
         content=_fields(ClipSettings, "content", values["content"]),
         style=_fields(StyleSettings, "style", values["style"]),
-        apart_from=file_names("apart_from", values["apart_from"]),
+        negatives=file_names("negatives", values["negatives"]),
         output=_fields(OutputSettings, "output", values["output"]),
         checkpoint=_fields(CheckpointSettings, "checkpoint", values["checkpoint"]),
         log_every=values["log_every"],

@@ -19,15 +19,15 @@ from nstaudio.audio import samples
 from nstaudio.errors import InputError
 from nstaudio.inversion import fullband
 from nstaudio.losses import Weights
-from nstaudio.optimization.loop import Steps, TransferState, advance
+from nstaudio.optimization.loop import TransferState, Updates, advance
 from nstaudio.optimization.objective import Objective, make_problem
 from nstaudio.optimization.optimizers import Optimizer
 from nstaudio.transfer import prepare
-from nstaudio.transfer.prepare import Prepared
+from nstaudio.transfer.prepare import PreparedTransfer
 from nstaudio.transfer.settings import Settings
 
 _CGROUP = Path("/sys/fs/cgroup")
-_COPIES = 12  # of a window as it was recorded, in memory at the same time
+_COPIES = 12  # of a segment as it was recorded, in memory at the same time
 _TRIED_S = 2.0
 
 
@@ -48,18 +48,18 @@ def available_bytes() -> int:
         limit = resource.getrlimit(resource.RLIMIT_AS)[0]
         if limit != resource.RLIM_INFINITY:
             free.append(limit - psutil.Process().memory_info().vms)
-    except ImportError:  # Windows
+    except ImportError:  # Segments
         pass
     return max(0, min(free))
 
 
 def window_bytes(n_content: int, n_styles: Sequence[int], settings: Settings) -> int:
-    """Memory of the optimisation of a window: the compiled programs' arguments and temporaries.
+    """Memory of the optimisation of a segment: the compiled programs' arguments and temporaries.
 
     Nothing is computed but the shapes.
 
     Args:
-        n_content: samples of the window at the analysis rate.
+        n_content: samples of the segment at the analysis rate.
         n_styles: samples of the style, and of each clip that the result shall not be like.
     """
     return _program_bytes(
@@ -88,12 +88,12 @@ def _program_bytes(
         shapes: Any = [jax.ShapeDtypeStruct(s, jnp.float32) for s in ((n,), shape)]
         return Clip(*shapes)
 
-    content, style, *apart_from = (clip(n) for n in (n_content, *n_styles))
+    content, style, *negatives = (clip(n) for n in (n_content, *n_styles))
     optimizer = Optimizer(transformation, dict.fromkeys(hyperparams, 0.5))
     layers = {name: jnp.float32(1) for name in objective.encoder.layer_names}
     weights = Weights(jnp.float32(1), jnp.float32(1), layers, layers)
     strength = jnp.float32(0.5) if balanced else None
-    arguments = (jax.random.key(0), content, style, content, weights, None, strength, apart_from)
+    arguments = (jax.random.key(0), content, style, content, weights, None, strength, negatives)
     problem = jax.eval_shape(partial(make_problem, objective=objective), *arguments)
     variable = jax.eval_shape(
         partial(objective.parametrization.init, spec=spec),
@@ -125,7 +125,7 @@ def _program_bytes(
     return max(needed)
 
 
-def how_many_fit(steps: Steps) -> int:
+def how_many_fit(steps: Updates) -> int:
     """How many runs like this one can go side by side in half of the memory that is free."""
     program = advance.lower(
         steps.state,
@@ -177,28 +177,28 @@ def check_memory(
         n_styles: see `window_bytes`.
 
     Raises:
-        InputError: a window needs more memory than there is.
+        InputError: a segment needs more memory than there is.
     """
-    windows, rate, n_channels = settings.windows, settings.spec.sr, content.shape[1]
-    span = windows.spans(len(content), sr)[0]
+    segments, rate, n_channels = settings.segments, settings.spec.sr, content.shape[1]
+    span = segments.spans(len(content), sr)[0]
     length_s = (span.stop - span.start) / sr
     needed = _bytes(length_s, n_channels, sr, n_styles, settings)
     there = available_bytes()
     if needed <= there:
         return
-    # What does not grow with the window is the style's.
+    # What does not grow with the segment is the style's.
     half = _bytes(length_s / 2, n_channels, sr, n_styles, settings)
     a_second = max(needed - half, 1) / (length_s / 2)
     fits_s = int((0.8 * there - (needed - a_second * length_s)) / a_second)
     message = (
-        f"a window of {length_s:.0f} s with a style of {sum(n_styles) / rate:.0f} s needs about "
+        f"a segment of {length_s:.0f} s with a style of {sum(n_styles) / rate:.0f} s needs about "
         f"{needed / 1e9:.1f} GB of memory, and {there / 1e9:.1f} GB are free"
     )
-    if fits_s >= max(3 * windows.overlap_s, 1):
-        raise InputError(f"{message}; windows.length_s={fits_s} would fit")
+    if fits_s >= max(3 * segments.overlap_s, 1):
+        raise InputError(f"{message}; segments.length_s={fits_s} would fit")
     raise InputError(
-        f"{message}; shorter windows (windows.length_s, now {windows.length_s}) and less of the "
-        f"style (windows.style_s, now {windows.style_s}) need less"
+        f"{message}; shorter segments (segments.length_s, now {segments.length_s}) and less of the "
+        f"style (segments.style_max_s, now {segments.style_max_s}) need less"
     )
 
 
@@ -210,10 +210,10 @@ def _bytes(
 
 
 def measure(
-    window: Float[np.ndarray, "samples channels"],
+    segment: Float[np.ndarray, "samples channels"],
     sr: int,
-    n_windows: int,
-    prepared: Prepared,
+    n_segments: int,
+    prepared: PreparedTransfer,
     seconds_preparing: float,
     n_styles: Sequence[int],
     settings: Settings,
@@ -221,8 +221,8 @@ def measure(
     """Time and memory, by two steps and by the rendering of a moment.
 
     Args:
-        window: the first one, as it was recorded at the rate `sr`, Hz.
-        n_windows: all of them.
+        segment: the first one, as it was recorded at the rate `sr`, Hz.
+        n_segments: all of them.
         prepared: the same, prepared.
         seconds_preparing: what that took.
         n_styles: see `window_bytes`.
@@ -245,14 +245,14 @@ def measure(
     if prepared.n_steps:
         step(0)  # compiles
         a_step = max(step(2) - step(0), 0.0) / 2
-    moment = window[: int(_TRIED_S * sr)]
-    heard = samples.mono(moment, sr, settings.spec.sr)
+    moment = segment[: int(_TRIED_S * sr)]
+    heard = samples.to_mono(moment, sr, settings.spec.sr)
     started = time.perf_counter()
     fullband.restore(moment, heard, heard, sr=sr, heard_sr=settings.spec.sr)
     # About as much again goes into the figures and the files.
-    rendering = 2 * (time.perf_counter() - started) * len(window) / len(moment)
-    seconds = n_windows * (prepared.n_steps * a_step + seconds_preparing + rendering)
-    needed = _bytes(len(window) / sr, window.shape[1], sr, n_styles, settings)
+    rendering = 2 * (time.perf_counter() - started) * len(segment) / len(moment)
+    seconds = n_segments * (prepared.n_steps * a_step + seconds_preparing + rendering)
+    needed = _bytes(len(segment) / sr, segment.shape[1], sr, n_styles, settings)
     # The recording and the result; the system can take them back where they are files.
-    needed += 2 * n_windows * window.nbytes
+    needed += 2 * n_segments * segment.nbytes
     return Estimate(seconds, psutil.Process().memory_info().rss + needed)

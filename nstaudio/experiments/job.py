@@ -1,4 +1,4 @@
-"""What a run works on: its folder, its settings, its two clips, and the windows of the content."""
+"""What a run works on: its folder, its settings, its two clips, and the segments of the content."""
 
 import functools
 from pathlib import Path
@@ -8,20 +8,20 @@ import numpy as np
 
 from nstaudio.audio import files, samples
 from nstaudio.audio.files import Recording
-from nstaudio.audio.segments import Windows
-from nstaudio.audio.style_clips import hear_style
+from nstaudio.audio.segments import Segmentation
+from nstaudio.audio.style_clips import prepare_style_audio
 from nstaudio.errors import number
 from nstaudio.experiments import config, cost_estimate, resume, schema
 from nstaudio.experiments.schema import ClipSettings, RunSettings
 from nstaudio.experiments.storage.checkpoints import fingerprint
 from nstaudio.transfer.prepare import (
-    APART_FROM,
-    Prepared,
-    Style,
-    check_apart,
+    NEGATIVES,
+    PreparedStyle,
+    PreparedTransfer,
     check_length,
-    prepare_window,
-    silent,
+    check_negatives,
+    prepare_segment,
+    silence_error,
 )
 
 
@@ -36,12 +36,12 @@ class Job(NamedTuple):
     style_name: str
     style_label: str
     style: np.ndarray
-    """As the method hears it, see `style_clips.hear_style`."""
+    """As the method hears it, see `style_clips.prepare_style_audio`."""
     spans: list[slice]
-    """The windows of the content."""
+    """The segments of the content."""
     inputs: str
     """A fingerprint of both clips."""
-    apart_from: tuple[np.ndarray, ...]
+    negatives: tuple[np.ndarray, ...]
     """What the result shall not be like, as the style."""
 
     @classmethod
@@ -56,7 +56,7 @@ class Job(NamedTuple):
         clips = _clips(
             _Source.of(settings.content),
             _Source.of(settings.style),
-            transfer.windows,
+            transfer.segments,
             transfer.spec.sr,
             None if settings.style.weights is None else tuple(settings.style.weights),
             transfer.seed if settings.content.path is None else 0,
@@ -64,17 +64,19 @@ class Job(NamedTuple):
         content = clips.content
         settings.output.check(content.sr, content.y.shape[1])
         transfer.guide.check(len(content.y), content.sr, name=content.label)
-        check_apart(len(settings.apart_from), transfer)
-        others = [files.load(file, role=APART_FROM) for file in settings.apart_from]
+        check_negatives(len(settings.negatives), transfer)
+        others = [files.load(file, role=NEGATIVES) for file in settings.negatives]
         return cls(
             folder,
             settings,
-            resume.lasting(cfg),
+            resume.immutable_settings(cfg),
             *clips[:-1],
-            transfer.windows.spans(len(content.y), content.sr),
+            transfer.segments.spans(len(content.y), content.sr),
             clips.inputs,
             tuple(
-                hear_style([(clip.y, clip.sr, clip.label)], transfer.windows, transfer.spec.sr)
+                prepare_style_audio(
+                    [(clip.y, clip.sr, clip.label)], transfer.segments, transfer.spec.sr
+                )
                 for clip in others
             ),
         )
@@ -86,49 +88,49 @@ class Job(NamedTuple):
             InputError: they are not, or do not.
         """
         transfer, content = self.settings.transfer, self.content
-        n_window = round(len(self.window(0)) * transfer.spec.sr / content.sr)
-        check_length(n_window, transfer, name=self.label(0))
+        n_segment = round(len(self.segment(0)) * transfer.spec.sr / content.sr)
+        check_length(n_segment, transfer, name=self.label(0))
         check_length(len(self.style), transfer, name=self.style_label)
-        for y in self.apart_from:
-            check_length(len(y), transfer, name=APART_FROM)
+        for y in self.negatives:
+            check_length(len(y), transfer, name=NEGATIVES)
         cost_estimate.check_memory(content.y, content.sr, self.style_lengths, transfer)
 
     @property
     def style_lengths(self) -> tuple[int, ...]:
         """Samples of the style, and of what the result shall not be like."""
-        return (len(self.style), *map(len, self.apart_from))
+        return (len(self.style), *map(len, self.negatives))
 
-    def window(self, index: int) -> np.ndarray:
-        """The content's samples in a window."""
+    def segment(self, index: int) -> np.ndarray:
+        """The content's samples in a segment."""
         return self.content.y[self.spans[index]]
 
     @property
     def wanted(self) -> list[int]:
-        """The windows in which the guide wants any of the style."""
+        """The segments in which the guide wants any of the style."""
         guide, sr = self.settings.transfer.guide, self.content.sr
         return [i for i, span in enumerate(self.spans) if guide.reaches(span, sr)]
 
     def label(self, index: int) -> str:
-        """What to call a window in errors."""
+        """What to call a segment in errors."""
         if len(self.spans) == 1:
             return self.content.label
-        return f"window {index + 1} of {self.content.label} (see windows.length_s)"
+        return f"segment {index + 1} of {self.content.label} (see segments.length_s)"
 
-    def prepare(self, index: int, shared: Style | None = None) -> Prepared | None:
-        """A window ready to be optimised; `None` where it stays as it is."""
-        return prepare_window(
-            self.window(index),
+    def prepare(self, index: int, shared: PreparedStyle | None = None) -> PreparedTransfer | None:
+        """A segment ready to be optimised; `None` where it stays as it is."""
+        return prepare_segment(
+            self.segment(index),
             self.content.sr,
             self.style,
             self.settings.transfer,
             names=(self.label(index), self.style_label),
             shared=shared,
             begins=self.spans[index].start,
-            apart_from=self.apart_from,
+            negatives=self.negatives,
         )
 
-    def first_sound(self) -> tuple[int, Prepared]:
-        """The first window that is to be changed, and its number.
+    def first_sound(self) -> tuple[int, PreparedTransfer]:
+        """The first segment that is to be changed, and its number.
 
         Raises:
             InputError: there is none, or it cannot be used.
@@ -137,7 +139,7 @@ class Job(NamedTuple):
             prepared = self.prepare(index)
             if prepared is not None:
                 return index, prepared
-        raise silent(self.content.label, self.settings.transfer.guide)
+        raise silence_error(self.content.label, self.settings.transfer.guide)
 
 
 class _Clips(NamedTuple):
@@ -178,7 +180,7 @@ def _stamp(path: str) -> tuple[int, int, int] | None:
 def _clips(
     content: _Source,
     style: _Source,
-    windows: Windows,
+    segments: Segmentation,
     sr: int,
     weights: tuple[float, ...] | None,
     seed: int,
@@ -187,7 +189,7 @@ def _clips(
     recording = None if arguments["path"] is None else files.load(**arguments, role="content")
     styles = files.load_all(**style.arguments(), role="style")
     recorded = [(clip.y, clip.sr, clip.label) for clip in styles]
-    heard = hear_style(recorded, windows, sr, weights=weights)
+    heard = prepare_style_audio(recorded, segments, sr, weights=weights)
     if recording is None:
         recording = _noise(heard, sr, arguments["duration_s"], seed)
     for shared in (recording.y, heard):

@@ -1,4 +1,4 @@
-"""What a run writes: each window's sound and figures, and at the end the files of its folder."""
+"""What a run writes: each segment's sound and figures, and at the end the files of its folder."""
 
 import time
 from typing import Any, NamedTuple
@@ -11,16 +11,16 @@ from nstaudio.evaluation import held_out, noise
 from nstaudio.experiments.job import Job
 from nstaudio.experiments.report.page import Panel, draw_losses, draw_spectrograms, make_page
 from nstaudio.experiments.storage import file_writing, metrics_log
-from nstaudio.experiments.storage.finished_segments import Part, Parts
+from nstaudio.experiments.storage.finished_segments import FinishedSegment, SegmentStore
 from nstaudio.experiments.storage.summary import mean, peak_rss_mb, versions, write_summary
 from nstaudio.losses import Losses
 from nstaudio.optimization.loop import TransferState
 from nstaudio.transfer import render as rendering
-from nstaudio.transfer.prepare import Prepared, Style
-from nstaudio.transfer.render import Rendered
+from nstaudio.transfer.prepare import PreparedStyle, PreparedTransfer
+from nstaudio.transfer.render import RenderedSegment
 
 
-class Clock:
+class StepTimer:
     """Steps made by this process, and the seconds spent on them and on compiling."""
 
     def __init__(self) -> None:
@@ -33,27 +33,29 @@ class Clock:
         return self.n_steps / self.seconds if self.seconds else None
 
 
-class Done(NamedTuple):
+class OptimizedRun(NamedTuple):
     """What the optimisation leaves behind."""
 
-    parts: Parts
-    """The windows."""
+    parts: SegmentStore
+    """The segments."""
     records: list[dict[str, Any]]
-    """Of each window that was made."""
+    """Of each segment that was made."""
     lines: list[dict[str, float]]
     """metrics.jsonl."""
-    style: Style
-    clock: Clock
+    style: PreparedStyle
+    clock: StepTimer
     interrupted: bool
 
 
-def render(job: Job, index: int, prepared: Prepared, state: TransferState, losses: Losses) -> Part:
-    """A window's sound, and all that is said of it."""
+def render(
+    job: Job, index: int, prepared: PreparedTransfer, state: TransferState, losses: Losses
+) -> FinishedSegment:
+    """A segment's sound, and all that is said of it."""
     transfer = job.settings.transfer
-    content, sr, rate = job.window(index), job.content.sr, transfer.spec.sr
+    content, sr, rate = job.segment(index), job.content.sr, transfer.spec.sr
     begins = job.spans[index].start
-    made = rendering.finish(content, sr, prepared, state, transfer, begins=begins)
-    y, heard = (samples.mono(a, sr, rate) for a in (made.y, content))
+    made = rendering.render_segment(content, sr, prepared, state, transfer, begins=begins)
+    y, heard = (samples.to_mono(a, sr, rate) for a in (made.y, content))
     record = {
         "step": int(state.step),
         "interrupted": int(state.step) < prepared.n_steps,
@@ -71,23 +73,23 @@ def render(job: Job, index: int, prepared: Prepared, state: TransferState, losse
     return _part(job, made, record)
 
 
-def unchanged(job: Job, index: int) -> Part:
-    """A window that stays as it is: silence, or where the guide wants nothing of the style."""
-    made = rendering.unchanged(job.window(index), job.content.sr, job.settings.transfer.spec)
+def unchanged(job: Job, index: int) -> FinishedSegment:
+    """A segment that stays as it is: silence, or where the guide wants nothing of the style."""
+    made = rendering.pass_through(job.segment(index), job.content.sr, job.settings.transfer.spec)
     return _part(job, made, {"step": 0, "interrupted": False, "power": made.power})
 
 
-def _part(job: Job, made: Rendered, record: dict[str, Any]) -> Part:
-    # A picture has no use for more columns than these, and long recordings have many windows.
+def _part(job: Job, made: RenderedSegment, record: dict[str, Any]) -> FinishedSegment:
+    # A picture has no use for more columns than these, and long recordings have many segments.
     n_columns = -(-len(made.content_db) // -(-len(job.spans) * len(made.content_db) // 6000))
     generated_db, content_db = (
         np.stack([part.mean(axis=0) for part in np.array_split(level_db, n_columns)])
         for level_db in (made.generated_db, made.content_db)
     )
-    return Part(made.y, generated_db, content_db, record)
+    return FinishedSegment(made.y, generated_db, content_db, record)
 
 
-def write(job: Job, done: Done, settings_yaml: str, started: float) -> dict[str, Any]:
+def write(job: Job, done: OptimizedRun, settings_yaml: str, started: float) -> dict[str, Any]:
     """Join and write everything; the summary comes last, so a folder that has one is complete.
 
     Args:
@@ -99,8 +101,8 @@ def write(job: Job, done: Done, settings_yaml: str, started: float) -> dict[str,
     output, content, spec = job.settings.output, job.content, job.settings.transfer.spec
     n_channels, sr = output.channels or content.y.shape[1], output.sr or content.sr
     indices = range(len(done.records))
-    joined = files.spooled(
-        segments.join(
+    joined = files.spool(
+        segments.crossfade_join(
             (done.parts[i].y for i in indices),
             job.spans,
             within=job.settings.transfer.guide.within(content.sr),
@@ -108,7 +110,7 @@ def write(job: Job, done: Done, settings_yaml: str, started: float) -> dict[str,
         content.y.shape[1],
     )
     original = content.y[: len(joined)]  # what an interrupted run has come to
-    y = files.spooled(samples.converted(joined, content.sr, sr, n_channels), n_channels)
+    y = files.spool(samples.convert(joined, content.sr, sr, n_channels), n_channels)
     levels = [loudness.measure(a, r) for a, r in ((y, sr), (original, content.sr))]
     wanted = levels[1] if output.loudness_lufs is None else output.loudness_lufs
     gain = loudness.gain(levels[0], wanted, max_true_peak_db=output.true_peak_db)
@@ -159,7 +161,7 @@ def write(job: Job, done: Done, settings_yaml: str, started: float) -> dict[str,
         "output_gain_db": gain.gain_db,
         "loudness_limited": gain.limited,
         "duration_s": len(y) / sr,
-        "n_windows": len(done.records),
+        "n_segments": len(done.records),
         "n_steps": sum(record["step"] for record in done.records),
         "interrupted": done.interrupted,
         "seconds_compiling": done.clock.compiling,

@@ -27,7 +27,7 @@ CHANGEABLE = (
 )
 """What may differ when a run is resumed."""
 
-_FILES = ("content.path", "style.path", "apart_from")
+_FILES = ("content.path", "style.path", "negatives")
 """What may be called otherwise when a run goes on, relative to another folder for one."""
 
 
@@ -36,7 +36,7 @@ def override_keys(overrides: list[str]) -> list[str]:
     return [override.lstrip("+~").split("=")[0].split("@")[0] for override in overrides]
 
 
-def resumed(cfg: DictConfig, saved: DictConfig, overrides: list[str]) -> DictConfig:
+def resumed_config(cfg: DictConfig, saved: DictConfig, overrides: list[str]) -> DictConfig:
     """The saved config of a run with what this call changes, e.g. more steps.
 
     Args:
@@ -55,7 +55,7 @@ def resumed(cfg: DictConfig, saved: DictConfig, overrides: list[str]) -> DictCon
         OmegaConf.update(merged, "n_steps", cfg.n_steps)
     for key in asked:
         new, old = OmegaConf.select(cfg, key), OmegaConf.select(saved, key)
-        if key.endswith(".path") or key == "apart_from":
+        if key.endswith(".path") or key == "negatives":
             new = absolute_paths(new)
         if key in CHANGEABLE:
             OmegaConf.update(merged, key, new)
@@ -67,7 +67,7 @@ def resumed(cfg: DictConfig, saved: DictConfig, overrides: list[str]) -> DictCon
     return merged
 
 
-def again(cfg: DictConfig, saved: DictConfig, folder: Path) -> None:
+def check_resumable(cfg: DictConfig, saved: DictConfig, folder: Path) -> None:
     """Check that a run of a sweep can go on with these settings.
 
     Args:
@@ -77,7 +77,7 @@ def again(cfg: DictConfig, saved: DictConfig, folder: Path) -> None:
     Raises:
         InputError: a setting that cannot change midway has changed.
     """
-    before, now = lasting(saved), lasting(cfg)
+    before, now = immutable_settings(saved), immutable_settings(cfg)
     if before != now:
         raise InputError(
             f"{one_line(folder)} holds a run of other settings: {changes(before, now)}; remove it, "
@@ -85,7 +85,7 @@ def again(cfg: DictConfig, saved: DictConfig, folder: Path) -> None:
         )
 
 
-def as_asked(cfg: DictConfig, saved: DictConfig) -> bool:
+def is_complete_for(cfg: DictConfig, saved: DictConfig) -> bool:
     """Whether a run that has ended with the settings `saved` is what `cfg` asks for."""
     found = [_leaves(OmegaConf.to_container(one, resolve=True)) for one in (cfg, saved)]
     others = ("resume", *_FILES, "log_every")
@@ -96,18 +96,18 @@ def as_asked(cfg: DictConfig, saved: DictConfig) -> bool:
     )
 
 
-def lasting(cfg: DictConfig) -> dict[str, Any]:
+def immutable_settings(cfg: DictConfig) -> dict[str, Any]:
     """The settings that must not change while a run is under way, by dotted key.
 
     Of the clips' paths nothing is said: the files may move, but what is in content and style may
-    not change. What is in `apart_from` may: a take before this one that goes on changes it.
+    not change. What is in `negatives` may: a take before this one that goes on changes it.
     """
     others = (*CHANGEABLE, "resume", "reference_loss", *_FILES)
     found = _leaves(OmegaConf.to_container(cfg, resolve=True))
     return {name: leaf for name, leaf in found.items() if name not in others}
 
 
-def static(cfg: DictConfig) -> dict[str, Any]:
+def compile_key(cfg: DictConfig) -> dict[str, Any]:
     """The settings that shape the compiled program: all but the numbers that it takes as they are.
 
     Runs that agree in them may run in one program. That is a guess; `batches` looks at what they
@@ -143,14 +143,14 @@ def _groups_among(keys: Collection[str]) -> frozenset[str]:
     return frozenset(name for name in GROUPS if name in keys)
 
 
-def completed(before: dict[str, Any]) -> dict[str, Any]:
+def with_defaults(before: dict[str, Any]) -> dict[str, Any]:
     """The lasting settings of a run, and the defaults of those that were not there when it began.
 
     Args:
         before: see `lasting`.
     """
     present = {key.split(".")[0] for key in before}
-    return {**lasting(_defaults(_groups_among(present))), **before}
+    return {**immutable_settings(_defaults(_groups_among(present))), **before}
 
 
 def _leaves(value: Any, key: str = "") -> dict[str, Any]:
@@ -208,5 +208,5 @@ def save(cfg: DictConfig, file: Path, *, replace: bool = False) -> None:
         path: Any = OmegaConf.to_container(cfg[role], resolve=False)["path"]  # type: ignore[index]
         if not str(path).startswith("${"):  # the demo clips move with the package
             cfg[role].path = absolute_paths(path)
-    cfg.apart_from = absolute_paths(cfg.apart_from)
+    cfg.negatives = absolute_paths(cfg.negatives)
     write_whole(file, OmegaConf.to_yaml(cfg, resolve=False), replace=replace)

@@ -17,46 +17,46 @@ from filelock import FileLock, Timeout
 from nstaudio.errors import InputError, one_line
 from nstaudio.experiments import cost_estimate, results, resume
 from nstaudio.experiments.job import Job
-from nstaudio.experiments.results import Clock, Done
+from nstaudio.experiments.results import OptimizedRun, StepTimer
 from nstaudio.experiments.schema import RunSettings
 from nstaudio.experiments.storage import file_writing, metrics_log
 from nstaudio.experiments.storage.checkpoints import Checkpoints, OtherInputs
-from nstaudio.experiments.storage.finished_segments import Parts
+from nstaudio.experiments.storage.finished_segments import SegmentStore
 from nstaudio.experiments.storage.summary import read_summary
 from nstaudio.losses import Losses
 from nstaudio.optimization import loop
-from nstaudio.optimization.loop import Steps, TransferState
+from nstaudio.optimization.loop import TransferState, Updates
 from nstaudio.transfer import prepare
-from nstaudio.transfer.prepare import Prepared
+from nstaudio.transfer.prepare import PreparedTransfer
 
 log = logging.getLogger(__name__)
 
 
-class Request(NamedTuple):
+class StepRequest(NamedTuple):
     """Steps that a run needs, and how far it has come."""
 
     name: str
     """Of the run: its clips."""
-    steps: Steps
+    steps: Updates
     done: int
-    """Steps made before these, in all windows."""
+    """Steps made before these, in all segments."""
     total: int
 
 
-class Answer(NamedTuple):
+class StepResult(NamedTuple):
     """What came of a request."""
 
     state: TransferState
     losses: Losses
     seconds: float
     """What it took, of steps made together with others a share."""
-    n_beside: int
+    n_concurrent: int
     """Runs that went on side by side, this one included."""
     stop: bool
     """Whether the run shall end here."""
 
 
-Run = Generator[Request, Answer, dict[str, Any]]
+Run = Generator[StepRequest, StepResult, dict[str, Any]]
 """A run under way; it returns what summary.json holds."""
 
 
@@ -82,7 +82,7 @@ def run(
     """
     started = time.perf_counter()
     record = folder / "config.yaml"
-    cfg, before = settings(cfg, folder, overrides, of_sweep=of_sweep)
+    cfg, before = configs_of_call(cfg, folder, overrides, of_sweep=of_sweep)
     resuming = before is not None
     job = Job.load(cfg, folder)
     if of_sweep and resuming:
@@ -95,7 +95,7 @@ def run(
     first = job.first_sound()
     preparing = time.perf_counter() - preparing
     # Everything has been checked; only now does the folder become a run's.
-    with only_user(folder):
+    with folder_lock(folder):
         if not resuming:
             try:
                 resume.save(cfg, record)
@@ -104,7 +104,7 @@ def run(
         else:
             file_writing.remove_unfinished(folder)
         changed = {key.split(".")[0] for key in resume.override_keys(overrides)}
-        if "inversion" in changed and job.settings.transfer.parametrization.is_sound:
+        if "inversion" in changed and job.settings.transfer.parametrization.yields_waveform:
             log.warning(
                 "inversion is not used: what parametrization=%s optimises is sound already",
                 type(job.settings.transfer.parametrization).__name__,
@@ -119,7 +119,9 @@ def run(
         return summary
 
 
-def settings(cfg: Any, folder: Path, overrides: list[str], *, of_sweep: bool) -> tuple[Any, Any]:
+def configs_of_call(
+    cfg: Any, folder: Path, overrides: list[str], *, of_sweep: bool
+) -> tuple[Any, Any]:
     """The config that a call to `run` means, and the one saved with the run that it goes on with.
 
     The latter is `None` where it begins one.
@@ -132,10 +134,10 @@ def settings(cfg: Any, folder: Path, overrides: list[str], *, of_sweep: bool) ->
         if not record.is_file():
             raise InputError(f"resume={one_line(cfg.resume)} is no run's folder: no config.yaml")
         before = resume.load(record)
-        return resume.resumed(cfg, before, overrides), before
+        return resume.resumed_config(cfg, before, overrides), before
     if of_sweep and record.exists():
         before = resume.load(record)
-        resume.again(cfg, before, folder)
+        resume.check_resumable(cfg, before, folder)
         return cfg, before
     if record.exists():
         raise InputError(
@@ -150,14 +152,14 @@ def _done_before(job: Job, cfg: Any, before: Any) -> dict[str, Any] | None:
     summary = read_summary(job.folder)
     if summary is None or summary["interrupted"] or summary["inputs"] != job.inputs:
         return None
-    if not resume.as_asked(cfg, before):
+    if not resume.is_complete_for(cfg, before):
         return None
     log.info("done before: %s", job.folder / "report.html")
     return summary
 
 
 @contextlib.contextmanager
-def only_user(folder: Path) -> Iterator[None]:
+def folder_lock(folder: Path) -> Iterator[None]:
     """Hold a folder against other runs; the system lets go of it when the process ends.
 
     Raises:
@@ -170,23 +172,23 @@ def only_user(folder: Path) -> Iterator[None]:
         raise InputError(f"{one_line(folder)} is being used by another run") from None
 
 
-def _say_estimate(job: Job, first: tuple[int, Prepared], seconds_preparing: float) -> None:
-    content, n_windows = job.content, len(job.wanted)
+def _say_estimate(job: Job, first: tuple[int, PreparedTransfer], seconds_preparing: float) -> None:
+    content, n_segments = job.content, len(job.wanted)
     expected = cost_estimate.measure(
-        *(job.window(first[0]), content.sr, n_windows, first[1], seconds_preparing),
+        *(job.segment(first[0]), content.sr, n_segments, first[1], seconds_preparing),
         job.style_lengths,
         job.settings.transfer,
     )
     log.info(
-        "%.1f s of %d channels at %d Hz, %d window%s: about %s and %.1f GB of memory",
-        *(content.duration_s, content.y.shape[1], content.sr, n_windows),
-        "s" if n_windows > 1 else "",
-        spoken(expected.seconds),
+        "%.1f s of %d channels at %d Hz, %d segment%s: about %s and %.1f GB of memory",
+        *(content.duration_s, content.y.shape[1], content.sr, n_segments),
+        "s" if n_segments > 1 else "",
+        format_duration(expected.seconds),
         expected.bytes / 1e9,
     )
 
 
-def spoken(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """A time as one says it: `40 s`, `12 min`, `3.5 h`."""
     if seconds < 100:
         return f"{seconds:.0f} s"
@@ -216,18 +218,18 @@ def _say_end(job: Job, summary: dict[str, Any]) -> None:
 
 
 def optimize(
-    job: Job, first: tuple[int, Prepared], *, on_restored: Callable[[], None] | None
-) -> Generator[Request, Answer, Done]:
-    """Window after window: each is optimised, rendered and saved before the next begins.
+    job: Job, first: tuple[int, PreparedTransfer], *, on_restored: Callable[[], None] | None
+) -> Generator[StepRequest, StepResult, OptimizedRun]:
+    """Window after segment: each is optimised, rendered and saved before the next begins.
 
     Args:
-        first: the first window that is to be changed, and its number.
+        first: the first segment that is to be changed, and its number.
         on_restored: of a run that goes on, called once it is clear that it can; else `None`.
     """
     resuming, transfer = on_restored is not None, job.settings.transfer
-    shared, n_steps, clock = first[1].shared, first[1].n_steps, Clock()
+    shared, n_steps, clock = first[1].shared, first[1].n_steps, StepTimer()
     waiting = dict([first])  # prepared already
-    parts, made = Parts(job.folder / "windows"), []
+    parts, made = SegmentStore(job.folder / "segments"), []
     key = {"inputs": job.inputs, "settings": job.lasting, "n_steps": transfer.n_steps}
     wanted, stop = job.wanted, False
     del first
@@ -251,7 +253,7 @@ def optimize(
                         if resuming:
                             start = _restore(checkpoints, start, prepared.n_steps, job, index)
                         metrics.start(index, last_step=int(start.step))
-                        reached = yield from descend(
+                        reached = yield from optimize_segment(
                             *(start, prepared, job.settings, checkpoints, metrics, clock),
                             name=f"{job.content.name} as {job.style_name}",
                             before=wanted.index(index) * n_steps,
@@ -260,7 +262,7 @@ def optimize(
                     stop = reached.stop
                     unmoved = int(reached.state.step) == int(start.step)
                     if stop and unmoved and any("figures" in record for record in made):
-                        break  # what there is ends with the window before
+                        break  # what there is ends with the segment before
                     part = results.render(job, index, prepared, reached.state, reached.losses)
                 part.record["key"] = key
                 parts.save(index, part)
@@ -271,35 +273,37 @@ def optimize(
             if stop:
                 break
     unfinished = any(record["interrupted"] for record in made)
-    return Done(parts, made, metrics.lines, shared, clock, unfinished or len(made) < len(job.spans))
+    return OptimizedRun(
+        parts, made, metrics.lines, shared, clock, unfinished or len(made) < len(job.spans)
+    )
 
 
-def descend(
+def optimize_segment(
     start: TransferState,
-    prepared: Prepared,
+    prepared: PreparedTransfer,
     settings: RunSettings,
     checkpoints: Checkpoints,
     metrics: metrics_log.Metrics,
-    clock: Clock,
+    clock: StepTimer,
     *,
     name: str,
     before: int,
     total: int,
-) -> Generator[Request, Answer, Answer]:
-    """The steps of a window; metrics and checkpoints live between them.
+) -> Generator[StepRequest, StepResult, StepResult]:
+    """The steps of a segment; metrics and checkpoints live between them.
 
     Args:
         name: of the run.
-        before: steps of the windows before this one.
-        total: steps of all windows.
+        before: steps of the segments before this one.
+        total: steps of all segments.
     """
     transfer, first = settings.transfer, int(start.step)
     state, last, seconds, earlier = start, first, 0.0, metrics.seconds
     answer = None
     for step in loop.milestones(first, prepared.n_steps, settings.log_every):
-        answer = yield Request(
+        answer = yield StepRequest(
             name,
-            Steps(
+            Updates(
                 state,
                 prepared.problem,
                 step - last,
@@ -316,7 +320,7 @@ def descend(
         state, last = answer.state, step
         prepare.check_finite(answer.losses, step, transfer)
         metrics.write(step, answer.losses, earlier + seconds)
-        checkpoints.save_if_due(state, n_beside=answer.n_beside)
+        checkpoints.save_if_due(state, n_concurrent=answer.n_concurrent)
         if answer.stop:
             break
     assert answer is not None
@@ -326,10 +330,10 @@ def descend(
 
 
 def _same(before: Any, now: Any) -> bool:
-    """Whether what a window was made of is what it would be made of now."""
+    """Whether what a segment was made of is what it would be made of now."""
     if not isinstance(before, dict) or not isinstance(before.get("settings"), dict):
         return False
-    return {**before, "settings": resume.completed(before["settings"])} == now
+    return {**before, "settings": resume.with_defaults(before["settings"])} == now
 
 
 def _restore(
@@ -340,7 +344,7 @@ def _restore(
     try:
         restored = checkpoints.restore(state)
     except OtherInputs as other:
-        before = resume.completed(other.inputs["settings"])
+        before = resume.with_defaults(other.inputs["settings"])
         if before == job.lasting:
             raise InputError(
                 f"the clips have changed since the run in {one_line(folder)} was started"
@@ -349,7 +353,7 @@ def _restore(
         raise InputError(
             f"config.yaml in {one_line(folder)} has changed since the run was started: {changes}"
         ) from None
-    where = f"window {index + 1} of {len(job.spans)}: " if len(job.spans) > 1 else ""
+    where = f"segment {index + 1} of {len(job.spans)}: " if len(job.spans) > 1 else ""
     if restored is None:
         log.warning("%sno checkpoint can be read in %s: starting from the beginning", where, folder)
         return state

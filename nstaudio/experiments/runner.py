@@ -17,10 +17,10 @@ from tqdm import tqdm
 
 from nstaudio.errors import one_line
 from nstaudio.experiments import cost_estimate
-from nstaudio.experiments.run import Answer, Request, Run
+from nstaudio.experiments.run import Run, StepRequest, StepResult
 from nstaudio.optimization import batching, loop
 
-_MOST_TOGETHER = 128  # each has some files open, and a process may have a thousand
+MAX_CONCURRENT = 128  # each has some files open, and a process may have a thousand
 
 Summary = dict[str, Any]
 T = TypeVar("T")
@@ -74,7 +74,7 @@ class StopRequest:
             signal.signal(number, handler)
 
 
-def drive(run: Generator[Request, Answer, T]) -> T:
+def run_one(run: Generator[StepRequest, StepResult, T]) -> T:
     """A run, to its end; returns what it returns.
 
     Raises:
@@ -85,7 +85,7 @@ def drive(run: Generator[Request, Answer, T]) -> T:
         with StopRequest() as stop, _bar(request.total, request.name) as bar:
             while True:
                 started = time.perf_counter()
-                state, losses = loop.make(request.steps)
+                state, losses = loop.run_updates(request.steps)
                 seconds = time.perf_counter() - started
                 bar.update(request.done + request.steps.n_steps - bar.n)
                 bar.set_postfix(
@@ -96,7 +96,7 @@ def drive(run: Generator[Request, Answer, T]) -> T:
                 )
                 if bar.n == bar.total or stop.requested:
                     bar.close()  # what is said from here on stands below it
-                request = run.send(Answer(state, losses, seconds, 1, stop.requested))
+                request = run.send(StepResult(state, losses, seconds, 1, stop.requested))
     except StopIteration as finished:
         return finished.value
 
@@ -114,7 +114,7 @@ def _bar(n_steps: int, name: str) -> Any:
     )
 
 
-def drive_together(
+def run_concurrently(
     runs: Sequence[Run], *, within: Callable[[int], contextlib.AbstractContextManager[Any]]
 ) -> list[Summary | BaseException]:
     """Runs side by side, as many at a time as fit: steps that are alike are made in one program.
@@ -129,7 +129,7 @@ def drive_together(
     """
     outcomes: list[Summary | BaseException | None] = [None] * len(runs)
 
-    def turn(i: int, answer: Answer | None) -> Request | None:
+    def turn(i: int, answer: StepResult | None) -> StepRequest | None:
         """On to its next request; `None` where it has ended."""
         with within(i):
             try:
@@ -148,7 +148,7 @@ def drive_together(
             first = waiting.pop(0)
             request = turn(first, None)
             if request is not None:
-                n_fit = min(cost_estimate.how_many_fit(request.steps), _MOST_TOGETHER)
+                n_fit = min(cost_estimate.how_many_fit(request.steps), MAX_CONCURRENT)
             n_batches = -(-(1 + len(waiting)) // n_fit)
             more = waiting[: -(-(1 + len(waiting)) // n_batches) - 1]
             del waiting[: len(more)]
@@ -159,8 +159,8 @@ def drive_together(
 
 
 def _steps_of(
-    begun: dict[int, Request | None],
-    turn: Callable[[int, Answer | None], Request | None],
+    begun: dict[int, StepRequest | None],
+    turn: Callable[[int, StepResult | None], StepRequest | None],
     stop: StopRequest,
     pool: ThreadPoolExecutor,
 ) -> None:
@@ -172,7 +172,7 @@ def _steps_of(
         while requests:
             groups: dict[Any, list[int]] = {}
             for i, request in requests.items():
-                groups.setdefault(batching.alike(request.steps), []).append(i)
+                groups.setdefault(batching.batch_key(request.steps), []).append(i)
             answers = {}
             for key, group in groups.items():
                 started = time.perf_counter()
@@ -180,7 +180,7 @@ def _steps_of(
                 made = batch.make([requests[i].steps for i in group])
                 share = (time.perf_counter() - started) / len(group)
                 for i, (state, losses) in zip(group, made, strict=True):
-                    answers[i] = Answer(state, losses, share, len(begun), stop.requested)
+                    answers[i] = StepResult(state, losses, share, len(begun), stop.requested)
                     done[i] = requests[i].done + requests[i].steps.n_steps
             bar.update(sum(done.values()) - bar.n)
             if bar.n == bar.total or stop.requested:

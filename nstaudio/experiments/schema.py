@@ -33,24 +33,24 @@ NUMBERS = (
 )
 
 RUN_KEYS = (
-    "windows",
+    "segments",
     "multiscale",
     "guide",
     "output",
     "content",
     "style",
-    "apart_from",
+    "negatives",
     "reference_loss",
     "log_every",
     "checkpoint",
     "resume",
     "duration_s",
-    "n_takes",
+    "n_seeds",
 )
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
-MOST_TAKES = 128
+MAX_SEEDS = 128
 
 NOISE = "noise"
 """The name of a content without a file."""
@@ -148,7 +148,7 @@ class RunSettings:
     transfer: Settings
     content: ClipSettings
     style: StyleSettings
-    apart_from: tuple[str, ...] = ()
+    negatives: tuple[str, ...] = ()
     """Files that the result shall not be like, see `losses.Diversity`."""
     output: OutputSettings = OutputSettings()
     checkpoint: CheckpointSettings = CheckpointSettings()
@@ -174,10 +174,10 @@ def absolute_paths(path: Any) -> Any:
     return absolute[0] if isinstance(path, str) else absolute
 
 
-def n_takes(cfg: DictConfig) -> int:
+def n_seeds(cfg: DictConfig) -> int:
     """How many takes a config asks for.
 
     Raises:
-        InputError: not a whole number from 1 to `MOST_TAKES`.
+        InputError: not a whole number from 1 to `MAX_SEEDS`.
     """
-    return integer("n_takes", cfg.get("n_takes"), at_least=1, at_most=MOST_TAKES)
+    return integer("n_seeds", cfg.get("n_seeds"), at_least=1, at_most=MAX_SEEDS)

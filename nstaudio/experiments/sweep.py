@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 _ERROR = "error.txt"
 
 
-class Names(NamedTuple):
+class SweepNames(NamedTuple):
     """What to call the folders of a sweep.
 
     Attributes:
@@ -47,7 +47,7 @@ class Names(NamedTuple):
     swept: tuple[str, ...]
 
     @classmethod
-    def of(cls, arguments: Sequence[str]) -> "Names":
+    def of(cls, arguments: Sequence[str]) -> "SweepNames":
         """Of a command line."""
         settings = sorted(a for a in arguments if not a.lstrip("+~").startswith(("hydra", "-")))
         try:
@@ -64,7 +64,7 @@ class Names(NamedTuple):
         return short_name(",".join(a for a in overrides if a.partition("=")[0] in self.swept))
 
 
-def settle(folder: Path, outcome: Mapping[str, Any] | BaseException) -> None:
+def record_failure(folder: Path, outcome: Mapping[str, Any] | BaseException) -> None:
     """Leave in a run's folder, and say, what it failed by, if it did.
 
     Args:
@@ -89,7 +89,7 @@ def is_interrupted(outcome: Mapping[str, Any] | BaseException) -> bool:
     return outcome["interrupted"]
 
 
-class Stopped(KeyboardInterrupt):
+class SweepInterrupted(KeyboardInterrupt):
     """A run of a sweep was stopped by its user: the rest of it is not wanted either."""
 
 
@@ -184,12 +184,12 @@ def refuse_silent_cluster(config: DictConfig) -> None:
     raise Unreachable(f"no Ray cluster answers at {named} ({setting})")
 
 
-def enter_folder() -> None:
+def chdir_to_sweep() -> None:
     """Go where the sweep was started, in a worker that was not: relative paths mean the same."""
     os.chdir(os.environ["NSTAUDIO_FOLDER"])
 
 
-class Watch(Callback):
+class SweepCallback(Callback):
     """Hydra's callback: remembers where a sweep's folder is, and removes what is out of date."""
 
     folder: Path | None = None
@@ -199,12 +199,12 @@ class Watch(Callback):
         """Before the first job."""
         del kwargs
         refuse_silent_cluster(config)
-        Watch.folder = Path(config.hydra.sweep.dir)
+        SweepCallback.folder = Path(config.hydra.sweep.dir)
         for number in (signal.SIGINT, signal.SIGTERM):  # a launcher that waits ends its workers
             signal.signal(number, signal.default_int_handler)
         # Under `uv run` Ray would copy the working folder, with all outputs, to every worker and
         # install the project there anew.
         os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
         for pattern in (f"*/{_ERROR}", f"*/take_*/{_ERROR}"):
-            for error in Watch.folder.glob(pattern):
+            for error in SweepCallback.folder.glob(pattern):
                 error.unlink()

@@ -15,8 +15,8 @@ from nstaudio.losses.base import (
     kernel_form,
     not_negative,
 )
-from nstaudio.losses.composite import ContentSum, StyleSum, Term, keeps_apart
-from nstaudio.losses.content import ByStatistic, SquaredError
+from nstaudio.losses.composite import ContentSum, StyleSum, Term, supports_negatives
+from nstaudio.losses.content import SquaredError, StatisticLoss
 from nstaudio.losses.diversity import Diversity
 from nstaudio.losses.gram import Frames, Gram, Mean
 from nstaudio.losses.temporal import (
@@ -32,7 +32,7 @@ from nstaudio.losses.weighting import (
     Losses,
     Targets,
     Weights,
-    apart_from,
+    add_negatives,
     compare,
     make_targets,
     weigh,
@@ -40,7 +40,7 @@ from nstaudio.losses.weighting import (
 
 __all__ = [
     "Autocorrelation",
-    "ByStatistic",
+    "StatisticLoss",
     "ContentLoss",
     "ContentSum",
     "CrossCorrelation",
@@ -63,10 +63,10 @@ __all__ = [
     "Term",
     "TextureStatistics",
     "Weights",
-    "apart_from",
+    "add_negatives",
     "compare",
     "doubled_gradient",
-    "keeps_apart",
+    "supports_negatives",
     "kernel_form",
     "make_targets",
     "not_negative",

@@ -147,7 +147,7 @@ class StyleSum(_Sum):
         """See the function of this name."""
         of_terms = zip(*targets, strict=True)
         parts = zip(self.terms, of_terms, strict=True)
-        return tuple(joined(term.loss, of_term) for (_, term), of_term in parts)
+        return tuple(stack_targets(term.loss, of_term) for (_, term), of_term in parts)
 
     def distance(
         self, activations: Float[Array, "frames *bands channels"], target: tuple[Any, ...]
@@ -185,19 +185,19 @@ class ContentSum(_Sum):
         return self._weigh([term.loss.distance(activations, target) for _, term in self.terms])
 
 
-def at_layer(loss: Any, layer: str) -> Any:
+def restrict_to_layer(loss: Any, layer: str) -> Any:
     """What there is of the loss at this layer."""
     return loss.at(layer) if isinstance(loss, _Sum) else loss
 
 
-def keeps_apart(loss: Any) -> bool:
+def supports_negatives(loss: Any) -> bool:
     """Whether a style loss knows clips that the result shall not be like: `Diversity` does."""
     if isinstance(loss, _Sum):
-        return any(term.weight > 0 and keeps_apart(term.loss) for _, term in loss.terms)
+        return any(term.weight > 0 and supports_negatives(term.loss) for _, term in loss.terms)
     return hasattr(loss, "joined")
 
 
-def joined(loss: Any, targets: Sequence[Any]) -> Any:
+def stack_targets(loss: Any, targets: Sequence[Any]) -> Any:
     """The target of a style loss, of the style and of clips that the result shall be apart from.
 
     Args:

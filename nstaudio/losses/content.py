@@ -45,7 +45,7 @@ def _half_mean(squares: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class ByStatistic:
+class StatisticLoss:
     """A statistic of the content is kept, not its activations position by position.
 
     Attributes:

@@ -23,7 +23,7 @@ class TextureStatistics:
         sr, hop_length, floor_db: those of the spectrogram.
 
     Raises:
-        InputError: a value outside its limits; a clip shorter than `texture_statistics.SHORTEST_S`.
+        InputError: a value outside its limits; a clip shorter than `texture_statistics.MIN_S`.
     """
 
     sr: int = 22050
@@ -41,10 +41,10 @@ class TextureStatistics:
         """Those of the clip; its level does not matter."""
         level_db = self.floor_db * (1.0 - over_time(activations))
         rate = self.sr / self.hop_length
-        if level_db.shape[0] < texture_statistics.SHORTEST_S * rate:
+        if level_db.shape[0] < texture_statistics.MIN_S * rate:
             raise InputError(
                 f"{level_db.shape[0] / rate:.2f} s are too short for the statistics of a texture: "
-                f"at least {texture_statistics.SHORTEST_S:g} s are needed"
+                f"at least {texture_statistics.MIN_S:g} s are needed"
             )
         # Of samples with a mean square of 1 the cochlear bands, analytic, have a power of 2 in all.
         power = jnp.mean(jnp.sum(10 ** (level_db / 10), axis=1)) / 2

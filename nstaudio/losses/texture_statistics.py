@@ -16,7 +16,7 @@ from jaxtyping import Array, Complex, Float
 from nstaudio.errors import InputError, integer
 
 N_BANDS = 30
-LOWEST_HZ, HIGHEST_HZ = 20.0, 10_000.0
+MIN_HZ, MAX_HZ = 20.0, 10_000.0
 """Where cochlear bands begin and end; half the rate where that is lower."""
 COMPRESSION = 0.3
 ENVELOPE_SR = 400
@@ -28,7 +28,7 @@ OCTAVE_HZ = tuple(100.0 / 2.0**k for k in range(6, -1, -1))
 COCHLEAR_OFFSETS = (1, 2, 3, 5, 8, 11, 16, 21)
 """How many bands apart envelopes are compared."""
 MODULATION_OFFSETS = (1, 2)
-SHORTEST_S = 2.0
+MIN_S = 2.0
 """The slowest modulation band has a period of this."""
 
 _TINY = 1e-10  # relative to the sound's own power: 100 dB below
@@ -70,10 +70,10 @@ def statistics(y: Float[Array, " samples"], sr: int, *, n_bands: int = N_BANDS) 
     """
     integer("sr", sr, at_least=1000, at_most=768_000)
     integer("n_bands", n_bands, at_least=1, at_most=500)
-    if y.shape[0] < SHORTEST_S * sr:
+    if y.shape[0] < MIN_S * sr:
         raise InputError(
             f"{y.shape[0] / sr:.2f} s are too short for the statistics of a texture: at least "
-            f"{SHORTEST_S:g} s are needed"
+            f"{MIN_S:g} s are needed"
         )
     return of_envelopes(cochlear_envelopes(y, sr, n_bands=n_bands), ENVELOPE_SR)
 
@@ -170,7 +170,7 @@ def erb_filters(n: int, sr: int, n_bands: int) -> np.ndarray:
     `n_bands` of them are spread evenly between `LOWEST_HZ` and `HIGHEST_HZ`, each from the centre
     of the one below to the centre of the one above; what they leave at both ends are two more.
     """
-    lowest, highest = _erb(np.array([LOWEST_HZ, min(HIGHEST_HZ, sr / 2)]))
+    lowest, highest = _erb(np.array([MIN_HZ, min(MAX_HZ, sr / 2)]))
     edges = np.linspace(lowest, highest, n_bands + 2)
     step = edges[1] - edges[0]
     at = _erb(np.fft.rfftfreq(n, 1 / sr))

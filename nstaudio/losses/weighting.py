@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from nstaudio.losses.base import ContentLoss, Scalar, StyleLoss
-from nstaudio.losses.composite import at_layer, joined
+from nstaudio.losses.composite import restrict_to_layer, stack_targets
 
 Activations = Mapping[str, Float[Array, "..."]]
 
@@ -53,20 +53,22 @@ def make_targets(content: Activations, style: Activations, style_loss: StyleLoss
     return Targets(
         content=dict(content),
         style={
-            name: at_layer(style_loss, name).statistic(activations)
+            name: restrict_to_layer(style_loss, name).statistic(activations)
             for name, activations in style.items()
         },
     )
 
 
-def apart_from(targets: Targets, others: Sequence[Targets], style_loss: StyleLoss) -> Targets:
+def add_negatives(targets: Targets, others: Sequence[Targets], style_loss: StyleLoss) -> Targets:
     """Targets of a result that shall also be apart from other clips, see `Diversity`.
 
     Args:
         others: made with each of these clips as the style.
     """
     style = {
-        name: joined(at_layer(style_loss, name), [own, *(other.style[name] for other in others)])
+        name: stack_targets(
+            restrict_to_layer(style_loss, name), [own, *(other.style[name] for other in others)]
+        )
         for name, own in targets.style.items()
     }
     return targets._replace(style=style)
@@ -82,11 +84,11 @@ def compare(
     """L_c,l and E_l of the activations."""
     return Distances(
         content={
-            name: at_layer(content_loss, name).distance(activations[name], target)
+            name: restrict_to_layer(content_loss, name).distance(activations[name], target)
             for name, target in targets.content.items()
         },
         style={
-            name: at_layer(style_loss, name).distance(activations[name], target)
+            name: restrict_to_layer(style_loss, name).distance(activations[name], target)
             for name, target in targets.style.items()
         },
     )

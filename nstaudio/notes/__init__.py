@@ -72,6 +72,6 @@ def transcribe(
     choice("method", method, METHODS)
     y = soxr.resample(np.asarray(y, np.float32), sr, basic_pitch.SR, quality="VHQ")
     y = _peak_normalised(y)
-    lowest, s = basic_pitch.LOWEST_MIDI, basic_pitch.HOP_LENGTH / basic_pitch.SR
+    lowest, s = basic_pitch.MIN_MIDI, basic_pitch.HOP_LENGTH / basic_pitch.SR
     found = METHODS[method](y)
     return [Note(e.start * s, e.stop * s, lowest + e.bin, e.strength) for e in found]

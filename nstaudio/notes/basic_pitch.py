@@ -25,7 +25,7 @@ HOP_LENGTH = 256
 N_SAMPLES = 2 * SR - HOP_LENGTH
 """Samples in the network's window."""
 N_FRAMES = 1 + N_SAMPLES // HOP_LENGTH
-LOWEST_MIDI = 21
+MIN_MIDI = 21
 """The piano's lowest key, A0 at 27.5 Hz, is the first of the note bins."""
 N_NOTES = 88
 
@@ -43,7 +43,7 @@ _MARGIN_FRAMES = 15
 _KEPT_FRAMES = N_FRAMES - 2 * _MARGIN_FRAMES
 _WINDOWS_AT_ONCE = 2
 
-_HIGHEST = jax.lax.Precision.HIGHEST
+_PRECISION = jax.lax.Precision.HIGHEST
 
 
 class Activations(NamedTuple):
@@ -92,7 +92,7 @@ def _correlate(
         (stride,),
         "VALID",
         dimension_numbers=("NWC", "WIO", "NWC"),
-        precision=_HIGHEST,
+        precision=_PRECISION,
     )
 
 
@@ -153,7 +153,7 @@ class Network(nn.Module):
         """Activations of `N_FRAMES` frames, one every `HOP_LENGTH` samples."""
 
         def conv(name: str, features: int, frames: int, bins: int, stride: int = 1) -> nn.Conv:
-            return nn.Conv(features, (frames, bins), (1, stride), precision=_HIGHEST, name=name)
+            return nn.Conv(features, (frames, bins), (1, stride), precision=_PRECISION, name=name)
 
         x = _Affine(name="input")(_normalised_log(cqt_power(y)))
         x = _harmonic_stack(x)

@@ -10,7 +10,7 @@ import scipy.ndimage
 import scipy.stats
 from jaxtyping import Float, Int
 
-from nstaudio.notes.basic_pitch import HOP_LENGTH, LOWEST_MIDI, SR
+from nstaudio.notes.basic_pitch import HOP_LENGTH, MIN_MIDI, SR
 from nstaudio.notes.note_events import Event
 
 Samples = Float[np.ndarray, " samples"]
@@ -127,7 +127,7 @@ def events(y: Samples) -> list[Event]:
     starts = np.flatnonzero((np.diff(key, prepend=-2) != 0) | struck)
     stops = np.append(starts[1:], len(key))
     return [
-        Event(int(a), int(b), int(key[a]) - LOWEST_MIDI, 1.0)
+        Event(int(a), int(b), int(key[a]) - MIN_MIDI, 1.0)
         for a, b in zip(starts, stops, strict=True)
         if key[a] >= 0 and b - a >= _MIN_FRAMES
     ]

@@ -24,15 +24,15 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from nstaudio.losses import Losses
 from nstaudio.optimization import loop as objectives
-from nstaudio.optimization.loop import Steps, TransferState
+from nstaudio.optimization.loop import TransferState, Updates
 from nstaudio.optimization.objective import Objective
 
-Made = tuple[TransferState, Losses]
+BatchResult = tuple[TransferState, Losses]
 
 _AXIS = "runs"
 
 
-def alike(steps: Steps) -> Any:
+def batch_key(steps: Updates) -> Any:
     """A key: steps that have the same can be made together."""
     leaves, structure = jax.tree.flatten((steps.state, steps.problem))
     shapes = tuple((jnp.shape(leaf), jnp.result_type(leaf)) for leaf in leaves)
@@ -46,13 +46,13 @@ class Batch:
         self._problems: list[Any] = []
         self._stacked: tuple[Any, Any] | None = None
 
-    def make(self, steps: Sequence[Steps]) -> list[Made]:
+    def make(self, steps: Sequence[Updates]) -> list[BatchResult]:
         """Make the steps of all of them; returns when it is done.
 
         A batch that turns out not to fit in a device's memory is made in two halves.
         """
         if len(steps) == 1:
-            return [objectives.make(steps[0])]
+            return [objectives.run_updates(steps[0])]
         try:
             return self._make(steps)
         except jax.errors.JaxRuntimeError as error:
@@ -61,7 +61,7 @@ class Batch:
         half = len(steps) // 2
         return [*Batch().make(steps[:half]), *Batch().make(steps[half:])]
 
-    def _make(self, steps: Sequence[Steps]) -> list[Made]:
+    def _make(self, steps: Sequence[Updates]) -> list[BatchResult]:
         n, devices = len(steps), jax.local_devices()
         mesh = Mesh(np.array(devices[: min(len(devices), n)]), (_AXIS,))
         padding = -n % mesh.size  # every device has as many rows
@@ -136,8 +136,8 @@ def _advance(
     objective: Objective,
     transformation: optax.GradientTransformationExtraArgs,
     mesh: Mesh,
-) -> Made:
-    def one(state: TransferState, own: Any, shared: Any, n_steps: jax.Array) -> Made:
+) -> BatchResult:
+    def one(state: TransferState, own: Any, shared: Any, n_steps: jax.Array) -> BatchResult:
         problem = jax.tree.map(
             lambda a, b: b if a is None else a, own, shared, is_leaf=lambda a: a is None
         )
@@ -145,7 +145,7 @@ def _advance(
             state, problem, n_steps, objective=objective, transformation=transformation
         )
 
-    def rows(states: TransferState, own: Any, shared: Any, n_steps: jax.Array) -> Made:
+    def rows(states: TransferState, own: Any, shared: Any, n_steps: jax.Array) -> BatchResult:
         if mesh.devices.flat[0].platform == "cpu":
             return jax.lax.map(lambda row: one(row[0], row[1], shared, n_steps), (states, own))
         return jax.vmap(one, in_axes=(0, 0, None, None))(states, own, shared, n_steps)

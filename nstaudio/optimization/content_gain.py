@@ -55,7 +55,7 @@ class ContentGain:
         InputError: a number outside its limits.
     """
 
-    is_sound: ClassVar[bool] = True
+    yields_waveform: ClassVar[bool] = True
 
     sigma_s: float = 0.05
     sigma_mels: float = 0.5

@@ -33,7 +33,7 @@ _UNPITCHED_LEAST = 0.003  # of the content's energy: less is none to speak of
 _UNPITCHED_IN_NOTES = 0.02  # of the style's energy: more is no note's own, but drums
 
 
-class Start(NamedTuple):
+class Initialization(NamedTuple):
     """Where the optimisation starts."""
 
     carrier: Clip
@@ -44,15 +44,15 @@ class Start(NamedTuple):
     """Steps that it takes at least to come to anything."""
 
 
-def content(content: Clip, style: Clip, *, key: PRNGKeyArray, spec: MelSpec) -> Start:
+def content(content: Clip, style: Clip, *, key: PRNGKeyArray, spec: MelSpec) -> Initialization:
     """The content itself: the source paper's procedure."""
     del style, key, spec
-    return Start(content, content.level_db)
+    return Initialization(content, content.level_db)
 
 
 def noisy_content(
     content: Clip, style: Clip, *, key: PRNGKeyArray, spec: MelSpec, noise_db: float = 10.0
-) -> Start:
+) -> Initialization:
     """The content plus Gaussian noise of standard deviation `noise_db`: the paper's theory.
 
     Raises:
@@ -62,15 +62,15 @@ def noisy_content(
     number("init.noise_db", noise_db, at_least=0)
     level_db = content.level_db
     noise = noise_db * jax.random.normal(key, level_db.shape, level_db.dtype)
-    return Start(content, jnp.maximum(level_db + noise, spec.floor_db))
+    return Initialization(content, jnp.maximum(level_db + noise, spec.floor_db))
 
 
-def white_noise(content: Clip, style: Clip, *, key: PRNGKeyArray, spec: MelSpec) -> Start:
+def white_noise(content: Clip, style: Clip, *, key: PRNGKeyArray, spec: MelSpec) -> Initialization:
     """Independent Gaussian pixels with the content's mean and standard deviation in dB."""
     del style
     level_db = content.level_db
     noise = jax.random.normal(key, level_db.shape, level_db.dtype)
-    return Start(
+    return Initialization(
         content, jnp.maximum(jnp.mean(level_db) + jnp.std(level_db) * noise, spec.floor_db)
     )
 
@@ -84,7 +84,7 @@ def note_attention(
     attention: Attention = Attention(),  # noqa: B008 - frozen
     transcriber: str = "basic_pitch",
     n_steps_without_notes: int = 200,
-) -> Start:
+) -> Initialization:
     """The content's notes in the sound of the style's notes, its unpitched sound in the style's.
 
     A result already: no step of optimisation is needed. Without notes in one of the clips it
@@ -101,7 +101,7 @@ def note_attention(
     del key
     integer("init.n_steps_without_notes", n_steps_without_notes, at_least=0)
     clips = {"content": np.asarray(content.y), "style": np.asarray(style.y)}
-    of_style = _heard_style(_Sound.of(clips["style"]), spec.sr, transcriber)
+    of_style = _style_notes(_Sound.of(clips["style"]), spec.sr, transcriber)
     heard = notes.transcribe(clips["content"], spec.sr, method=transcriber)
     silent = [role for role, n in (("content", heard), ("style", of_style.notes)) if not n]
     if silent:
@@ -111,7 +111,7 @@ def note_attention(
             " and the ".join(silent),
             n_steps_without_notes,
         )
-        return Start(content, content.level_db, n_steps_without_notes)
+        return Initialization(content, content.level_db, n_steps_without_notes)
     found = onset_refinement.refined(clips["content"], spec.sr, heard)
     pitched = render(
         clips["content"],
@@ -133,7 +133,7 @@ def note_attention(
     restyled = percussion.restyle(noise, of_style.unpitched, spec.sr)
     y = jnp.asarray(pitched + _root(lacking / energy(restyled)) * restyled)
     carrier = Clip(y, log_mel(y, spec))
-    return Start(carrier, carrier.level_db)
+    return Initialization(carrier, carrier.level_db)
 
 
 @dataclass(frozen=True)
@@ -148,19 +148,19 @@ class _Sound:
         return cls(hashlib.sha256(np.ascontiguousarray(y).tobytes()).digest(), y)
 
 
-class _HeardStyle(NamedTuple):
+class _StyleNotes(NamedTuple):
     notes: list[Note]
     pitched: Float[np.ndarray, " samples"]
     unpitched: Float[np.ndarray, " samples"]
 
 
-@functools.lru_cache(maxsize=1)  # all windows of a content have the same style
-def _heard_style(style: _Sound, sr: int, transcriber: str) -> _HeardStyle:
+@functools.lru_cache(maxsize=1)  # all segments of a content have the same style
+def _style_notes(style: _Sound, sr: int, transcriber: str) -> _StyleNotes:
     heard = notes.transcribe(style.y, sr, method=transcriber)
     if not heard:
-        return _HeardStyle([], style.y, style.y)
+        return _StyleNotes([], style.y, style.y)
     found = onset_refinement.refined(style.y, sr, heard)
-    return _HeardStyle(
+    return _StyleNotes(
         found,
         percussion.limited(style.y, sr, found, at_most=_UNPITCHED_IN_NOTES),
         percussion.split(style.y, sr, found),

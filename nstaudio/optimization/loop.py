@@ -66,7 +66,7 @@ def advance(
     return state, objective(state.variable, problem)
 
 
-class Steps(NamedTuple):
+class Updates(NamedTuple):
     """Updates to be made."""
 
     state: TransferState
@@ -76,7 +76,7 @@ class Steps(NamedTuple):
     transformation: optax.GradientTransformationExtraArgs
 
 
-def make(steps: Steps) -> tuple[TransferState, Losses]:
+def run_updates(steps: Updates) -> tuple[TransferState, Losses]:
     """Make them; returns when it is done."""
     return jax.block_until_ready(
         advance(
@@ -113,6 +113,6 @@ def run(
     """
     last = int(state.step)
     for step in milestones(last, n_steps, chunk):
-        state, losses = make(Steps(state, problem, step - last, objective, transformation))
+        state, losses = run_updates(Updates(state, problem, step - last, objective, transformation))
         yield state, losses
         last = step

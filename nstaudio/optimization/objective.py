@@ -19,13 +19,13 @@ from nstaudio.optimization.parametrizations import Parametrization
 
 LogMel = Float[Array, "frames mels"]
 
-Seen = Float[Array, "frames bands *parts"]
+EncoderInput = Float[Array, "frames bands *parts"]
 
 PROBE_STEP = 1 / 160
 """Length of a step towards the probe of `balance`, root mean square of what the encoder sees: where
 that are levels above a floor of -80 dB, 0.5 dB."""
 
-PROBE_MOST_STEPS = 100
+MAX_PROBE_STEPS = 100
 """Steps after which a style that will not come nearer is near enough."""
 
 
@@ -57,7 +57,7 @@ class Objective:
         """The spectrogram of the variable, dB."""
         return self.parametrization.log_mel(variable, problem.constants, self.spec)
 
-    def seen(self, clip: Clip) -> Seen:
+    def encoder_input(self, clip: Clip) -> EncoderInput:
         """What the encoder sees of a clip."""
         return self.representation(clip.y, clip.level_db, self.spec)
 
@@ -70,7 +70,7 @@ class Objective:
             self.representation(y, self.log_mel(variable, problem), self.spec), problem
         )
 
-    def losses(self, seen: Seen, problem: Problem) -> Losses:
+    def losses(self, seen: EncoderInput, problem: Problem) -> Losses:
         """The losses of what the encoder sees."""
         distances = self.encoder.distances(
             problem.variables,
@@ -85,17 +85,17 @@ class Objective:
 @partial(jax.jit, static_argnames=("objective",))
 def evaluate(clip: Clip, problem: Problem, *, objective: Objective) -> Losses:
     """The losses of any clip, compiled."""
-    return objective.losses(objective.seen(clip), problem)
+    return objective.losses(objective.encoder_input(clip), problem)
 
 
 @partial(jax.jit, static_argnames=("objective",))
-def spectrogram(variable: Array, problem: Problem, *, objective: Objective) -> LogMel:
+def log_mel_of(variable: Array, problem: Problem, *, objective: Objective) -> LogMel:
     """The log-mel spectrogram of the variable, dB, compiled."""
     return objective.log_mel(variable, problem)
 
 
 @partial(jax.jit, static_argnames=("objective",))
-def sound(
+def waveform_of(
     variable: Array, problem: Problem, *, objective: Objective
 ) -> Float[Array, " samples"] | None:
     """The samples of the variable, compiled; `None` where only an inversion can tell."""
@@ -103,7 +103,7 @@ def sound(
 
 
 @partial(jax.jit, static_argnames=("objective",))
-def filtered(
+def filter_samples(
     y: Float[Array, " samples"], variable: Array, problem: Problem, *, objective: Objective
 ) -> Float[Array, " samples"] | None:
     """A sound with the carrier's filter, compiled; `None` where there is more than a filter."""
@@ -111,7 +111,7 @@ def filtered(
 
 
 def balance(
-    content: Seen, problem: Problem, strength: Float[Array, ""], *, objective: Objective
+    content: EncoderInput, problem: Problem, strength: Float[Array, ""], *, objective: Objective
 ) -> Weights:
     """The weights whose alpha and beta make the two gradients `1 - strength` to `strength`.
 
@@ -130,17 +130,19 @@ def balance(
         strength: 0, the content, to 1, the style.
     """
 
-    def style_loss(x: Seen) -> Float[Array, ""]:
+    def style_loss(x: EncoderInput) -> Float[Array, ""]:
         return objective.losses(x, problem).style
 
-    def content_loss(x: Seen) -> Float[Array, ""]:
+    def content_loss(x: EncoderInput) -> Float[Array, ""]:
         return objective.losses(x, problem).content
 
-    def is_before(probe: tuple[Seen, Array, Seen, Array]) -> Array:
+    def is_before(probe: tuple[EncoderInput, Array, EncoderInput, Array]) -> Array:
         _, loss, _, n = probe
-        return (loss > first / 4) & (n < PROBE_MOST_STEPS)
+        return (loss > first / 4) & (n < MAX_PROBE_STEPS)
 
-    def step(probe: tuple[Seen, Array, Seen, Array]) -> tuple[Seen, Array, Seen, Array]:
+    def step(
+        probe: tuple[EncoderInput, Array, EncoderInput, Array],
+    ) -> tuple[EncoderInput, Array, EncoderInput, Array]:
         x, _, grad, n = probe
         x = x - PROBE_STEP * grad / _above_0(_root_mean_square(grad))
         return (x, *jax.value_and_grad(style_loss)(x), n + 1)
@@ -160,7 +162,7 @@ def _above_0(x: Float[Array, ""]) -> Float[Array, ""]:
     return jnp.where(x > 0, x, 1.0)
 
 
-def _root_mean_square(x: Seen) -> Float[Array, ""]:
+def _root_mean_square(x: EncoderInput) -> Float[Array, ""]:
     largest = _above_0(jnp.max(jnp.abs(x)))  # the squares of a gradient may be below any float32
     return largest * jnp.sqrt(jnp.mean((x / largest) ** 2))
 
@@ -174,7 +176,7 @@ def make_problem(
     weights: Weights,
     style_targets: Any = None,
     strength: Float[Array, ""] | None = None,
-    apart_from: Sequence[Clip] = (),
+    negatives: Sequence[Clip] = (),
     *,
     objective: Objective,
 ) -> Problem:
@@ -183,9 +185,9 @@ def make_problem(
     `carrier` is the sound that the parametrization changes: the content, or what the start made.
     `style_targets` are those of a problem with the same key and style, where there is one.
     `strength` chooses alpha and beta, see `balance`; where it is `None`, those in `weights` hold.
-    `apart_from` are clips that the result shall not be like, for a loss that `keeps_apart`.
+    `negatives` are clips that the result shall not be like, for a loss that `keeps_apart`.
     """
-    clips = [objective.seen(clip) for clip in (content, style, *apart_from)]
+    clips = [objective.encoder_input(clip) for clip in (content, style, *negatives)]
     variables = objective.encoder.init(key, clips[0])
     targets, *others = (
         objective.encoder.targets(
@@ -198,7 +200,7 @@ def make_problem(
         for clip in clips[1:]
     )
     if others:
-        targets = losses.apart_from(targets, others, objective.style_loss)
+        targets = losses.add_negatives(targets, others, objective.style_loss)
     if style_targets is not None:
         targets = targets._replace(style=style_targets)
     constants = objective.parametrization.constants(carrier, style, objective.spec)

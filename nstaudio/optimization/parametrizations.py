@@ -22,7 +22,7 @@ from nstaudio.errors import number
 class Parametrization(Protocol):
     """The way from the variable, one array, to a log-mel spectrogram in dB and to samples."""
 
-    is_sound: ClassVar[bool]
+    yields_waveform: ClassVar[bool]
     """Whether `samples` knows the sound; where not, only an inversion can tell."""
 
     def constants(self, carrier: Clip, style: Clip, spec: MelSpec) -> Any:
@@ -57,7 +57,7 @@ class Parametrization(Protocol):
 class FreeMel:
     """Every pixel of the log-mel spectrogram for itself, dB: the source paper's."""
 
-    is_sound: ClassVar[bool] = False
+    yields_waveform: ClassVar[bool] = False
 
     def constants(self, carrier: Clip, style: Clip, spec: MelSpec) -> tuple[()]:
         """Nothing."""
@@ -125,7 +125,7 @@ class SmoothMel:
         InputError: a negative number.
     """
 
-    is_sound: ClassVar[bool] = False
+    yields_waveform: ClassVar[bool] = False
 
     sigma_s: float = 0.023
     sigma_mels: float = 1.0

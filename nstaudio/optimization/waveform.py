@@ -21,7 +21,7 @@ class Waveform:
         InputError: a scale that is not above 0.
     """
 
-    is_sound: ClassVar[bool] = True
+    yields_waveform: ClassVar[bool] = True
 
     scale: float = 3e-5
 

@@ -8,12 +8,19 @@ import jax
 import numpy as np
 
 from nstaudio.audio import samples, segments
-from nstaudio.audio.style_clips import hear_style
+from nstaudio.audio.style_clips import prepare_style_audio
 from nstaudio.errors import choice, integer
 from nstaudio.losses import Losses
 from nstaudio.optimization.loop import TransferState, run
-from nstaudio.transfer.prepare import APART_FROM, check_finite, prepare_window, silent
-from nstaudio.transfer.render import Figures, Rendered, finish, join_levels, mean_figures, unchanged
+from nstaudio.transfer.prepare import NEGATIVES, check_finite, prepare_segment, silence_error
+from nstaudio.transfer.render import (
+    Figures,
+    RenderedSegment,
+    join_levels,
+    mean_figures,
+    pass_through,
+    render_segment,
+)
 from nstaudio.transfer.settings import Settings
 
 
@@ -27,10 +34,10 @@ class Result:
         sr: its rate, Hz: the content's.
         generated_db, content_db, style_db: log-mel spectrograms, `frames mels`, dB, at the analysis
             rate; 0 dB is the loudest band of content and style.
-        history: steps and the losses there. Windows follow one another: the second's step 0 is
+        history: steps and the losses there. Segments follow one another: the second's step 0 is
             `n_steps`.
-        figures: measured on `y`, means over the windows.
-        state: the last state of the last window.
+        figures: measured on `y`, means over the segments.
+        state: the last state of the last segment.
     """
 
     y: np.ndarray
@@ -50,7 +57,7 @@ def transfer(
     settings: Settings | None = None,
     *,
     style_sample_rate: int | None = None,
-    apart_from: Sequence[np.ndarray] = (),
+    negatives: Sequence[np.ndarray] = (),
     log_every: int = 10,
     on_log: Callable[[int, Losses], None] | None = None,
     **changes: Any,
@@ -62,7 +69,7 @@ def transfer(
             length; a list of several clips of the style counts as one.
         sample_rate: of both, or of `content` where `style_sample_rate` is given, Hz.
         settings: `None` is the default.
-        apart_from: clips at the content's rate that the result shall not be like, e.g. results
+        negatives: clips at the content's rate that the result shall not be like, e.g. results
             before it; for a style loss with `losses.Diversity`.
         log_every: steps between entries of the history and calls of `on_log`.
         on_log: called with the step and its losses, e.g. to show progress.
@@ -83,26 +90,26 @@ def transfer(
 
     def hear(clips: Sequence[Any], rate: int, name: str) -> np.ndarray:
         checked = [(samples.check(np.asarray(y), rate, name=name), rate, name) for y in clips]
-        return hear_style(checked, settings.windows, settings.spec.sr)
+        return prepare_style_audio(checked, settings.segments, settings.spec.sr)
 
     style = hear(styles, style_sr, "style")
-    others = [hear([y], sr, APART_FROM) for y in apart_from]
+    others = [hear([y], sr, NEGATIVES) for y in negatives]
     settings.guide.check(len(content), sr, name="content")
-    spans = settings.windows.spans(len(content), sr)
+    spans = settings.segments.spans(len(content), sr)
     history: list[tuple[int, Losses]] = []
-    made: list[Rendered] = []
+    made: list[RenderedSegment] = []
     shared = None
     state = None
     for i, span in enumerate(spans):
-        window = content[span]
-        prepared = prepare_window(
-            *(window, sr, style, settings),
+        segment = content[span]
+        prepared = prepare_segment(
+            *(segment, sr, style, settings),
             shared=shared,
             begins=span.start,
-            apart_from=others,
+            negatives=others,
         )
         if prepared is None:
-            made.append(unchanged(window, sr, settings.spec))
+            made.append(pass_through(segment, sr, settings.spec))
             continue
         shared, state = shared or prepared.shared, prepared.state
         for state, losses in run(
@@ -118,18 +125,20 @@ def transfer(
             history.append((i * prepared.n_steps + step, jax.tree.map(float, losses)))
             if on_log is not None:
                 on_log(*history[-1])
-        made.append(finish(window, sr, prepared, state, settings, begins=span.start))
+        made.append(render_segment(segment, sr, prepared, state, settings, begins=span.start))
     if shared is None or state is None:
-        raise silent("content", settings.guide)
-    powers = [window.power for window in made]
-    joined = segments.join((window.y for window in made), spans, within=settings.guide.within(sr))
+        raise silence_error("content", settings.guide)
+    powers = [segment.power for segment in made]
+    joined = segments.crossfade_join(
+        (segment.y for segment in made), spans, within=settings.guide.within(sr)
+    )
     return Result(
         y=np.concatenate(list(joined)).reshape(shape),
         sr=sr,
-        generated_db=join_levels([window.generated_db for window in made], powers, spans),
-        content_db=join_levels([window.content_db for window in made], powers, spans),
+        generated_db=join_levels([segment.generated_db for segment in made], powers, spans),
+        content_db=join_levels([segment.content_db for segment in made], powers, spans),
         style_db=np.asarray(shared.clip.level_db),
         history=history,
-        figures=mean_figures([window.figures for window in made]),
+        figures=mean_figures([segment.figures for segment in made]),
         state=state,
     )

@@ -15,17 +15,17 @@ from nstaudio.analysis.spectrogram import MelSpec, log_mel, mel_power
 from nstaudio.audio import samples
 from nstaudio.audio.guide import Guide
 from nstaudio.errors import InputError
-from nstaudio.losses import Losses, Weights, keeps_apart
+from nstaudio.losses import Losses, Weights, supports_negatives
 from nstaudio.optimization import multiscale
-from nstaudio.optimization.initializers import Start
+from nstaudio.optimization.initializers import Initialization
 from nstaudio.optimization.loop import TransferState, run
 from nstaudio.optimization.multiscale import MultiScale
-from nstaudio.optimization.objective import Objective, Problem, make_problem, spectrogram
+from nstaudio.optimization.objective import Objective, Problem, log_mel_of, make_problem
 from nstaudio.transfer.settings import Settings
 
 LogMel = Float[Array, "frames mels"]
 
-APART_FROM = "apart_from"
+NEGATIVES = "negatives"
 """What to call clips that the result shall not be like."""
 
 SILENCE_POWER = 1e-12
@@ -36,24 +36,24 @@ jitted_log_mel = jax.jit(log_mel, static_argnames=("spec",))
 peak_power = jax.jit(lambda y, spec: mel_power(y, spec).max(), static_argnames=("spec",))
 
 
-class Style(NamedTuple):
-    """An analysed style, its targets and the weights: what all windows of a content share."""
+class PreparedStyle(NamedTuple):
+    """An analysed style, its targets and the weights: what all segments of a content share."""
 
     clip: Clip
     power: float
     targets: Any
     weights: Weights
-    coarse: "Sequence[Style]"
+    coarse: "Sequence[PreparedStyle]"
     """The same on each coarser analysis that the transfer begins with."""
 
 
-class Prepared(NamedTuple):
+class PreparedTransfer(NamedTuple):
     """Two analysed clips and a transfer that is ready to run.
 
     Attributes:
         content, style: samples at the analysis rate and log-mel spectrograms; 0 dB is each clip's
             own loudest mel band, so that a recording's level is no part of its style.
-        carrier: the sound that is changed, see `initializers.Start`.
+        carrier: the sound that is changed, see `initializers.Initialization`.
         content_power, style_power: the mel power that 0 dB stands for.
         n_steps: updates to make.
         coarse: see `Style`.
@@ -68,14 +68,14 @@ class Prepared(NamedTuple):
     problem: Problem
     objective: Objective
     n_steps: int
-    coarse: Sequence[Style]
+    coarse: Sequence[PreparedStyle]
 
     @property
-    def shared(self) -> Style:
-        """What another window of the same content can take over."""
+    def shared(self) -> PreparedStyle:
+        """What another segment of the same content can take over."""
         problem = self.problem
         targets, weights = problem.targets.style, problem.weights
-        return Style(self.style, self.style_power, targets, weights, self.coarse)
+        return PreparedStyle(self.style, self.style_power, targets, weights, self.coarse)
 
 
 def analyse(y: np.ndarray, settings: Settings, *, name: str) -> tuple[Clip, float]:
@@ -88,7 +88,7 @@ def analyse(y: np.ndarray, settings: Settings, *, name: str) -> tuple[Clip, floa
     spec = settings.spec
     power = float(peak_power(jnp.asarray(y), spec))
     if power < SILENCE_POWER:
-        raise silent(name)
+        raise silence_error(name)
     scaled = jnp.asarray(y / np.sqrt(power), jnp.float32)
     return Clip(scaled, jitted_log_mel(scaled, spec=spec)), power
 
@@ -124,7 +124,7 @@ def make_objective(settings: Settings) -> Objective:
     )
 
 
-def silent(name: str, guide: Guide | None = None) -> InputError:
+def silence_error(name: str, guide: Guide | None = None) -> InputError:
     """What to say of a clip of silence, or of one that is silent where a guide wants the style."""
     level = 10 * np.log10(SILENCE_POWER)
     where = "" if guide is None or guide.is_open else " in all of the guide's range"
@@ -137,17 +137,17 @@ def prepare(
     settings: Settings,
     *,
     names: tuple[str, str] = ("content", "style"),
-    shared: Style | None = None,
-    apart_from: Sequence[np.ndarray] = (),
-) -> Prepared:
+    shared: PreparedStyle | None = None,
+    negatives: Sequence[np.ndarray] = (),
+) -> PreparedTransfer:
     """Analyse two clips, draw the encoder, compute the targets and the first state.
 
     Args:
         content, style: mono float32 samples at `settings.spec.sr`.
         names: what to call them in errors.
-        shared: of another window with the same style and settings, to make nothing of it again.
-        apart_from: clips that the result shall not be like, mono samples at the same rate; for a
-            style loss that `losses.keeps_apart`.
+        shared: of another segment with the same style and settings, to make nothing of it again.
+        negatives: clips that the result shall not be like, mono samples at the same rate; for a
+            style loss that `losses.supports_negatives`.
 
     Raises:
         InputError: a clip is silent or too short for the encoder, or the style loss keeps no
@@ -157,8 +157,8 @@ def prepare(
     if shared is None:
         style_clip, style_power = analyse(style, settings, name=names[1])
         targets, weights, strength = None, settings.weights, settings.traced_strength
-        check_apart(len(apart_from), settings)
-        others = [analyse(y, settings, name=APART_FROM)[0] for y in apart_from]
+        check_negatives(len(negatives), settings)
+        others = [analyse(y, settings, name=NEGATIVES)[0] for y in negatives]
     else:
         style_clip, style_power, targets, weights, _ = shared
         strength, others = None, []  # it has chosen, and its targets know the others
@@ -166,7 +166,7 @@ def prepare(
     objective = make_objective(settings)
     start = settings.init(content_clip, style_clip, key=init_key, spec=settings.spec)
     coarse_db, coarse = _from_coarse(
-        start, content_clip, style_clip, settings, shared and shared.coarse, apart_from
+        start, content_clip, style_clip, settings, shared and shared.coarse, negatives
     )
     start = start._replace(level_db=coarse_db)
     problem = make_problem(
@@ -179,7 +179,7 @@ def prepare(
     )
     variable = _init_variable(start.level_db, problem.constants, objective=objective)
     state = TransferState(variable, settings.optimizer.init(variable), jnp.int32(0))
-    return Prepared(
+    return PreparedTransfer(
         content_clip,
         style_clip,
         start.carrier,
@@ -193,32 +193,32 @@ def prepare(
     )
 
 
-def check_apart(n_clips: int, settings: Settings) -> None:
+def check_negatives(n_clips: int, settings: Settings) -> None:
     """Check that the style loss can keep a result apart from clips.
 
     Raises:
         InputError: it cannot, and there are some.
     """
-    if n_clips and not keeps_apart(settings.style_loss):
+    if n_clips and not supports_negatives(settings.style_loss):
         raise InputError(
-            f"{APART_FROM} needs a style loss with a diversity term of a weight above 0, e.g. "
+            f"{NEGATIVES} needs a style loss with a diversity term of a weight above 0, e.g. "
             "style_loss=gram_autocorrelation_diversity"
         )
 
 
 def _from_coarse(
-    start: Start,
+    start: Initialization,
     content: Clip,
     style: Clip,
     settings: Settings,
-    shared: Sequence[Style] | None,
-    apart_from: Sequence[np.ndarray],
-) -> tuple[LogMel, list[Style]]:
+    shared: Sequence[PreparedStyle] | None,
+    negatives: Sequence[np.ndarray],
+) -> tuple[LogMel, list[PreparedStyle]]:
     """Where the optimisation starts after it has been made on coarser analyses; what they share."""
     specs = settings.multiscale.specs(settings.spec)
     if not specs:
         return start.level_db, []
-    styles: list[Style] = []
+    styles: list[PreparedStyle] = []
     change_db, of = start.level_db - start.carrier.level_db, settings.spec
     for i, spec in enumerate(specs):
 
@@ -230,7 +230,7 @@ def _from_coarse(
             spec: MelSpec,
             change_db: LogMel = change_db,
             hop_length: int = of.hop_length,
-        ) -> Start:
+        ) -> Initialization:
             del key
             # The carrier keeps its level beside the content, whose loudest band is another here.
             level = jnp.linalg.norm(coarse.y) / jnp.linalg.norm(content.y)
@@ -240,7 +240,7 @@ def _from_coarse(
                 carrier = Clip(y, jitted_log_mel(y, spec=spec))
             n_frames = carrier.level_db.shape[0]
             change_db = multiscale.in_time(change_db, hop_length, spec.hop_length, n_frames)
-            return Start(carrier, carrier.level_db + change_db)
+            return Initialization(carrier, carrier.level_db + change_db)
 
         coarser = replace(
             settings,
@@ -252,7 +252,7 @@ def _from_coarse(
         prepared = prepare(
             *(np.asarray(content.y), np.asarray(style.y), coarser),
             shared=None if shared is None else shared[i],
-            apart_from=apart_from,
+            negatives=negatives,
         )
         styles.append(prepared.shared)
         (_, (state, losses)) = run(
@@ -264,7 +264,7 @@ def _from_coarse(
             chunk=prepared.n_steps,
         )
         check_finite(losses, prepared.n_steps, coarser)
-        found_db = spectrogram(state.variable, prepared.problem, objective=prepared.objective)
+        found_db = log_mel_of(state.variable, prepared.problem, objective=prepared.objective)
         change_db, of = found_db - prepared.carrier.level_db, spec
     n_frames = start.level_db.shape[0]
     change_db = multiscale.in_time(change_db, of.hop_length, settings.spec.hop_length, n_frames)
@@ -293,31 +293,31 @@ def check_finite(losses: Losses, step: int, settings: Settings) -> None:
         raise InputError(f"the loss became {float(losses.total)} by step {step}{lower}")
 
 
-def prepare_window(
+def prepare_segment(
     content: Float[np.ndarray, "samples channels"],
     sr: int,
     style: np.ndarray,
     settings: Settings,
     *,
     names: tuple[str, str] = ("content", "style"),
-    shared: Style | None = None,
+    shared: PreparedStyle | None = None,
     begins: int = 0,
-    apart_from: Sequence[np.ndarray] = (),
-) -> Prepared | None:
-    """`prepare` for a window of a recording; `None` where it stays as it is.
+    negatives: Sequence[np.ndarray] = (),
+) -> PreparedTransfer | None:
+    """`prepare` for a segment of a recording; `None` where it stays as it is.
 
     It does where it is silent, and where the guide wants nothing of the style.
 
     Args:
-        content: the window as it was recorded.
+        content: the segment as it was recorded.
         sr: its rate, Hz.
-        style: see `style_clips.hear_style`.
-        names, shared, apart_from: see `prepare`.
-        begins: where in the recording the window begins, samples.
+        style: see `style_clips.prepare_style_audio`.
+        names, shared, negatives: see `prepare`.
+        begins: where in the recording the segment begins, samples.
     """
     if not settings.guide.reaches(slice(begins, begins + len(content)), sr):
         return None
-    heard = samples.mono(content, sr, settings.spec.sr)
+    heard = samples.to_mono(content, sr, settings.spec.sr)
     if float(peak_power(jnp.asarray(heard), settings.spec)) < SILENCE_POWER:
         return None
-    return prepare(heard, style, settings, names=names, shared=shared, apart_from=apart_from)
+    return prepare(heard, style, settings, names=names, shared=shared, negatives=negatives)

@@ -11,14 +11,14 @@ from jaxtyping import Array, Float
 from nstaudio.analysis.representations import Levels, Representation
 from nstaudio.analysis.spectrogram import MelSpec
 from nstaudio.audio.guide import Guide
-from nstaudio.audio.segments import Windows
+from nstaudio.audio.segments import Segmentation
 from nstaudio.encoders import Conv1dEncoder, Encoder
 from nstaudio.errors import InputError, choice, integer, number, one_line
 from nstaudio.inversion import griffin_lim
 from nstaudio.losses import ContentLoss, Gram, SquaredError, StyleLoss, Weights
 from nstaudio.optimization import initializers
 from nstaudio.optimization.content_gain import ContentGain
-from nstaudio.optimization.initializers import Start
+from nstaudio.optimization.initializers import Initialization
 from nstaudio.optimization.multiscale import MultiScale
 from nstaudio.optimization.optimizers import Optimizer, from_optax
 from nstaudio.optimization.parametrizations import Parametrization
@@ -38,9 +38,9 @@ class Settings:
             see `objective.balance`.
         content_weights, style_weights: weight of each layer by name; a layer that is not
             named has 1 / (number of layers).
-        n_steps: updates to make; more where the start needs them (`initializers.Start`).
+        n_steps: updates to make; more where the start needs them (`initializers.Initialization`).
         seed: of the encoder's weights, the initial noise and the first phase.
-        windows: how long recordings are cut.
+        segments: how long recordings are cut.
         multiscale: coarser analyses on which the transfer is made first.
         guide: where in the content the style is wanted.
 
@@ -59,7 +59,7 @@ class Settings:
             partial(optax.adam, learning_rate=3.0, b1=0.9, b2=0.999, eps=1e-12)
         )
     )
-    init: Callable[..., Start] = initializers.content
+    init: Callable[..., Initialization] = initializers.content
     inversion: Callable[..., Float[Array, " samples"]] = griffin_lim.mel_griffin_lim
     alpha: float | None = None
     beta: float | None = None
@@ -68,7 +68,7 @@ class Settings:
     style_weights: Mapping[str, float] = field(default_factory=dict)
     n_steps: int = 200
     seed: int = 0
-    windows: Windows = field(default_factory=Windows)
+    segments: Segmentation = field(default_factory=Segmentation)
     multiscale: MultiScale = field(default_factory=MultiScale)
     guide: Guide = field(default_factory=Guide)
 
@@ -89,7 +89,7 @@ class Settings:
         if self.alpha == 0 and self.beta == 0:
             raise InputError("alpha=0 and beta=0: nothing to optimise, set at least one above 0")
         self.multiscale.specs(self.spec)  # each must be possible
-        if self.representation.of_samples and not self.parametrization.is_sound:
+        if self.representation.of_samples and not self.parametrization.yields_waveform:
             raise InputError(
                 f"representation={one_line(self.representation)} is made of samples, and "
                 f"parametrization={one_line(self.parametrization)} has none before the inversion: "

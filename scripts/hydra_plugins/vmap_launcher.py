@@ -20,7 +20,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
 if TYPE_CHECKING:
-    from nstaudio.experiments.groups import Part
+    from nstaudio.experiments.groups import RunSpec
 
 log = logging.getLogger(__name__)
 
@@ -63,9 +63,9 @@ class VmapLauncher(Launcher):
     def _log_as_hydra(self) -> None:
         configure_log(self._config.hydra.hydra_logging, self._config.hydra.verbose)
 
-    def _begin(self, number: int, overrides: list[str]) -> "tuple[JobReturn, Part]":
+    def _begin(self, number: int, overrides: list[str]) -> "tuple[JobReturn, RunSpec]":
         """A job's folder, record and log, as Hydra makes them; the work comes later."""
-        from nstaudio.experiments.groups import Part
+        from nstaudio.experiments.groups import RunSpec
         from nstaudio.experiments.run_logging import Log
 
         log.info("\t#%d : %s", number, " ".join(filter_overrides(overrides)))
@@ -82,31 +82,33 @@ class VmapLauncher(Launcher):
         )
         cfg: Any = returned.cfg
         folder = Path(folders[0]) if cfg.resume is None else Path(cfg.resume)
-        part = Part(cfg, folder, list(returned.overrides or []), Log.current())
+        part = RunSpec(cfg, folder, list(returned.overrides or []), Log.current())
         self._log_as_hydra()
         return returned, part
 
 
-def _make(jobs: "list[Part]") -> None:
+def _make(jobs: "list[RunSpec]") -> None:
     """All jobs, or the takes of those that are several."""
     from nstaudio.experiments import groups, run_logging, seeds, sweep
 
-    several: list[seeds.Takes] = []
-    runs: list[Part] = []
+    several: list[seeds.SeedRuns] = []
+    runs: list[RunSpec] = []
     with run_logging.routed(), ExitStack() as stack:
         for job in jobs:
             with run_logging.within(job.log):
                 try:
-                    if seeds.wanted(job):
-                        several.append(stack.enter_context(seeds.opened(job, of_sweep=True)))
+                    if seeds.has_several_seeds(job):
+                        several.append(
+                            stack.enter_context(seeds.open_seed_runs(job, of_sweep=True))
+                        )
                         runs += several[-1].parts
                     else:
                         runs.append(job)
                 except Exception as error:
-                    sweep.settle(job.folder, error)
-        made = groups.make(runs)
+                    sweep.record_failure(job.folder, error)
+        made = groups.run_all(runs)
         if any(sweep.is_interrupted(outcome) for outcome in made):
-            raise sweep.Stopped
+            raise sweep.SweepInterrupted
         outcomes = dict(zip((run.folder for run in runs), made, strict=True))
         for one in several:
             one.conclude([outcomes[run.folder] for run in one.parts])

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from nstaudio.analysis.spectrogram import MelSpec, hz_to_mel
-from nstaudio.audio.samples import converted
+from nstaudio.audio.samples import convert
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +79,7 @@ def draw_spectrograms(panels: Sequence[Panel], spec: MelSpec) -> bytes:
 
 
 def draw_losses(metrics: Sequence[Mapping[str, float]]) -> bytes:
-    """Total, content and each style layer against steps, the windows' mean; PNG.
+    """Total, content and each style layer against steps, the segments' mean; PNG.
 
     Content is linear, the others logarithmic: content starts at 0 where the start is the content.
 
@@ -92,7 +92,7 @@ def draw_losses(metrics: Sequence[Mapping[str, float]]) -> bytes:
     by_step: dict[float, list[Mapping[str, float]]] = {}
     for line in metrics:
         by_step.setdefault(line["step"], []).append(line)
-    # The last steps of all but one window would be a mean of others than the first ones were.
+    # The last steps of all but one segment would be a mean of others than the first ones were.
     most = max(len(lines) for lines in by_step.values())
     steps = sorted(step for step, lines in by_step.items() if len(lines) == most)
     layers = [key for key in metrics[0] if key.startswith("style_")]
@@ -187,7 +187,7 @@ def playable(
     with soundfile.SoundFile(
         buffer, "w", playable_sr, n_channels, kind[1], format=kind[0], **few
     ) as stream:
-        for block in converted(y.reshape(len(y), -1), sr, playable_sr, n_channels):
+        for block in convert(y.reshape(len(y), -1), sr, playable_sr, n_channels):
             stream.write(np.clip(block * np.float32(gain), -1, 1))
     return data_url("audio/flac" if lossless else "audio/mpeg", buffer.getvalue())
 
@@ -221,9 +221,9 @@ HOW_TO_READ = {
     "loudness_lufs": "integrated loudness of the result (ITU-R BS.1770): the content's, unless "
     "output.loudness_lufs says otherwise or the true peak would exceed output.true_peak_db",
     "true_peak_db": "its highest point, between samples too, dB of full scale",
-    "n_windows": "pieces in which the content was worked on, see windows.length_s; other figures "
+    "n_segments": "pieces in which the content was worked on, see segments.length_s; other figures "
     "are means over them",
-    "n_steps": "updates made, in all windows",
+    "n_steps": "updates made, in all segments",
     "steps_per_second": "speed of the optimisation alone",
     "seconds_total": "from the settings to this page",
 }

@@ -35,7 +35,7 @@ EMBEDDED_S = 1100.0
 
 _RECORDS = ("config.yaml", "summary.json", "error.txt", ".hydra/overrides.yaml")
 _FORMATS = ("wav", "flac", "ogg", "mp3")
-_MOST_TEXT = 2**20  # bytes of a record; what is longer is none of ours
+_MAX_TEXT = 2**20  # bytes of a record; what is longer is none of ours
 
 
 @dataclass
@@ -146,7 +146,7 @@ def find(folder: Path) -> list[Path]:
         is_run = any((here / name).is_file() for name in _RECORDS) and not seed_folders(here)
         if is_run:
             found.append(here)
-        skipped = ("checkpoints", "windows") if is_run else ()
+        skipped = ("checkpoints", "segments") if is_run else ()
         below[:] = [name for name in below if not name.startswith(".") and name not in skipped]
     return sorted(found, key=lambda one: _natural(str(one)))
 
@@ -192,7 +192,7 @@ def _text(file: Path) -> str | None:
     """The text of a record; `None` where there is none that can be read."""
     try:
         with file.open(encoding="utf-8", errors="replace") as stream:
-            return stream.read(_MOST_TEXT)
+            return stream.read(_MAX_TEXT)
     except OSError:
         return None
 
@@ -286,7 +286,7 @@ def _address(file: Path, folder: Path) -> str | None:
 
 
 @dataclass(frozen=True, eq=False)
-class _Print:
+class _Fingerprint:
     """What a clip is known by: jobs hold the same one, each as loud as its own result."""
 
     file: Path
@@ -295,13 +295,13 @@ class _Print:
     shares: Float[np.ndarray, " parts"]
     """Of the power, in equal parts of the clip."""
 
-    def same_as(self, other: "_Print") -> bool:
+    def same_as(self, other: "_Fingerprint") -> bool:
         return (self.file.name, self.seconds) == (other.file.name, other.seconds) and np.allclose(
             self.shares, other.shares, rtol=1e-3, atol=1e-5
         )
 
 
-def _print(file: Path) -> _Print | str:
+def _fingerprint(file: Path) -> _Fingerprint | str:
     """A clip's print, or why there is none."""
     clip = _load(file)
     if isinstance(clip, str):
@@ -309,7 +309,7 @@ def _print(file: Path) -> _Print | str:
     parts = np.array_split(clip.y, min(len(clip.y), 64))
     powers = np.array([np.sum(np.square(part, dtype=np.float64)) for part in parts])
     power = float(powers.sum())
-    return _Print(file, clip.duration_s, power, powers / power)
+    return _Fingerprint(file, clip.duration_s, power, powers / power)
 
 
 def _load(file: Path) -> Recording | str:
@@ -324,10 +324,10 @@ def _sounds(jobs: Sequence[Job], folder: Path) -> tuple[list[dict], list[dict]]:
     wanted = [(job, role) for job in jobs for role in ("generated", "content", "style")]
     files = [job.sound(role) for job, role in wanted]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        prints = list(pool.map(lambda file: file and _print(file), files))
-        groups: list[list[_Print]] = []
+        prints = list(pool.map(lambda file: file and _fingerprint(file), files))
+        groups: list[list[_Fingerprint]] = []
         for (_, role), one in zip(wanted, prints, strict=True):
-            if isinstance(one, _Print):
+            if isinstance(one, _Fingerprint):
                 alike = (g for g in groups if role != "generated" and g[0].same_as(one))
                 group = next(alike, None)
                 group.append(one) if group is not None else groups.append([one])
@@ -350,7 +350,7 @@ def _sounds(jobs: Sequence[Job], folder: Path) -> tuple[list[dict], list[dict]]:
     places = {id(one): i for i, group in enumerate(groups) for one in group}
     heard: list[dict] = [{} for _ in jobs]
     for at, ((job, role), one) in enumerate(zip(wanted, prints, strict=True)):
-        if isinstance(one, _Print):
+        if isinstance(one, _Fingerprint):
             i = places[id(one)]
             volume = math.sqrt(one.power / loudest[i].power)
             heard[at // 3][role] = {"clip": i, "volume": min(1.0, volume)}
@@ -380,11 +380,11 @@ def thumbnail(y: Float[np.ndarray, "samples channels"], sr: int) -> np.ndarray:
     spec = _spec(sr)
     y = np.pad(y, ((0, max(0, spec.n_fft - len(y))), (0, 0))) if len(y) < spec.n_fft else y
     starts = np.linspace(0, len(y) - spec.n_fft, _COLUMNS * _PER_COLUMN).astype(int)
-    window = hann(spec.n_fft).astype(np.float32)
-    window *= 2 / window.sum()
+    segment = hann(spec.n_fft).astype(np.float32)
+    segment *= 2 / segment.sum()
     mixed = np.full(y.shape[1], 1 / y.shape[1], np.float32)
     frames = np.stack([y[start : start + spec.n_fft] @ mixed for start in starts])
-    power = np.abs(np.fft.rfft(frames * window)) ** 2 @ spec.filters
+    power = np.abs(np.fft.rfft(frames * segment)) ** 2 @ spec.filters
     columns = power.reshape(_COLUMNS, _PER_COLUMN, _MELS).mean(axis=1)
     return 10 * np.log10(np.maximum(columns, 1e-12))
 

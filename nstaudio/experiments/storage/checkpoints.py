@@ -22,7 +22,7 @@ from nstaudio.optimization.loop import TransferState
 
 log = logging.getLogger(__name__)
 
-_LARGEST_SHARE = 0.05  # of the time of runs side by side, that may go into saving them
+_MAX_SHARE = 0.05  # of the time of runs side by side, that may go into saving them
 
 
 class OtherInputs(ValueError):
@@ -150,20 +150,20 @@ class Checkpoints:
             self._last_save = time.monotonic()
             self._save_s = self._last_save - started
 
-    def save_if_due(self, state: TransferState, *, n_beside: int = 1) -> None:
+    def save_if_due(self, state: TransferState, *, n_concurrent: int = 1) -> None:
         """Save `state` when the interval has passed.
 
         The interval is time, not steps: saving after every few milliseconds' worth of steps
         would cost several times the steps themselves.
 
         Args:
-            n_beside: runs that go on side by side, this one included. They wait while each of them
-                is saved; so that this takes no more than a twentieth of the time, a positive
+            n_concurrent: runs that go on side by side, this one included. They wait while each of
+                them is saved; so that this takes no more than a twentieth of the time, a positive
                 interval can become longer.
         """
         interval_s = self.interval_s
-        if n_beside > 1 and interval_s > 0:
-            interval_s = max(interval_s, n_beside * self._save_s / _LARGEST_SHARE)
+        if n_concurrent > 1 and interval_s > 0:
+            interval_s = max(interval_s, n_concurrent * self._save_s / _MAX_SHARE)
         if time.monotonic() - self._last_save >= interval_s:
             self.save(state)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import jax
 import platformdirs
 
-_MOST_BYTES = 2**30
-_LEAST_S = 0.1  # what compiles faster than this is not worth a file
+_MAX_BYTES = 2**30
+_MIN_S = 0.1  # what compiles faster than this is not worth a file
 
 
 def keep() -> None:
@@ -28,8 +28,8 @@ def keep() -> None:
         return  # a home that cannot be written to is no reason to stop
     if os.access(folder, os.W_OK):
         jax.config.update("jax_compilation_cache_dir", str(folder))
-        jax.config.update("jax_compilation_cache_max_size", _MOST_BYTES)
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", _LEAST_S)
+        jax.config.update("jax_compilation_cache_max_size", _MAX_BYTES)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", _MIN_S)
 
 
 def _processor() -> str:

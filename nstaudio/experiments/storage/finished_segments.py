@@ -1,4 +1,4 @@
-"""The windows of a run that are done, as files: what a run that goes on need not make again."""
+"""The segments of a run that are done, as files: what a run that goes on need not make again."""
 
 import json
 import os
@@ -12,8 +12,8 @@ from jaxtyping import Float
 from nstaudio.errors import one_line
 
 
-class Part(NamedTuple):
-    """A window that is done."""
+class FinishedSegment(NamedTuple):
+    """A segment that is done."""
 
     y: Float[np.ndarray, "samples channels"]
     generated_db: Float[np.ndarray, "frames mels"]
@@ -22,8 +22,8 @@ class Part(NamedTuple):
     """Its figures, and what tells whether it is still of use."""
 
 
-class Parts:
-    """The windows of one run, a file each. A file is there when it is whole.
+class SegmentStore:
+    """The segments of one run, a file each. A file is there when it is whole.
 
     Args:
         folder: made when the first part is saved.
@@ -32,8 +32,8 @@ class Parts:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def save(self, index: int, part: Part) -> None:
-        """Save a window."""
+    def save(self, index: int, part: FinishedSegment) -> None:
+        """Save a segment."""
         self._folder.mkdir(exist_ok=True)
         file = self._file(index)
         temporary = file.with_name(f".{file.name}.{os.getpid()}.part")
@@ -50,20 +50,22 @@ class Parts:
         finally:
             temporary.unlink(missing_ok=True)
 
-    def load(self, index: int) -> Part | None:
-        """A window; `None` where it is not there or damaged."""
+    def load(self, index: int) -> FinishedSegment | None:
+        """A segment; `None` where it is not there or damaged."""
         try:
             with (
                 self._file(index).open("rb") as stream,
                 np.load(stream, allow_pickle=False) as arrays,
             ):
                 record = json.loads(str(arrays["record"]))
-                return Part(arrays["y"], arrays["generated_db"], arrays["content_db"], record)
+                return FinishedSegment(
+                    arrays["y"], arrays["generated_db"], arrays["content_db"], record
+                )
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None  # it can be made again
 
-    def __getitem__(self, index: int) -> Part:
-        """A window that has been saved.
+    def __getitem__(self, index: int) -> FinishedSegment:
+        """A segment that has been saved.
 
         Raises:
             OSError: it is not there any more, or damaged.

@@ -13,17 +13,17 @@ def _line(row: str) -> dict[str, float] | None:
     """A line of metrics.jsonl; `None` where it is none."""
     try:
         line = {str(name): float(value) for name, value in json.loads(row).items()}
-        if not {"window", "step", "total", "content", "style", "seconds"} <= line.keys():
+        if not {"segment", "step", "total", "content", "style", "seconds"} <= line.keys():
             return None
-        return {**line, "window": int(line["window"]), "step": int(line["step"])}
+        return {**line, "segment": int(line["segment"]), "step": int(line["step"])}
     except (ValueError, TypeError, AttributeError, OverflowError):
         return None
 
 
 class Metrics:
-    """metrics.jsonl: a line a logged step with its window, the losses and the seconds so far.
+    """metrics.jsonl: a line a logged step with its segment, the losses and the seconds so far.
 
-    Each line is on disk when `write` returns. A resumed run cuts what was logged of a window after
+    Each line is on disk when `write` returns. A resumed run cuts what was logged of a segment after
     its checkpoint and goes on from there.
 
     Args:
@@ -56,27 +56,27 @@ class Metrics:
         """Seconds of optimising up to the last line."""
         return self.lines[-1]["seconds"] if self.lines else 0.0
 
-    def has(self, window: int) -> bool:
-        """Whether there is a line of this window."""
-        return any(line["window"] == window for line in self.lines)
+    def has(self, segment: int) -> bool:
+        """Whether there is a line of this segment."""
+        return any(line["segment"] == segment for line in self.lines)
 
-    def start(self, window: int, *, last_step: int) -> None:
-        """What follows is of this window, after this step: later lines of it are dropped."""
-        self._window = window
-        kept = [a for a in self.lines if a["window"] != window or a["step"] <= last_step]
+    def start(self, segment: int, *, last_step: int) -> None:
+        """What follows is of this segment, after this step: later lines of it are dropped."""
+        self._window = segment
+        kept = [a for a in self.lines if a["segment"] != segment or a["step"] <= last_step]
         if len(kept) < len(self.lines):
             self.lines = kept
             self._stream.close()
             self._rewrite()
-        self._steps = {line["step"] for line in self.lines if line["window"] == window}
+        self._steps = {line["step"] for line in self.lines if line["segment"] == segment}
 
     def write(self, step: int, losses: Losses, seconds: float) -> None:
-        """Add a line, unless there is one of this window and step already."""
+        """Add a line, unless there is one of this segment and step already."""
         if step in self._steps:
             return
         self._steps.add(step)
         line = {
-            "window": self._window,
+            "segment": self._window,
             "step": step,
             "total": float(losses.total),
             "content": float(losses.content),
@@ -90,6 +90,6 @@ class Metrics:
 
 
 def initial(lines: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """The first line of each window, their mean."""
-    first = {line["window"]: line for line in reversed(lines)}
+    """The first line of each segment, their mean."""
+    first = {line["segment"]: line for line in reversed(lines)}
     return mean(list(first.values()))

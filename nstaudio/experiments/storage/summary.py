@@ -57,7 +57,7 @@ def peak_rss_mb() -> float | None:
     """The largest resident size of this process so far, MB; `None` where the system cannot tell."""
     try:
         import resource
-    except ImportError:  # Windows
+    except ImportError:  # Segments
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak * (1 if sys.platform == "darwin" else 1024) / 1e6, 1)
