@@ -1,7 +1,6 @@
 """Sound files written whole, in any format, at a wanted gain."""
 
 import io
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import soundfile
 from jaxtyping import Float
 
 from nstaudio.audio import samples
+from nstaudio.audio.atomic_writing import replaced_atomically
 from nstaudio.audio.files import BLOCK_FRAMES
 from nstaudio.errors import InputError, choice, one_line
 
@@ -135,16 +135,12 @@ def save(
         OSError: the file cannot be written; then there is none.
     """
     y = y.reshape(len(y), -1)
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
-        with _Target(temporary, "w") as stream:
+        with replaced_atomically(file) as temporary, _Target(temporary, "w") as stream:
             with coding.open(stream, sr, y, subtype) as target:
                 for start in range(0, len(y), BLOCK_FRAMES):
                     target.write(y[start : start + BLOCK_FRAMES] * np.float32(gain))
                     stream.check()
             stream.check()
-        temporary.replace(file)
     except soundfile.LibsndfileError as error:
         raise OSError(f"{one_line(file)} cannot be written: {one_line(error)}") from error
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import flax.linen as nn
 from jaxtyping import Array, Float
 
+from nstaudio.analysis.axes import over_time
 from nstaudio.encoders.base import (
     ACTIVATIONS,
     ActivationEncoder,
@@ -15,7 +16,6 @@ from nstaudio.encoders.base import (
     layer_names,
 )
 from nstaudio.errors import choice
-from nstaudio.losses.base import over_time
 
 
 class Conv1dEncoder(ActivationEncoder):

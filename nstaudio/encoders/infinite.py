@@ -8,11 +8,11 @@ import jax
 import jax.numpy as jnp
 
 from nstaudio import losses
+from nstaudio.analysis.axes import over_time
 from nstaudio.encoders import arc_cosine
 from nstaudio.encoders.base import Spectrogram, StyleSpectrogram, layer_names
 from nstaudio.errors import integer
 from nstaudio.losses import ContentLoss, Distances, StyleLoss, Targets, kernel_form
-from nstaudio.losses.base import over_time
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from typing import Any
 import flax.linen as nn
 from jaxtyping import Array, Float
 
+from nstaudio.analysis.axes import over_time
 from nstaudio.encoders.base import ACTIVATIONS, ActivationEncoder, Spectrogram, along_time
 from nstaudio.encoders.conv2d import Pair, as_image, image_convolution, pair
 from nstaudio.errors import InputError, choice, integer, one_line
-from nstaudio.losses.base import over_time
 
 
 class ParallelEncoder(ActivationEncoder):

@@ -5,7 +5,6 @@ from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
 from nstaudio.errors import InputError, one_line
@@ -17,8 +16,8 @@ Scalar = Float[Array, ""]
 class StyleLoss(Protocol):
     """What is kept of the style in one layer, and the distance of activations from it.
 
-    What is a statistic over all positions alike takes `positions`, what has to do with time takes
-    `over_time` of the activations.
+    A statistic over all positions alike takes `axes.positions` of the activations, one over time
+    `axes.over_time`.
 
     Implementations are frozen dataclasses (they are static arguments of compiled functions).
     """
@@ -96,39 +95,6 @@ def doubled_gradient(value: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
 def not_negative(value: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """`value` and its gradient, but 0 where rounding has made it negative."""
     return value - jax.lax.stop_gradient(jnp.minimum(value, 0))
-
-
-def positions(
-    activations: Float[Array, "frames *bands channels"],
-) -> Float[Array, "positions channels"]:
-    """Every band of every frame in a row of its own."""
-    return activations.reshape(-1, activations.shape[-1])
-
-
-def over_time(
-    activations: Float[Array, "frames *bands channels"],
-) -> Float[Array, "frames all_channels"]:
-    """Every frame in a row of its own: the channels of all bands are channels."""
-    return activations.reshape(activations.shape[0], -1)
-
-
-def resampled(values: Float[Array, "*batch old"], n: int) -> Float[Array, "*batch new"]:
-    """The curve through `values`, taken at `n` points spread evenly over it."""
-    old = values.shape[-1]
-    if old == n:
-        return values
-    return interpolated(values, np.clip((np.arange(n) + 0.5) * old / n - 0.5, 0, old - 1))
-
-
-def interpolated(
-    values: Float[Array, "*batch old"], at: Float[np.ndarray, " new"]
-) -> Float[Array, "*batch new"]:
-    """The curve through `values`, taken at the positions `at`, from 0 to the last one's."""
-    old, n = values.shape[-1], len(at)
-    below = np.floor(at).astype(int)
-    above = np.minimum(below + 1, old - 1)
-    share = jnp.asarray(at - below, values.dtype).reshape((1,) * (values.ndim - 1) + (n,))
-    return values[..., below] * (1 - share) + values[..., above] * share
 
 
 def relative_error(

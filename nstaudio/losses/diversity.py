@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Integer
 
+from nstaudio.analysis.axes import over_time
 from nstaudio.errors import number
-from nstaudio.losses.base import Scalar, over_time
+from nstaudio.losses.base import Scalar
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from nstaudio.losses.base import Scalar, doubled_gradient, not_negative, positions
+from nstaudio.analysis.axes import positions
+from nstaudio.losses.base import Scalar, doubled_gradient, not_negative
 
 
 class Frames(NamedTuple):

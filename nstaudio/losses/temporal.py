@@ -8,8 +8,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 from scipy.fft import next_fast_len
 
+from nstaudio.analysis.axes import over_time, resample
 from nstaudio.errors import InputError, choice, integer
-from nstaudio.losses.base import Scalar, over_time, relative_error, resampled
+from nstaudio.losses.base import Scalar, relative_error
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ class EnergyEnvelope:
     ) -> Scalar:
         """Mean (e_x - e_a)^2 / mean e_a^2."""
         own = self.statistic(activations)
-        return relative_error(own, resampled(target, own.shape[0]))
+        return relative_error(own, resample(target, own.shape[0]))
 
 
 @dataclass(frozen=True)
@@ -192,4 +193,4 @@ class OnsetEnvelope:
     ) -> Scalar:
         """Mean (o_x - o_a)^2 / mean o_a^2."""
         own = self.statistic(activations)
-        return relative_error(own, resampled(target, own.shape[0]))
+        return relative_error(own, resample(target, own.shape[0]))

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from nstaudio.analysis.axes import over_time
 from nstaudio.errors import InputError, integer, number
 from nstaudio.losses import texture_statistics
-from nstaudio.losses.base import Scalar, over_time
+from nstaudio.losses.base import Scalar
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from nstaudio.analysis.axes import positions, resample
 from nstaudio.errors import integer
-from nstaudio.losses.base import Scalar, positions, resampled
+from nstaudio.losses.base import Scalar
 
 
 class Gaussian(NamedTuple):
@@ -152,7 +153,7 @@ class SlicedWasserstein:
         """The mean over directions and positions of (q_x - q_a)^2."""
         along = _along(positions(activations), target.directions)
         n_positions = along.shape[1]
-        wanted = resampled(target.quantiles, n_positions)
+        wanted = resample(target.quantiles, n_positions)
         # Who is paired with whom is constant: each activation gets its partner, and the gradient is
         # that of a difference. A sort's own would scatter.
         index = jax.lax.broadcasted_iota(jnp.int32, along.shape, 1)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Array, Float
 
+from nstaudio.analysis.axes import interpolate
 from nstaudio.analysis.spectrogram import MelSpec
 from nstaudio.errors import InputError, integer
-from nstaudio.losses.base import interpolated
 
 
 @dataclass(frozen=True)
@@ -57,4 +57,4 @@ def in_time(
     Beyond the last frame they go on as they are there.
     """
     at = np.minimum(np.arange(n_frames) * new_hop_length / hop_length, x.shape[0] - 1)
-    return interpolated(x.T, at).T
+    return interpolate(x.T, at).T

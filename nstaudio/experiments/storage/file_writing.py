@@ -1,8 +1,9 @@
 """Files that appear under their names only when they are whole."""
 
-import os
 import re
 from pathlib import Path
+
+from nstaudio.audio.atomic_writing import replaced_atomically
 
 
 def short_name(text: object, *, longest: int = 60) -> str:
@@ -23,26 +24,8 @@ def write_whole(file: Path, data: str | bytes, *, replace: bool = True) -> None:
     Raises:
         FileExistsError: there is one already and `replace` is false.
     """
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.part")
-    try:
+    with replaced_atomically(file, replace=replace) as temporary:
         if isinstance(data, bytes):
             temporary.write_bytes(data)
         else:
             temporary.write_text(data, encoding="utf-8")
-        if replace:
-            temporary.replace(file)
-        else:
-            _name_new(temporary, file)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _name_new(temporary: Path, file: Path) -> None:
-    try:
-        os.link(temporary, file)  # unlike a rename, it fails where there is one already
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links
-        if file.exists():
-            raise FileExistsError(file) from None
-        temporary.replace(file)

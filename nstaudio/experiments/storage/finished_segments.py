@@ -1,7 +1,6 @@
 """The segments of a run that are done, as files: what a run that goes on need not make again."""
 
 import json
-import os
 import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from nstaudio.audio.atomic_writing import replaced_atomically
 from nstaudio.errors import one_line
 
 
@@ -35,20 +35,14 @@ class SegmentStore:
     def save(self, index: int, part: FinishedSegment) -> None:
         """Save a segment."""
         self._folder.mkdir(exist_ok=True)
-        file = self._file(index)
-        temporary = file.with_name(f".{file.name}.{os.getpid()}.part")
-        try:
-            with temporary.open("wb") as stream:
-                np.savez(
-                    stream,
-                    y=part.y,
-                    generated_db=part.generated_db,
-                    content_db=part.content_db,
-                    record=np.array(json.dumps(part.record)),
-                )
-            temporary.replace(file)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with replaced_atomically(self._file(index)) as temporary, temporary.open("wb") as stream:
+            np.savez(
+                stream,
+                y=part.y,
+                generated_db=part.generated_db,
+                content_db=part.content_db,
+                record=np.array(json.dumps(part.record)),
+            )
 
     def load(self, index: int) -> FinishedSegment | None:
         """A segment; `None` where it is not there or damaged."""
