@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Array, Complex, Float
 from scipy.fft import next_fast_len
 
+from nstaudio.analysis.clip import Samples
 from nstaudio.analysis.spectrogram import frame
 from nstaudio.errors import integer, number
 
@@ -98,7 +99,7 @@ def _groups(bands: Bands, sr: int, hop_length: int) -> tuple[_Group, ...]:
 
 
 def constant_q(
-    y: Float[Array, " samples"], bands: Bands, *, sr: int, hop_length: int
+    y: Samples, bands: Bands, *, sr: int, hop_length: int
 ) -> Complex[Array, "frames bands"]:
     """X(t, k) = sum_n y(n) w_k(n - t hop_length) exp(-2 pi i f_k (n - t hop_length) / sr).
 

@@ -9,12 +9,10 @@ from typing import ClassVar, Protocol, runtime_checkable
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from nstaudio.analysis.clip import LogMel, Samples
 from nstaudio.analysis.constant_q import Bands, constant_q
 from nstaudio.analysis.spectrogram import MelSpec, power_to_db, stft, unit
 from nstaudio.errors import number
-
-Samples = Float[Array, " samples"]
-LogMel = Float[Array, "frames mels"]
 
 _TINY = 1e-12  # relative to the loudest: a power that has a gradient beside it even so
 

@@ -16,6 +16,7 @@ import soundfile
 from jaxtyping import Float
 
 from nstaudio.audio import samples
+from nstaudio.audio.samples import Channels
 from nstaudio.errors import InputError, number, one_line
 
 CLIPS_DIR = Path(__file__).parent / "clips"
@@ -44,7 +45,7 @@ class Recording:
     """
 
     name: str
-    y: Float[np.ndarray, "samples channels"]
+    y: Channels
     sr: int
     path: Path
     subtype: str
@@ -168,9 +169,7 @@ def _blocks(source: soundfile.SoundFile, n: int) -> Iterator[np.ndarray]:
         yield block
 
 
-def spool(
-    blocks: Iterable[Float[np.ndarray, "block channels"]], n_channels: int
-) -> Float[np.ndarray, "samples channels"]:
+def spool(blocks: Iterable[Float[np.ndarray, "block channels"]], n_channels: int) -> Channels:
     """Blocks of samples as one array: in memory while they are few, else in a file without a name.
 
     The system removes such a file with the process, however that ends.

@@ -13,7 +13,8 @@ import numpy as np
 import scipy.fft
 from jaxtyping import Float
 
-from nstaudio.audio.segments import Sound, makeup
+from nstaudio.audio.samples import Channels
+from nstaudio.audio.segments import makeup
 from nstaudio.errors import InputError, number, one_line
 
 _EDGE_OCTAVES = 1 / 3  # how wide an edge in frequency is; its middle is the limit
@@ -122,7 +123,7 @@ class Guide:
         seconds, shares = np.array(self.strength_over_time, float).T
         return np.interp(t_s, seconds, shares)
 
-    def band(self, y: Sound, sr: int) -> Float[np.ndarray, "samples channels"]:
+    def band(self, y: Channels, sr: int) -> Channels:
         """What of a sound at the rate `sr`, Hz, is in the range of frequencies, float64.
 
         The filter has no phase. The sound is mirrored at its ends, so neither wraps around.
@@ -145,7 +146,7 @@ class Guide:
         filtered = np.fft.irfft(spectrum * response[:, None], n, axis=0)
         return filtered[pad : pad + len(y)]
 
-    def mix(self, content: Sound, generated: Sound, sr: int, *, begins: int = 0) -> Sound:
+    def mix(self, content: Channels, generated: Channels, sr: int, *, begins: int = 0) -> Channels:
         """The generated sound within the range and the content outside of it, float32.
 
         Where both sound, the level is kept as in `segments.makeup`. Where the generated sound has
@@ -162,7 +163,7 @@ class Guide:
         mixed = ((1.0 - rise) * one + rise * other) * makeup(one, other, share)
         return (content + (mixed - one)).astype(np.float32)
 
-    def within(self, sr: int) -> Callable[[Sound, int], Sound] | None:
+    def within(self, sr: int) -> Callable[[Channels, int], Channels] | None:
         """What of a sound is in the range, for `segments.crossfade_join`; `None` if all of it is.
 
         Args:
@@ -171,7 +172,7 @@ class Guide:
         if self.is_open:
             return None
 
-        def kept(y: Sound, begins: int) -> Sound:
+        def kept(y: Channels, begins: int) -> Channels:
             return self.band(y, sr) * self.share(slice(begins, begins + len(y)), sr)[:, None]
 
         return kept

@@ -11,13 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyloudnorm
 import soxr
-from jaxtyping import Float
 
+from nstaudio.audio.samples import Channels, Waveform
 from nstaudio.errors import InputError, integer, number
-
-Samples = Float[np.ndarray, "samples *channels"]
-"""`samples` or `samples channels`, full scale 1; any float type, memory-mapped or not."""
-Block = Float[np.ndarray, "samples channels"]
 
 MIN_DB = -200.0
 """What a level in decibels is at least; far below any recording, and what silence has."""
@@ -65,7 +61,7 @@ class Gain(NamedTuple):
         return 10 ** (self.gain_db / 20)
 
 
-def measure(y: Samples, sr: int) -> Level:
+def measure(y: Waveform, sr: int) -> Level:
     """All of `y`'s levels.
 
     Raises:
@@ -106,7 +102,7 @@ def gain(made: Level, wanted: Level | float, *, max_true_peak_db: float | None) 
     return Gain(min(gain_db, most_db), gain_db > most_db)
 
 
-def integrated_lufs(y: Samples, sr: int) -> float | None:
+def integrated_lufs(y: Waveform, sr: int) -> float | None:
     """Loudness of a whole recording, with both gates; `None` where it is undefined.
 
     That is where it is shorter than 0.4 s or never louder than -70 LUFS. Channels weigh as in 5.0
@@ -146,7 +142,7 @@ def integrated_lufs(y: Samples, sr: int) -> float | None:
     return float(10 * np.log10(power.mean()) - 0.691)
 
 
-def true_peak_db(y: Samples, sr: int) -> float:
+def true_peak_db(y: Waveform, sr: int) -> float:
     """The highest point of the waveform between samples too, over all channels, dBTP.
 
     Oversampled four times, twice from 96 kHz, not at all from 192 kHz; never below the highest
@@ -163,7 +159,7 @@ def true_peak_db(y: Samples, sr: int) -> float:
     return _db(peak**2)
 
 
-def power_db(y: Samples) -> float:
+def power_db(y: Waveform) -> float:
     """Mean square, summed over channels as loudness is, dB; at least -200.
 
     Raises:
@@ -174,7 +170,7 @@ def power_db(y: Samples) -> float:
     return _db(total / len(y))
 
 
-def _checked(y: Samples, sr: int) -> Block:
+def _checked(y: Waveform, sr: int) -> Channels:
     """The same memory as `samples channels`."""
     integer("sample rate", sr, at_least=1000, at_most=768_000)
     if y.ndim > 2 or not y.size:
@@ -184,7 +180,7 @@ def _checked(y: Samples, sr: int) -> Block:
     return y if y.ndim == 2 else y[:, None]
 
 
-def _blocks(y: Block, sr: int, factor: int) -> Iterator[Block]:
+def _blocks(y: Channels, sr: int, factor: int) -> Iterator[Channels]:
     """`y` in blocks, at `factor` times its rate.
 
     Raises:

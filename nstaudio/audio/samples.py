@@ -15,6 +15,21 @@ from nstaudio.errors import InputError, integer
 
 MAX_CHANNELS = 64
 
+Samples = Float[np.ndarray, " samples"]
+"""Mono samples; `analysis.clip` has those of JAX."""
+
+Other = Float[np.ndarray, " other_samples"]
+"""Mono samples of a second clip, which may have another length."""
+
+Third = Float[np.ndarray, " third_samples"]
+"""Mono samples of a third clip."""
+
+Channels = Float[np.ndarray, "samples channels"]
+"""Samples with an axis of channels."""
+
+Waveform = Float[np.ndarray, "samples *channels"]
+"""Samples with an axis of channels or without."""
+
 T = TypeVar("T")
 
 MAX_AMPLITUDE = 1e6
@@ -100,7 +115,7 @@ def check_format(sr: int, n_channels: int, *, name: str) -> None:
         )
 
 
-def to_mono(y: Float[np.ndarray, "samples channels"], sr: int, target_sr: int) -> np.ndarray:
+def to_mono(y: Channels, sr: int, target_sr: int) -> np.ndarray:
     """The channels' mean at another rate, float32 (soxr, very high quality)."""
     mean = y.mean(axis=1, dtype=np.float32) if y.shape[1] > 1 else y[:, 0].astype(np.float32)
     return soxr.resample(mean, sr, target_sr, quality="VHQ")
@@ -122,7 +137,7 @@ def prepare(y: np.ndarray, sr: int, *, target_sr: int, name: str) -> np.ndarray:
 
 
 def convert(
-    y: Float[np.ndarray, "samples channels"], sr: int, target_sr: int, n_channels: int
+    y: Channels, sr: int, target_sr: int, n_channels: int
 ) -> Iterator[Float[np.ndarray, "block target_channels"]]:
     """Samples of any length at another rate and with other channels, in blocks.
 
@@ -206,7 +221,7 @@ def join(clips: Sequence[np.ndarray], sr: int, *, level: bool = True) -> np.ndar
 _SPECTRUM = 2048  # samples of a frame of the mean spectrum that noise is given
 
 
-def noise_like(y: Float[np.ndarray, " samples"], n: int, *, seed: int) -> np.ndarray:
+def noise_like(y: Samples, n: int, *, seed: int) -> np.ndarray:
     """Gaussian noise with the mean spectrum and the power of a sound, `n` samples, float32.
 
     The plainest texture with that spectrum. Its spectrum is that of Welch (1967): the mean over

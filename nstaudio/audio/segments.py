@@ -10,9 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from nstaudio.audio.samples import Channels
 from nstaudio.errors import InputError, number
-
-Sound = Float[np.ndarray, "samples channels"]
 
 
 @dataclass(frozen=True)
@@ -83,11 +82,11 @@ class Segmentation:
 
 
 def crossfade_join(
-    parts: Iterable[Sound],
+    parts: Iterable[Channels],
     spans: Sequence[slice],
     *,
-    within: Callable[[Sound, int], Sound] | None = None,
-) -> Iterator[Sound]:
+    within: Callable[[Channels, int], Channels] | None = None,
+) -> Iterator[Channels]:
     """The sound of segments, as blocks that follow one another, each faded into the next.
 
     Fades are raised cosines, see `makeup` for their level.
@@ -98,7 +97,7 @@ def crossfade_join(
         within: gives of a sound, and the sample where it begins, what may differ between segments;
             the rest is one sound in all of them, and no fade changes its level. `None` is all.
     """
-    tail: Sound | None = None
+    tail: Channels | None = None
     for i, part in enumerate(parts):
         done = 0
         if tail is not None:
@@ -113,7 +112,7 @@ def crossfade_join(
 
 
 def makeup(
-    one: Sound, other: Sound, share: Float[np.ndarray, " samples"]
+    one: Channels, other: Channels, share: Float[np.ndarray, " samples"]
 ) -> Float[np.ndarray, "samples 1"]:
     """What to multiply a mix of two sounds by, so that it is as loud as they are.
 
@@ -138,11 +137,11 @@ def makeup(
 
 
 def _crossfaded(
-    ending: Sound,
-    beginning: Sound,
+    ending: Channels,
+    beginning: Channels,
     begins: int,
-    within: Callable[[Sound, int], Sound] | None,
-) -> Sound:
+    within: Callable[[Channels, int], Channels] | None,
+) -> Channels:
     n = len(ending)
     share = np.sin(np.pi / 2 * (np.arange(n) + 0.5) / n) ** 2
     rise = share[:, None]

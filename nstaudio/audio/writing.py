@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import soundfile
-from jaxtyping import Float
 
 from nstaudio.audio import samples
 from nstaudio.audio.atomic_writing import replaced_atomically
 from nstaudio.audio.files import BLOCK_FRAMES
+from nstaudio.audio.samples import Channels, Waveform
 from nstaudio.errors import InputError, choice, one_line
 
 
@@ -66,9 +66,7 @@ class Coding:
                 "output.sr or output.format=wav"
             )
 
-    def open(
-        self, stream: Any, sr: int, y: Float[np.ndarray, "samples channels"], subtype: str
-    ) -> soundfile.SoundFile:
+    def open(self, stream: Any, sr: int, y: Channels, subtype: str) -> soundfile.SoundFile:
         """A sound file to which `y` can be written, see `save`."""
         subtype = self.like(subtype)
         large = self.format == "wav" and 8 * y.size > _MAX_WAV_BYTES  # as DOUBLE, the largest
@@ -116,7 +114,7 @@ class _Target(io.FileIO):
 
 def save(
     file: Path,
-    y: Float[np.ndarray, "samples *channels"],
+    y: Waveform,
     sr: int,
     *,
     coding: Coding = Coding(),

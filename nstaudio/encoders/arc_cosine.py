@@ -24,8 +24,8 @@ import numpy as np
 from jaxtyping import Array, Float
 from numpy.polynomial import Chebyshev, Polynomial
 
-Clip = Float[Array, "frames channels"]
-OtherClip = Float[Array, "other_frames channels"]
+Input = Float[Array, "frames channels"]
+OtherInput = Float[Array, "other_frames channels"]
 Sizes = tuple[int, ...]
 Pointwise = Callable[[Array], Array]
 
@@ -135,7 +135,7 @@ def _diagonal_mean_backward(size: int, _: None, cotangent: Array) -> tuple[Array
 _diagonal_mean.defvjp(lambda k, size: (_diagonal_mean(k, size), None), _diagonal_mean_backward)
 
 
-def energies(x: Clip, sizes: Sizes) -> list[Float[Array, " _"]]:
+def energies(x: Input, sizes: Sizes) -> list[Float[Array, " _"]]:
     """K_xx(t, t) for each layer, `positions` of that layer."""
     found, p = [], jnp.mean(x**2, axis=1)
     for size in sizes:
@@ -144,7 +144,7 @@ def energies(x: Clip, sizes: Sizes) -> list[Float[Array, " _"]]:
     return found
 
 
-def distances(x: Clip, y: Clip, sizes: Sizes) -> list[Float[Array, " _"]]:
+def distances(x: Input, y: Input, sizes: Sizes) -> list[Float[Array, " _"]]:
     """|F_t - P_t|^2 / N for each layer, `positions` of that layer; only diagonals are needed."""
     found, d = [], jnp.mean((x - y) ** 2, axis=1)
     for size, p, q in zip(sizes, energies(x, sizes), energies(y, sizes), strict=True):
@@ -154,8 +154,8 @@ def distances(x: Clip, y: Clip, sizes: Sizes) -> list[Float[Array, " _"]]:
 
 
 def means(
-    x: Clip,
-    y: OtherClip,
+    x: Input,
+    y: OtherInput,
     sizes: Sizes,
     pointwise: Pointwise,
     *,
@@ -196,7 +196,7 @@ _means.defvjp(_means_forward, _means_backward)
 
 def _pass(
     x: Array, y: Array, less: Array, sizes: Sizes, pointwise: Pointwise, *, with_gradient: bool
-) -> tuple[Float[Array, " layers"], tuple[Clip, ...]]:
+) -> tuple[Float[Array, " layers"], tuple[Input, ...]]:
     """The means and, if asked for, the gradient of each."""
     layers = range(len(sizes))
     n_frames, channels = x.shape

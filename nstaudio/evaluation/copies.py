@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nstaudio.evaluation.similarity import Other, Samples
+from nstaudio.audio.samples import Other, Samples
 
 
 def max_correlation(y: Samples, other: Other, sr: int, stretch_s: float = 0.5) -> float:

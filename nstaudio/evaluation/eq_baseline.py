@@ -13,9 +13,7 @@ from jaxtyping import Array, Float
 
 from nstaudio.analysis.spectrogram import MelSpec, istft, mel_power, power_to_db, stft
 from nstaudio.audio import samples
-
-Samples = Float[np.ndarray, " samples"]
-Other = Float[np.ndarray, " other_samples"]
+from nstaudio.audio.samples import Other, Samples
 
 
 def match(content: Samples, style: Other, sr: int, *, n_bands: int = 40) -> Samples:

@@ -7,8 +7,9 @@ import soxr
 from jaxtyping import Array, Float
 
 from nstaudio.analysis.spectrogram import MelSpec, unit
+from nstaudio.audio.samples import Other, Samples, Third
 from nstaudio.encoders import Conv1dEncoder
-from nstaudio.evaluation.similarity import RANGE_DB, SR, Other, Samples, Third, mel_level_db
+from nstaudio.evaluation.similarity import RANGE_DB, SR, mel_level_db
 from nstaudio.losses import Gram, SquaredError
 
 # A network that no transfer optimises for: other widths, another rate, other weights.

@@ -11,11 +11,7 @@ import scipy.ndimage
 from jaxtyping import Float
 
 from nstaudio.analysis.spectrogram import hann
-from nstaudio.audio.samples import cached_by_content
-
-Samples = Float[np.ndarray, " samples"]
-Other = Float[np.ndarray, " other_samples"]  # clips need not be equally long
-Third = Float[np.ndarray, " third_samples"]
+from nstaudio.audio.samples import Other, Samples, Third, cached_by_content
 
 MIN_DB = -100.0
 """What a measure says of nothing at all."""

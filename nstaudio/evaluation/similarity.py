@@ -19,13 +19,8 @@ from jaxtyping import Array, Bool, Float
 
 from nstaudio.analysis.spectrogram import MelSpec, mel_power, power_to_db
 from nstaudio.audio import samples
+from nstaudio.audio.samples import Samples
 from nstaudio.evaluation import multipitch
-
-Samples = Float[np.ndarray, " samples"]
-
-Other = Float[np.ndarray, " other_samples"]  # clips need not be equally long
-
-Third = Float[np.ndarray, " third_samples"]
 
 SR = 16000
 """The rate at which sounds are compared, Hz."""

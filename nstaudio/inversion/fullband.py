@@ -17,8 +17,8 @@ import soxr
 from jaxtyping import Bool, Complex, Float
 
 from nstaudio.analysis.spectrogram import hann, hz_to_mel
+from nstaudio.audio.samples import Channels
 
-Channels = Float[np.ndarray, "samples channels"]
 Spectrum = Complex[np.ndarray, "channels frames bins"]
 Frames = Complex[np.ndarray, "frames bins"]
 Real = Float[np.ndarray, "frames bins"]

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Complex, Float, PRNGKeyArray
 
+from nstaudio.analysis.clip import LogMel, Samples
 from nstaudio.analysis.spectrogram import (
     MelSpec,
     db_to_power,
@@ -29,10 +30,6 @@ from nstaudio.analysis.spectrogram import (
 )
 from nstaudio.errors import choice, integer, number
 from nstaudio.inversion.mel_to_linear import kl_power, kl_step, nnls_power
-
-Samples = Float[Array, " samples"]
-
-LogMel = Float[Array, "frames mels"]
 
 Spectrum = Complex[Array, "block bins"]
 

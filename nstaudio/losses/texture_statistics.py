@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float
 
+from nstaudio.analysis.clip import Samples
 from nstaudio.errors import InputError, integer
 
 N_BANDS = 30
@@ -57,7 +58,7 @@ class Statistics(NamedTuple):
     correlation. Its angle tells sharp attacks from sharp ends."""
 
 
-def statistics(y: Float[Array, " samples"], sr: int, *, n_bands: int = N_BANDS) -> Statistics:
+def statistics(y: Samples, sr: int, *, n_bands: int = N_BANDS) -> Statistics:
     """The statistics of a sound. Pure and differentiable; compile with `sr`, `n_bands` static.
 
     Args:
@@ -140,7 +141,7 @@ def distance(a: Statistics, b: Statistics) -> Float[Array, ""]:
 
 
 def cochlear_envelopes(
-    y: Float[Array, " samples"], sr: int, *, n_bands: int = N_BANDS
+    y: Samples, sr: int, *, n_bands: int = N_BANDS
 ) -> Float[Array, "bands envelope_samples"]:
     """The compressed envelope of each cochlear band, at `ENVELOPE_SR`; `n_bands` + 2 bands.
 

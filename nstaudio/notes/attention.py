@@ -12,12 +12,10 @@ from jaxtyping import Float
 
 from nstaudio.analysis.numpy_stft import Grid, Spectrum
 from nstaudio.analysis.spectrogram import MelSpec
+from nstaudio.audio.samples import Other, Samples
 from nstaudio.errors import integer, number
 from nstaudio.notes import Note
 from nstaudio.notes.note_samples import LEAD_S, Example, Moved, bandwidth_hz, examples, formants
-
-Samples = Float[np.ndarray, " samples"]
-Other = Float[np.ndarray, " other_samples"]
 
 _LEAST_WEIGHT = 0.02
 _LOUDNESS_S = 0.25  # a note is as loud as it begins

@@ -13,17 +13,15 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Float, PRNGKeyArray
 
 from nstaudio import notes
-from nstaudio.analysis.clip import Clip
+from nstaudio.analysis.clip import Clip, LogMel
 from nstaudio.analysis.spectrogram import MelSpec, log_mel
 from nstaudio.errors import integer, number
 from nstaudio.notes import Note, onset_refinement, percussion
 from nstaudio.notes.attention import Attention, render
 from nstaudio.notes.percussion import energy
-
-LogMel = Float[Array, "frames mels"]
 
 log = logging.getLogger(__name__)
 

@@ -10,16 +10,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from nstaudio import losses
-from nstaudio.analysis.clip import Clip
+from nstaudio.analysis.clip import Clip, EncoderInput, LogMel
 from nstaudio.analysis.representations import Levels, Representation
 from nstaudio.analysis.spectrogram import MelSpec
 from nstaudio.encoders import Encoder
 from nstaudio.losses import ContentLoss, Losses, StyleLoss, Targets, Weights
 from nstaudio.optimization.parametrizations import Parametrization
-
-LogMel = Float[Array, "frames mels"]
-
-EncoderInput = Float[Array, "frames bands *parts"]
 
 PROBE_STEP = 1 / 160
 """Length of a step towards the probe of `balance`, root mean square of what the encoder sees: where

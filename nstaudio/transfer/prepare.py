@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from nstaudio.analysis.clip import Clip
+from nstaudio.analysis.clip import Clip, LogMel
 from nstaudio.analysis.spectrogram import MelSpec, log_mel, mel_power
 from nstaudio.audio import samples
 from nstaudio.audio.guide import Guide
@@ -22,8 +22,6 @@ from nstaudio.optimization.loop import TransferState, run
 from nstaudio.optimization.multiscale import MultiScale
 from nstaudio.optimization.objective import Objective, Problem, log_mel_of, make_problem
 from nstaudio.transfer.settings import Settings
-
-LogMel = Float[Array, "frames mels"]
 
 NEGATIVES = "negatives"
 """What to call clips that the result shall not be like."""

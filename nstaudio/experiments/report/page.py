@@ -17,7 +17,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from nstaudio.analysis.spectrogram import MelSpec, hz_to_mel
-from nstaudio.audio.samples import convert
+from nstaudio.audio.samples import Waveform, convert
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,7 @@ class Panel:
     """
 
     title: str
-    y: Float[np.ndarray, "samples *channels"]
+    y: Waveform
     sr: int
     gain: float
     level_db: Float[np.ndarray, "frames mels"]
@@ -171,9 +171,7 @@ def _player(panel: Panel) -> str:
     return playable(panel.y, panel.sr, gain=panel.gain, lossless=lossless)
 
 
-def playable(
-    y: Float[np.ndarray, "samples *channels"], sr: int, *, gain: float = 1.0, lossless: bool
-) -> str:
+def playable(y: Waveform, sr: int, *, gain: float = 1.0, lossless: bool) -> str:
     """A sound as a data URL: FLAC, or MP3 of 16 kB a second.
 
     Every browser plays both, with two channels and rates that sound cards have. Of a constant bit

@@ -23,6 +23,7 @@ from jaxtyping import Float
 
 from nstaudio.analysis.spectrogram import MelSpec, hann
 from nstaudio.audio.files import Recording, load
+from nstaudio.audio.samples import Channels
 from nstaudio.errors import InputError, one_line
 from nstaudio.experiments.report.page import HOW_TO_READ, STYLE, data_url, draw_thumbnail, playable
 from nstaudio.experiments.storage import file_writing
@@ -372,7 +373,7 @@ def _picture_and_source(file: Path, embedded: bool) -> tuple[np.ndarray, str | N
     return thumbnail(clip.y, clip.sr), source
 
 
-def thumbnail(y: Float[np.ndarray, "samples channels"], sr: int) -> np.ndarray:
+def thumbnail(y: Channels, sr: int) -> np.ndarray:
     """A small log-mel spectrogram `columns mels`, dB of full scale.
 
     Its frames are picked from all over the clip, so an hour costs as much as ten seconds.
