@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 import jax
 import jax.numpy as jnp
+import librosa
 import numpy as np
 from jaxtyping import Array, Complex, Float
 
@@ -18,14 +19,7 @@ from nstaudio.errors import InputError, choice, integer, number
 
 MelScale = Literal["paper", "htk", "slaney", "linear", "log"]
 
-# Slaney's Auditory Toolbox (1998): linear below 1 kHz, logarithmic above.
-_SLANEY_HZ_PER_MEL = 200.0 / 3
-_SLANEY_BREAK_HZ = 1000.0
-_SLANEY_BREAK_MEL = _SLANEY_BREAK_HZ / _SLANEY_HZ_PER_MEL
-_SLANEY_LOG_STEP = math.log(6.4) / 27.0
-
-# m = 2595 log10(1 + f / corner): 500 Hz in the source paper, 700 Hz in HTK.
-_LOG_CORNER_HZ = {"paper": 500.0, "htk": 700.0}
+_PAPER_CORNER_HZ = 500.0  # m = 2595 log10(1 + f / 500) in the source paper; in HTK it is 700 Hz
 
 
 def hz_to_mel(hz: float | np.ndarray, *, mel_scale: MelScale = "slaney") -> np.ndarray:
@@ -38,10 +32,9 @@ def hz_to_mel(hz: float | np.ndarray, *, mel_scale: MelScale = "slaney") -> np.n
         return hz
     if mel_scale == "log":
         return np.asarray(np.log2(hz))
-    if mel_scale in _LOG_CORNER_HZ:
-        return np.asarray(2595.0 * np.log10(1.0 + hz / _LOG_CORNER_HZ[mel_scale]))
-    log_part = np.log(np.maximum(hz, _SLANEY_BREAK_HZ) / _SLANEY_BREAK_HZ) / _SLANEY_LOG_STEP
-    return np.asarray(np.minimum(hz, _SLANEY_BREAK_HZ) / _SLANEY_HZ_PER_MEL + log_part)
+    if mel_scale == "paper":
+        return np.asarray(2595.0 * np.log10(1.0 + hz / _PAPER_CORNER_HZ))
+    return np.asarray(librosa.hz_to_mel(hz, htk=mel_scale == "htk"))
 
 
 def mel_to_hz(mel: float | np.ndarray, *, mel_scale: MelScale = "slaney") -> np.ndarray:
@@ -51,10 +44,9 @@ def mel_to_hz(mel: float | np.ndarray, *, mel_scale: MelScale = "slaney") -> np.
         return mel
     if mel_scale == "log":
         return np.asarray(2.0**mel)
-    if mel_scale in _LOG_CORNER_HZ:
-        return np.asarray(_LOG_CORNER_HZ[mel_scale] * (10.0 ** (mel / 2595.0) - 1.0))
-    factor = np.exp(_SLANEY_LOG_STEP * np.maximum(mel - _SLANEY_BREAK_MEL, 0.0))
-    return np.asarray(np.minimum(mel, _SLANEY_BREAK_MEL) * _SLANEY_HZ_PER_MEL * factor)
+    if mel_scale == "paper":
+        return np.asarray(_PAPER_CORNER_HZ * (10.0 ** (mel / 2595.0) - 1.0))
+    return np.asarray(librosa.mel_to_hz(mel, htk=mel_scale == "htk"))
 
 
 @dataclass(frozen=True)
@@ -105,7 +97,11 @@ class MelSpec:
             number("spectrogram.f_min_hz on the log scale", self.f_min_hz, above=0)
         choice("spectrogram.mel_norm", self.mel_norm, ("slaney", None))
         number("spectrogram.floor_db", self.floor_db, at_least=-140, at_most=-20)
-        empty = np.flatnonzero(self.filters.max(axis=0) <= 0)
+        bins_hz, edges = self._bins_hz, self.edges_hz
+        between = np.searchsorted(bins_hz, edges[2:]) - np.searchsorted(
+            bins_hz, edges[:-2], "right"
+        )
+        empty = np.flatnonzero(between <= 0)
         if empty.size:
             raise InputError(
                 f"spectrogram.n_mels={self.n_mels} is too many for n_fft={self.n_fft} at "
@@ -121,6 +117,14 @@ class MelSpec:
     def n_bins(self) -> int:
         """FFT bins in a frame."""
         return self.n_fft // 2 + 1
+
+    @property
+    def _bins_hz(self) -> np.ndarray:
+        return np.fft.rfftfreq(self.n_fft, 1.0 / self.sr)
+
+    @property
+    def _widths_hz(self) -> np.ndarray:
+        return self.edges_hz[2:] - self.edges_hz[:-2]
 
     @property
     def amin(self) -> float:
@@ -139,14 +143,32 @@ class MelSpec:
 
         Stored the way the product needs it: XLA would spend seconds folding a transposed constant.
         """
-        edges = self.edges_hz
-        bins_hz = np.fft.rfftfreq(self.n_fft, 1.0 / self.sr)
+        own = self.mel_scale not in ("htk", "slaney")
+        return np.ascontiguousarray(
+            self._triangles() if own else self._librosa_filters(), np.float32
+        )
+
+    def _librosa_filters(self) -> np.ndarray:
+        """The filterbank of one of librosa's scales, float64: in float32 it would round twice."""
+        filters = librosa.filters.mel(
+            sr=self.sr,
+            n_fft=self.n_fft,
+            n_mels=self.n_mels,
+            fmin=self.f_min_hz,
+            fmax=self.top_hz,
+            htk=self.mel_scale == "htk",
+            dtype=np.float64,
+        ).T
+        # norm=None has librosa compile its utilities, which takes half a minute once.
+        return filters if self.mel_norm == "slaney" else filters * (self._widths_hz / 2.0)
+
+    def _triangles(self) -> np.ndarray:
+        """The filterbank of a scale that librosa does not have."""
+        bins_hz, edges = self._bins_hz, self.edges_hz
         rising = (bins_hz[:, None] - edges[None, :-2]) / np.diff(edges)[None, :-1]
         falling = (edges[None, 2:] - bins_hz[:, None]) / np.diff(edges)[None, 1:]
         weights = np.maximum(0.0, np.minimum(rising, falling))
-        if self.mel_norm == "slaney":
-            weights *= 2.0 / (edges[2:] - edges[:-2])
-        return np.ascontiguousarray(weights, np.float32)
+        return weights * (2.0 / self._widths_hz) if self.mel_norm == "slaney" else weights
 
     def n_frames(self, n_samples: int) -> int:
         """Frames in the spectrogram of `n_samples` samples."""
