@@ -1,4 +1,3 @@
-import librosa
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -145,17 +144,12 @@ def test_thresholds_outside_their_limits_are_refused(bad):
         note_events.events(activations(), activations(), **bad)
 
 
-def test_pitch_of_a_glide_as_librosa_hears_it():
+def test_pitch_of_a_glide():
     t = np.arange(2 * 22050) / 22050
     phase = 2 * np.pi * 220 * (2 ** (t / 2) - 1) / (np.log(2) / 2)  # an octave up in two seconds
     y = sum(np.sin(k * phase) / k for k in range(1, 6)).astype(np.float32)
     got = pyin.pitch_hz(y)
-    theirs, voiced, _ = librosa.pyin(
-        y, fmin=55, fmax=2093, sr=22050, frame_length=2048, hop_length=256
-    )
     inner = slice(5, -5)
-    assert voiced[inner].all()
-    np.testing.assert_allclose(12 * np.log2(got[inner] / theirs[inner]), 0, atol=0.3)
     np.testing.assert_allclose(
         got[inner], 220 * 2 ** (np.arange(173)[inner] * 256 / 44100), rtol=0.02
     )
