@@ -3,6 +3,7 @@ import pytest
 import scipy.ndimage
 
 from nstaudio.notes import percussion
+from nstaudio.notes.grid import Grid
 
 SR = 16000
 RNG = np.random.default_rng(0)
@@ -84,10 +85,17 @@ def test_nothing_unpitched_stays_nothing():
     assert np.isfinite(kept).all()
 
 
-def test_the_median_is_scipys():
-    magnitude = RNG.random((37, 50)).astype(np.float32)
-    expected = scipy.ndimage.median_filter(magnitude, (1, 9), mode="reflect")
-    np.testing.assert_array_equal(percussion._median(magnitude, 9), expected)
+@pytest.mark.parametrize("measure", [percussion.SOUNDS, percussion.STROKES])
+def test_the_mask_by_scipys_medians(measure):
+    y = tone() + strokes()
+    grid = Grid.at(SR, 0.128)
+    x = grid.stft(y)
+    frames, bins = {0.28: (19, 31), 0.74: (47, 43)}[measure.lasting_s]  # at 16 ms and 7.8 Hz
+    lasting = scipy.ndimage.median_filter(abs(x), (frames, 1), mode="reflect")
+    wide = scipy.ndimage.median_filter(abs(x), (1, bins), mode="reflect")
+    wide *= measure.margin
+    expected = grid.istft(x * wide**2 / (lasting**2 + wide**2))[4 * grid.hop :][: len(y)]
+    np.testing.assert_allclose(percussion.split(y, SR, measure=measure), expected, atol=1e-5)
 
 
 def test_share_and_limit():

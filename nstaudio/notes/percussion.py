@@ -1,13 +1,14 @@
 """Unpitched sound, drums and breath and noise: split from the rest, and brought to another's sound.
 
-The split is that of Fitzgerald, "Harmonic/percussive separation using median filtering" (DAFx 2010)
-with the margin of Driedger, Müller & Disch (ISMIR 2014): what does not stand out as lasting in time
-is not pitched, whether it is a stroke or noise.
+The split is `librosa.decompose.hpss` (Fitzgerald, "Harmonic/percussive separation using median
+filtering", DAFx 2010) with the margin of Driedger, Müller & Disch (ISMIR 2014): what does not stand
+out as lasting in time is not pitched, whether it is a stroke or noise.
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import librosa
 import numpy as np
 import scipy.ndimage
 from jaxtyping import Float
@@ -57,10 +58,10 @@ def split(y: Samples, sr: int, notes: Sequence[Note] = (), *, measure: Measure =
     magnitude = np.abs(x)
     frames = 2 * round(measure.lasting_s * sr / grid.hop / 2) + 1
     bins = 2 * round(measure.wide_hz * grid.n_fft / sr / 2) + 1
-    lasting = _median(magnitude.T, frames).T
-    wide = _median(magnitude, bins)
-    wide = (measure.margin * wide) ** 2
-    mask = wide / (lasting**2 + wide + 1e-20)
+    lasting, _ = librosa.decompose.hpss(
+        magnitude.T, kernel_size=(frames, bins), mask=True, margin=(measure.margin, 1.0)
+    )
+    mask = 1.0 - lasting.T
     t = (np.arange(len(x)) - grid.lead) * grid.hop / sr
     for note in notes:
         f0 = hz(note.midi)
@@ -140,15 +141,6 @@ def restyle(content: Samples, style: Other, sr: int) -> Samples:
     gain_db = gain_db[:, low] * (1 - part) + gain_db[:, low + 1] * part
     y = grid.istft(x * 10 ** (gain_db / 20))[grid.lead * grid.hop :][: len(content)]
     return y * np.float32(np.sqrt(np.sum(content**2) / max(np.sum(y**2), 1e-30)))
-
-
-def _median(
-    magnitude: Float[np.ndarray, "rows columns"], size: int
-) -> Float[np.ndarray, "rows columns"]:
-    """Running median along the rows: one long row, which scipy has a fast way for."""
-    rows = np.pad(magnitude, ((0, 0), (size // 2, size // 2)), mode="symmetric")
-    found = scipy.ndimage.median_filter(rows.ravel(), size).reshape(rows.shape)
-    return found[:, size // 2 : size // 2 + magnitude.shape[1]]
 
 
 def _levels_db(x: np.ndarray, spec: MelSpec) -> Float[np.ndarray, "frames bands"]:
