@@ -7,6 +7,7 @@ python scripts/run.py -m alpha=0.01,0.03,0.1 seed=0,1
 python scripts/run.py resume=outputs/2026-01-31/12-00-00_jazz_as_classical
 """
 
+import gc
 import logging
 import os
 import re
@@ -47,10 +48,14 @@ running: list[Path] = []
 @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="config")
 def job(cfg: DictConfig) -> None:
     """One Hydra job; every expected failure becomes one logged line, in a sweep every failure."""
-    # JAX, Orbax and matplotlib take seconds to import: --help needs none of them.
+    # JAX, Orbax and matplotlib take seconds to import: --help needs none of them. Collecting
+    # garbage among what stays until the end takes a second more.
+    gc.disable()
     from nstaudio.experiments import groups, run, run_logging, runner, seeds, sweep
     from nstaudio.experiments.storage import compile_cache
 
+    gc.freeze()
+    gc.enable()
     runner.follow_parent()
     compile_cache.keep()
     hydra_cfg = HydraConfig.get()
