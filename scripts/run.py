@@ -51,13 +51,14 @@ def job(cfg: DictConfig) -> None:
     # JAX, Orbax and matplotlib take seconds to import: --help needs none of them. Collecting
     # garbage among what stays until the end takes a second more.
     gc.disable()
-    from nstaudio.experiments import groups, run, run_logging, runner, seeds, sweep
     from nstaudio.experiments.storage import compile_cache
+
+    compile_cache.keep()
+    from nstaudio.experiments import groups, run, run_logging, runner, seeds, sweep
 
     gc.freeze()
     gc.enable()
     runner.follow_parent()
-    compile_cache.keep()
     hydra_cfg = HydraConfig.get()
     of_sweep = hydra_cfg.mode is RunMode.MULTIRUN
     folder = Path(hydra_cfg.runtime.output_dir if cfg.resume is None else cfg.resume)

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import scipy.ndimage
 
+from nstaudio.analysis.numpy_stft import Grid
 from nstaudio.notes import percussion
-from nstaudio.notes.grid import Grid
 
 SR = 16000
 RNG = np.random.default_rng(0)

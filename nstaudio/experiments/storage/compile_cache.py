@@ -1,8 +1,10 @@
 """Compiled programs, kept from one process to the next."""
 
+import atexit
 import hashlib
 import os
 import platform
+import tempfile
 from pathlib import Path
 
 import jax
@@ -17,8 +19,10 @@ def keep() -> None:
 
     Nothing where JAX_COMPILATION_CACHE_DIR or the like says another folder already. Each kind of
     processor has a folder of its own: a home folder may be shared by machines that differ, and a
-    program for one may use instructions that another does not have.
+    program for one may use instructions that another does not have. Call it before librosa's
+    first use.
     """
+    _let_numba_keep()
     if getattr(jax.config, "jax_compilation_cache_dir", None) is not None:
         return
     folder = platformdirs.user_cache_path("nstaudio") / "compiled" / _processor()
@@ -30,6 +34,19 @@ def keep() -> None:
         jax.config.update("jax_compilation_cache_dir", str(folder))
         jax.config.update("jax_compilation_cache_max_size", _MAX_BYTES)
         jax.config.update("jax_persistent_cache_min_compile_time_secs", _MIN_S)
+
+
+def _let_numba_keep() -> None:
+    """Have numba write to a temporary folder where the user's cannot be written to.
+
+    librosa cannot be imported where numba finds no folder to write to.
+    """
+    folder = next(p for p in platformdirs.user_cache_path("numba").parents if p.exists())
+    if "NUMBA_CACHE_DIR" in os.environ or (folder.is_dir() and os.access(folder, os.W_OK)):
+        return
+    scratch = tempfile.TemporaryDirectory(prefix="nstaudio_")
+    atexit.register(scratch.cleanup)
+    os.environ["NUMBA_CACHE_DIR"] = scratch.name
 
 
 def _processor() -> str:
