@@ -3,9 +3,9 @@
     uv run --group dev python scripts/convert_basic_pitch.py nmp.onnx
 
 The model is `basic_pitch/saved_models/icassp_2022/nmp.onnx` in the wheel of basic-pitch 0.4.0 (and
-`tests/basic_pitch/nmp.onnx` here). The converted weights are kept in the repository, so nobody
-needs this script to use the project; it shows where they come from. Its constant-Q transform is
-left behind: `nstaudio.notes.basic_pitch` computes that from its definition.
+`tests/notes/basic_pitch/nmp.onnx` here). The converted weights are kept in the repository, so
+nobody needs this script to use the project; it shows where they come from. Its constant-Q
+transform is left behind: `nstaudio.notes.basic_pitch` computes that from its definition.
 """
 
 import argparse

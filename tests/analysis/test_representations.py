@@ -43,7 +43,7 @@ def test_all_are_representations(content):
     for representation in (Levels(), Log1p(), RealImaginary(), SOUND, ConstantQ()):
         assert isinstance(representation, Representation)
         assert hash(representation) == hash(representation)
-        gradient = jax.grad(lambda y, r=representation: jnp.sum(seen(r, y) ** 2))
+        gradient = jax.grad(lambda y, r=representation: jnp.sum(encoder_input(r, y) ** 2))
         assert np.isfinite(gradient(jnp.asarray(content[:4000]))).all()
         assert np.isfinite(gradient(jnp.zeros(4000))).all()
 
@@ -63,10 +63,10 @@ def test_real_and_imaginary_parts_are_librosas(content):
     y = content[:4000]
     x = librosa.stft(y, n_fft=512, hop_length=128, pad_mode="constant").T
     x = x * np.sqrt(librosa.filters.mel(sr=SPEC.sr, n_fft=512, n_mels=32).max())
-    plain = np.asarray(seen(RealImaginary(scale=None), y))
+    plain = np.asarray(encoder_input(RealImaginary(scale=None), y))
     np.testing.assert_allclose(plain[..., 0] + 1j * plain[..., 1], x, atol=1e-4)
     size = np.log1p(20 * np.abs(x)) / np.log(21)
-    parts = np.asarray(seen(RealImaginary(scale=20.0, magnitude=True), y))
+    parts = np.asarray(encoder_input(RealImaginary(scale=20.0, magnitude=True), y))
     clear = np.abs(x) > 1e-3
     got = parts[..., 0] + 1j * parts[..., 1]
     np.testing.assert_allclose(got[clear], (x / np.abs(x) * size)[clear], atol=1e-4)
@@ -107,7 +107,7 @@ ENCODERS: list[Encoder] = [
 @pytest.mark.parametrize("encoder", ENCODERS, ids=lambda e: type(e).__name__)
 def test_every_encoder_sees_several_parts(encoder, content, style):
     """0 from itself, above 0 from another, and not blind to the phase."""
-    a, b = (seen(RealImaginary(), y[:4000]) for y in (content, style))
+    a, b = (encoder_input(RealImaginary(), y[:4000]) for y in (content, style))
     variables = encoder.init(jax.random.key(0), a)
     targets = encoder.targets(variables, a, b, **LOSSES)
     own = encoder.distances(variables, a, targets, **LOSSES)

@@ -24,7 +24,7 @@ from nstaudio.analysis.spectrogram import (
 )
 from nstaudio.errors import InputError
 
-from conftest import SR
+from helpers import SR
 
 LIBROSA = MelSpec(n_fft=2048, hop_length=512, n_mels=128)
 SPECS = [

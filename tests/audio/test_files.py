@@ -11,7 +11,7 @@ from nstaudio.audio import writing
 from nstaudio.audio.writing import Coding
 from nstaudio.errors import InputError
 
-from conftest import SR, music
+from helpers import SR, music
 
 FORMATS = {
     "wav": ("WAV", "PCM_16", 1e-4),

@@ -8,7 +8,7 @@ from nstaudio.audio import loudness
 from nstaudio.audio.loudness import MIN_DB, Level
 from nstaudio.errors import InputError
 
-from conftest import music
+from helpers import music
 
 SR = 48000
 EBU_LEVEL = Level(-23.0, -23.0, -23.0)

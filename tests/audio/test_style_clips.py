@@ -5,7 +5,7 @@ from nstaudio.audio.segments import Segmentation
 from nstaudio.audio.style_clips import prepare_style_audio
 from nstaudio.errors import InputError
 
-from conftest import SR
+from helpers import SR
 
 CUT = Segmentation(length_s=1.5, overlap_s=0.5, style_max_s=2.0, excerpt_s=0.5)
 

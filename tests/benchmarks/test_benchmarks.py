@@ -2,15 +2,12 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from conftest import SR
-
-ROOT = Path(__file__).resolve().parent.parent
+from helpers import ROOT, SR
 
 
 def test_length_prints_a_row():

@@ -6,7 +6,7 @@ import scipy.signal
 from nstaudio.errors import InputError
 from nstaudio.evaluation import eq_baseline
 
-from conftest import music
+from helpers import music
 
 SR = 16000
 

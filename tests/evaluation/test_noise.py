@@ -3,7 +3,7 @@ import pytest
 
 from nstaudio.evaluation import noise as noise_figures
 
-from conftest import SR, music
+from helpers import SR, music
 
 
 def tones(seconds: float = 4.0) -> np.ndarray:

@@ -5,7 +5,7 @@ import pytest
 from nstaudio.errors import InputError
 from nstaudio.evaluation import copies, held_out, similarity
 
-from conftest import music
+from helpers import music
 
 SR = 16000
 A, B = music(1, 3.0, SR), 0.3 * music(2, 3.5, SR)

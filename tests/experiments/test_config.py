@@ -10,12 +10,12 @@ from nstaudio.encoders import InfiniteEncoder
 from nstaudio.errors import InputError
 from nstaudio.experiments import config, resume, schema
 from nstaudio.experiments.storage import file_writing
-from nstaudio.optimization import initializers
+from nstaudio.optimization import initializers, loop
 from nstaudio.optimization.waveform import Waveform
-from nstaudio.transfer import api, prepare, render
+from nstaudio.transfer import prepare, render
 from nstaudio.transfer.settings import Settings
 
-from conftest import ROOT
+from helpers import ROOT
 
 CONFIGS = ROOT / "configs"
 GROUPS = sorted(p.name for p in CONFIGS.iterdir() if p.is_dir() and p.name != "hydra")
@@ -88,7 +88,7 @@ def test_every_preset_composes_and_runs_a_few_steps(preset, content, style):
     settings = build(f"experiment={preset}", "n_steps=3", *fewer).transfer
     prepared = prepare.prepare(content, style, settings)
     items = list(
-        api.descent.run(
+        loop.run(
             prepared.state,
             prepared.problem,
             objective=prepared.objective,

@@ -11,7 +11,7 @@ from nstaudio.optimization import loop
 from nstaudio.transfer import prepare
 from nstaudio.transfer.settings import Settings
 
-from conftest import SR, music
+from helpers import SR, music
 
 SETTINGS = Settings(encoder=Conv1dEncoder(features=(32, 16), kernel_size=5), n_steps=7)
 

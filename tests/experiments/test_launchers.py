@@ -20,11 +20,11 @@ import psutil
 import pytest
 from hydra.core.plugins import Plugins
 from omegaconf import OmegaConf
-from test_run import SMALL, command, summary, wait_for  # noqa: F401 - a fixture
 
-from nstaudio.experiments.sweep import prefer_launchers
+from nstaudio.experiments import sweep
 
-from conftest import ROOT
+from helpers import ROOT
+from small_runs import SMALL, summary, wait_for
 
 EXTRAS = {"joblib": "sweep", "slurm": "slurm", "submitit_local": "slurm", "ray": "ray"}
 ENV = {
@@ -188,7 +188,7 @@ def test_a_sweep_of_processes_is_that_of_one(request, tmp_path, clips, basic, la
 
 
 @pytest.mark.parametrize("launcher", EXTRAS)
-def test_a_launcher_that_is_not_installed_is_a_line(command, tmp_path, monkeypatch, launcher):  # noqa: F811
+def test_a_launcher_that_is_not_installed_is_a_line(command, tmp_path, monkeypatch, launcher):
     for name in list(Plugins.instance().class_name_to_class):
         if re.match(r"hydra_plugins\.hydra_(joblib|submitit|ray)", name):
             monkeypatch.delitem(Plugins.instance().class_name_to_class, name)
@@ -201,7 +201,7 @@ def test_a_launcher_that_is_not_installed_is_a_line(command, tmp_path, monkeypat
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "nonsense", "''", ":1", "a:b", "::1:99999"])
-def test_a_ray_cluster_that_does_not_answer_is_a_line(command, tmp_path, address):  # noqa: F811
+def test_a_ray_cluster_that_does_not_answer_is_a_line(command, tmp_path, address):
     setting = "hydra.launcher.ray.init.address"
     code, err = command("-m", "hydra/launcher=ray", f"{setting}={address}", "seed=0,1")
     assert code == 2
@@ -211,7 +211,7 @@ def test_a_ray_cluster_that_does_not_answer_is_a_line(command, tmp_path, address
 
 
 def test_a_ray_cluster_of_the_environment_that_does_not_answer_is_a_line(
-    command,  # noqa: F811
+    command,
     tmp_path,
     monkeypatch,
 ):
@@ -315,5 +315,5 @@ def test_configs_here_replace_those_of_plugins(monkeypatch):
 
     store = {"joblib.yaml": 1, "basic.yaml": 2}
     monkeypatch.setitem(ConfigStore.instance().repo["hydra"], "launcher", store)
-    prefer_launchers(ROOT / "configs" / "hydra" / "launcher")
+    sweep.prefer_launchers(ROOT / "configs" / "hydra" / "launcher")
     assert store == {"basic.yaml": 2}

@@ -1,37 +1,25 @@
 """The main job for real, in a small form: command line in, files out."""
 
 import json
-import logging
-import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
-import absl.logging
 import jax.numpy as jnp
 import numpy as np
 import pyloudnorm
 import pytest
 import scipy.signal
 import soundfile
-from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 from nstaudio.analysis.spectrogram import MelSpec, log_mel, unit
 from nstaudio.audio.files import CLIPS_DIR, load
 from nstaudio.experiments.run import folder_lock
 
-import run
-from conftest import ROOT, SR, music
+from helpers import SR, music
+from small_runs import SMALL, assert_refused, lines, only_run, start, summary, wait_for
 
-SMALL = [
-    "encoder.features=[16,8]",
-    "spectrogram.n_mels=40",
-    "n_steps=12",
-    "log_every=5",
-]
 FIGURES = {
     "total_loss",
     "content_loss",
@@ -51,48 +39,6 @@ FIGURES = {
     *("added_noise_db", "added_floor_db", "added_residual_db"),
     "versions",
 }
-
-
-@pytest.fixture
-def command(tmp_path, monkeypatch, clips, capfd):
-    """Run scripts/run.py in this process, in an empty folder; returns exit code and stderr."""
-    monkeypatch.chdir(tmp_path)
-    # Log handlers outlive a test, so they must not hold pytest's own stream: Hydra has logging
-    # close them all when it configures the next run.
-    monkeypatch.setattr(sys, "stderr", sys.__stderr__)
-    absl.logging.get_absl_handler().python_handler.stream = sys.__stderr__
-
-    def call(*arguments: str, defaults: bool = True) -> tuple[int, str]:
-        files = [f"content.path='{clips['content']}'", f"style.path='{clips['style']}'"]
-        multirun = [a for a in arguments if a == "-m"]
-        others = [a for a in arguments if a != "-m"]
-        argv = ["run.py", *multirun, *([*files, *SMALL] if defaults else []), *others]
-        monkeypatch.setattr(sys, "argv", argv)
-        GlobalHydra.instance().clear()
-        capfd.readouterr()
-        code = run.main()
-        return code, capfd.readouterr().err
-
-    yield call
-    # What another test logs must not open the last run's log again.
-    for logger in (logging.getLogger(), logging.getLogger("nstaudio")):
-        for handler in logger.handlers[:]:
-            if isinstance(handler, logging.FileHandler):
-                logger.removeHandler(handler)
-                handler.close()
-
-
-def only_run(folder: Path) -> Path:
-    (config,) = folder.glob("outputs/*/*/config.yaml")
-    return config.parent
-
-
-def lines(folder: Path) -> list[dict]:
-    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-
-
-def summary(folder: Path) -> dict:
-    return json.loads((folder / "summary.json").read_text())
 
 
 def test_a_run_writes_everything(command, tmp_path, clips):
@@ -569,16 +515,6 @@ def test_a_bad_clip_is_one_line_and_nothing_written(command, tmp_path, kind, mes
     assert f"error: {role} file {tmp_path}" in err
 
 
-def assert_refused(code: int, err: str, message: str, folder: Path) -> None:
-    assert code == 2
-    assert message in err
-    printed = err.strip().splitlines()
-    assert len(printed) == 1, err
-    assert printed[0].startswith("error: ")
-    left = [p for p in folder.glob("outputs/**/*") if p.is_file()]
-    assert all(p.parent.name == ".hydra" or p.name == "run.log" for p in left), left
-
-
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
@@ -682,25 +618,6 @@ def test_a_folder_that_cannot_be_written(command, tmp_path, folder):
     (tmp_path / "file").write_text("not a folder")
     code, err = command(f"hydra.run.dir={folder}")
     assert_refused(code, err, "the output folder cannot be used", tmp_path)
-
-
-def start(folder: Path, clips: dict[str, Path], *arguments: str) -> subprocess.Popen:
-    files = [f"content.path='{clips['content']}'", f"style.path='{clips['style']}'"]
-    return subprocess.Popen(
-        [sys.executable, ROOT / "scripts" / "run.py", *files, *SMALL, *arguments],
-        cwd=folder,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-
-
-def wait_for(found, process: subprocess.Popen, seconds: float = 120.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not found():
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 LONG = ["n_steps=200000", "checkpoint.interval_s=0", "log_every=10"]

@@ -4,17 +4,18 @@ import contextlib
 
 import numpy as np
 import pytest
-from test_batches import steps
 
 from nstaudio.errors import InputError
 from nstaudio.experiments import cost_estimate, runner
 from nstaudio.experiments.run import StepRequest
 from nstaudio.optimization import loop
 
+from helpers import small_updates
+
 
 @pytest.fixture(scope="module")
 def first(content, style):
-    return steps(content, style, 0)
+    return small_updates(content, style, 0)
 
 
 def counting(first, total: int, seen: list, fails_at: int | None = None):

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from test_run import SMALL, assert_refused, command, start, summary, wait_for  # noqa: F401
 
 from nstaudio.errors import InputError
 from nstaudio.experiments import config, resume, seeds, sweep
 from nstaudio.experiments.run import folder_lock
 from nstaudio.experiments.storage import summary as summaries
 
-from conftest import ROOT
+from helpers import ROOT
+from small_runs import SMALL, assert_refused, start, summary, wait_for
 
 TAKES = ["n_seeds=2", "n_steps=6", "hydra.run.dir=t"]
 NO_CONTENT = ["content=none", "alpha=0", "duration_s=1.5", *SMALL]
@@ -26,7 +26,7 @@ def assert_same(take: Path, alone: Path) -> None:
         assert summary(take)[name] == summary(alone)[name], name
 
 
-def test_takes_are_what_single_runs_are(command, tmp_path, clips):  # noqa: F811
+def test_takes_are_what_single_runs_are(command, tmp_path, clips):
     given = [f"style.path='{clips['style']}'", *NO_CONTENT]
     code, err = command(*given, *TAKES, "seed=3", defaults=False)
     assert code == 0, err
@@ -76,7 +76,7 @@ DIVERSE = [
 ]
 
 
-def test_takes_are_kept_apart_from_those_before(command, tmp_path, clips):  # noqa: F811
+def test_takes_are_kept_apart_from_those_before(command, tmp_path, clips):
     """Each is the single run that is kept apart from the results before it."""
     code, err = command(*DIVERSE, *TAKES, "n_seeds=3")
     assert code == 0, err
@@ -112,7 +112,7 @@ def test_takes_are_kept_apart_from_those_before(command, tmp_path, clips):  # no
     assert err.count("resuming at step 6 of 8") == 3
 
 
-def test_an_interrupt_begins_no_take_after_it(tmp_path, clips, command):  # noqa: F811
+def test_an_interrupt_begins_no_take_after_it(tmp_path, clips, command):
     process = start(tmp_path, clips, *DIVERSE, *TAKES, "n_steps=200000")
     first, second = (tmp_path / "t" / f"take_{i}" for i in (1, 2))
     metrics = first / "metrics.jsonl"
@@ -129,7 +129,7 @@ def test_an_interrupt_begins_no_take_after_it(tmp_path, clips, command):  # noqa
     assert [summary(take)["n_steps"] for take in (first, second)] == [n_steps, n_steps]
 
 
-def test_a_take_that_fails_says_so_and_the_others_go_on(command, tmp_path):  # noqa: F811
+def test_a_take_that_fails_says_so_and_the_others_go_on(command, tmp_path):
     second = tmp_path / "t" / "take_2"
     second.mkdir(parents=True)
     with folder_lock(second):
@@ -145,7 +145,7 @@ def test_a_take_that_fails_says_so_and_the_others_go_on(command, tmp_path):  # n
     assert not (second / "error.txt").exists()
 
 
-def test_what_no_take_can_be_made_of_leaves_nothing(command, tmp_path):  # noqa: F811
+def test_what_no_take_can_be_made_of_leaves_nothing(command, tmp_path):
     for argument, message in (
         ("content.start_s=99", "is 2.00 s long; it cannot start at 99 s"),
         ("seed=2147483647", "seed=2147483647 must be at most 2147483646"),
@@ -155,7 +155,7 @@ def test_what_no_take_can_be_made_of_leaves_nothing(command, tmp_path):  # noqa:
 
 
 @pytest.mark.parametrize("launcher", ["vmap", "basic"])
-def test_takes_in_a_sweep(command, tmp_path, launcher):  # noqa: F811
+def test_takes_in_a_sweep(command, tmp_path, launcher):
     arguments = ["-m", f"hydra/launcher={launcher}", "n_seeds=0,1,2", "n_steps=6"]
     code, err = command(*arguments, "hydra.sweep.dir=s")
     assert code == 2
@@ -173,7 +173,7 @@ def test_takes_in_a_sweep(command, tmp_path, launcher):  # noqa: F811
     assert err.count("done before: ") == 3
 
 
-def test_an_interrupt_stops_all_takes(tmp_path, clips, command):  # noqa: F811
+def test_an_interrupt_stops_all_takes(tmp_path, clips, command):
     process = start(tmp_path, clips, *TAKES, "n_steps=200000")
     metrics = [tmp_path / "t" / f"take_{i}" / "metrics.jsonl" for i in (1, 2)]
     wait_for(lambda: all(m.exists() and m.read_text().count("\n") > 3 for m in metrics), process)

@@ -13,12 +13,12 @@ import time
 from pathlib import Path
 
 import pytest
-from test_run import SMALL, command, lines, summary  # noqa: F401 - a fixture
 
 from nstaudio.errors import InputError
 from nstaudio.experiments.sweep import SweepNames, outcome, record_failure
 
-from conftest import ROOT
+from helpers import ROOT
+from small_runs import SMALL, lines, summary
 
 SWEPT = ["alpha=0.001,0.1", "seed=0,1"]
 JOBS = [
@@ -28,7 +28,7 @@ JOBS = [
 WHAT_IS_THE_SAME = ("generated.wav", "content_my-song.wav", "style_other.wav")
 
 
-def single(command, tmp_path, name: str) -> Path:  # noqa: F811
+def single(command, tmp_path, name: str) -> Path:
     """A run by itself with the settings of a job."""
     folder = tmp_path / "single" / name
     settings = name.partition("_")[2].split(",")
@@ -57,7 +57,7 @@ def assert_same(job: Path, alone: Path) -> None:
 
 
 @pytest.mark.parametrize("launcher", ["vmap", "basic"])
-def test_jobs_write_what_single_runs_write(command, tmp_path, launcher):  # noqa: F811
+def test_jobs_write_what_single_runs_write(command, tmp_path, launcher):
     code, err = command("-m", f"hydra/launcher={launcher}", *SWEPT)
     assert code == 0, err
     sweep = only_sweep(tmp_path)
@@ -85,7 +85,7 @@ def test_jobs_write_what_single_runs_write(command, tmp_path, launcher):  # noqa
     assert err.count("done before: ") == 4
 
 
-def test_jobs_that_are_alike_are_one_program(command, tmp_path):  # noqa: F811
+def test_jobs_that_are_alike_are_one_program(command, tmp_path):
     from nstaudio.optimization import batching
 
     before = batching._advance._cache_size()  # type: ignore[attr-defined]
@@ -95,7 +95,7 @@ def test_jobs_that_are_alike_are_one_program(command, tmp_path):  # noqa: F811
     assert batching._advance._cache_size() == before + 1  # type: ignore[attr-defined]
 
 
-def test_what_is_not_alike_goes_one_by_one(command, tmp_path):  # noqa: F811
+def test_what_is_not_alike_goes_one_by_one(command, tmp_path):
     code, err = command(
         *("-m", "hydra/launcher=vmap", "encoder.kernel_size=3,5", "alpha=0.001,0.1", "n_steps=6")
     )
@@ -107,7 +107,7 @@ def test_what_is_not_alike_goes_one_by_one(command, tmp_path):  # noqa: F811
     assert "my song as other" in err
 
 
-def test_a_job_that_fails_leaves_its_reason_and_the_others_go_on(command, tmp_path):  # noqa: F811
+def test_a_job_that_fails_leaves_its_reason_and_the_others_go_on(command, tmp_path):
     for launcher in ("vmap", "basic"):
         arguments = ["-m", f"hydra/launcher={launcher}", "optimizer.learning_rate=1,1e30,2"]
         code, err = command(*arguments, "parametrization=free_mel", "inversion.n_iter=2")
@@ -137,7 +137,7 @@ def test_an_unforeseen_error_leaves_its_traceback(tmp_path, caplog):
     assert not (tmp_path / "job" / "error.txt").exists()
 
 
-def test_a_sweep_of_other_settings_in_the_folder_is_refused(command, tmp_path):  # noqa: F811
+def test_a_sweep_of_other_settings_in_the_folder_is_refused(command, tmp_path):
     place = "hydra.sweep.dir=s"
     assert command("-m", place, "seed=0,1", "n_steps=2")[0] == 0
     before = (tmp_path / "s" / "0_seed=0" / "generated.wav").read_bytes()
@@ -152,7 +152,7 @@ def test_a_sweep_of_other_settings_in_the_folder_is_refused(command, tmp_path): 
 
 
 @pytest.mark.parametrize("launcher", ["vmap", "basic"])
-def test_kill_9_of_a_sweep_loses_no_more_than_an_interval(tmp_path, clips, command, launcher):  # noqa: F811
+def test_kill_9_of_a_sweep_loses_no_more_than_an_interval(tmp_path, clips, command, launcher):
     arguments = [
         *("-m", f"content.path='{clips['content']}'", f"style.path='{clips['style']}'", *SMALL),
         *("seed=0,1", f"hydra/launcher={launcher}", "hydra.sweep.dir=s"),
@@ -223,7 +223,7 @@ def test_an_interrupt_finishes_what_has_begun_and_ends_the_sweep(tmp_path, clips
 
 
 @pytest.mark.parametrize("launcher", ["vmap", "basic"])
-def test_runs_are_given_more_steps_by_a_sweep(command, tmp_path, launcher):  # noqa: F811
+def test_runs_are_given_more_steps_by_a_sweep(command, tmp_path, launcher):
     for seed in (0, 1):
         assert command(f"seed={seed}", "n_steps=2", f"hydra.run.dir=r{seed}")[0] == 0
     more = ["n_steps=4", f"hydra/launcher={launcher}"]

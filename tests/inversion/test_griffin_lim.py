@@ -12,7 +12,7 @@ from nstaudio.errors import InputError
 from nstaudio.evaluation.noise import spectral_convergence_db
 from nstaudio.inversion import griffin_lim, mel_to_linear
 
-from conftest import SR, music
+from helpers import SR, music
 
 LIBROSA = MelSpec(n_fft=2048, hop_length=512, n_mels=128)
 FINE = MelSpec()

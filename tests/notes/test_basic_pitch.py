@@ -9,9 +9,9 @@ from nstaudio.audio import files
 from nstaudio.notes import basic_pitch
 
 import convert_basic_pitch
-from conftest import ROOT, music
+from helpers import ROOT, music
 
-MODEL = ROOT / "tests" / "basic_pitch" / "nmp.onnx"
+MODEL = ROOT / "tests" / "notes" / "basic_pitch" / "nmp.onnx"
 
 
 @cache

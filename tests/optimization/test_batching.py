@@ -6,35 +6,18 @@ import sys
 import jax
 import jax.export
 import jax.numpy as jnp
-import numpy as np
 import pytest
 
-from nstaudio.analysis.spectrogram import MelSpec
 from nstaudio.encoders import Conv1dEncoder
 from nstaudio.losses import Gram
 from nstaudio.optimization import batching, loop
-from nstaudio.optimization.loop import Updates
-from nstaudio.transfer import prepare
-from nstaudio.transfer.settings import Settings
 
-SMALL = {"spec": MelSpec(n_mels=40), "encoder": Conv1dEncoder(features=(16, 8))}
-
-
-def steps(content, style, n_steps: int = 3, **changes) -> Updates:
-    settings = Settings(**{**SMALL, **changes})
-    prepared = prepare.prepare(content, style, settings)
-    transformation = settings.optimizer.transformation
-    return Updates(prepared.state, prepared.problem, n_steps, prepared.objective, transformation)
-
-
-def assert_equal(made, expected, atol: float = 1e-6) -> None:
-    for a, b in zip(jax.tree.leaves(made), jax.tree.leaves(expected), strict=True):
-        np.testing.assert_allclose(a, b, rtol=2e-5, atol=atol)
+from helpers import ROOT, assert_equal, small_updates
 
 
 @pytest.mark.parametrize("n", [1, 2, 5])
 def test_the_same_as_one_by_one(content, style, n):
-    many = [steps(content, style, alpha=0.01 * i, seed=i % 2) for i in range(n)]
+    many = [small_updates(content, style, alpha=0.01 * i, seed=i % 2) for i in range(n)]
     batch = batching.Batch()
     first = batch.make(many)
     for made, one in zip(first, many, strict=True):
@@ -47,8 +30,8 @@ def test_the_same_as_one_by_one(content, style, n):
 
 
 def test_a_batch_notices_other_problems(content, style):
-    many = [steps(content, style, alpha=0.01), steps(content, style, alpha=0.02)]
-    others = [steps(style[: len(content)], style, alpha=a) for a in (0.01, 0.02)]
+    many = [small_updates(content, style, alpha=0.01), small_updates(content, style, alpha=0.02)]
+    others = [small_updates(style[: len(content)], style, alpha=a) for a in (0.01, 0.02)]
     batch = batching.Batch()
     batch.make(many)
     for made, one in zip(batch.make(others), others, strict=True):
@@ -56,18 +39,20 @@ def test_a_batch_notices_other_problems(content, style):
 
 
 def test_what_is_alike(content, style):
-    one = steps(content, style)
-    assert batching.batch_key(one) == batching.batch_key(steps(content, style, alpha=0.5, seed=3))
+    one = small_updates(content, style)
+    assert batching.batch_key(one) == batching.batch_key(
+        small_updates(content, style, alpha=0.5, seed=3)
+    )
     for other in (
-        steps(content, style, 4),
-        steps(content[:-3000], style),
-        steps(content, style, encoder=Conv1dEncoder(features=(16, 9))),
+        small_updates(content, style, 4),
+        small_updates(content[:-3000], style),
+        small_updates(content, style, encoder=Conv1dEncoder(features=(16, 9))),
     ):
         assert batching.batch_key(other) != batching.batch_key(one)
 
 
 def test_what_does_not_fit_is_made_in_halves(content, style, monkeypatch):
-    many = [steps(content, style, alpha=0.01 * i) for i in range(5)]
+    many = [small_updates(content, style, alpha=0.01 * i) for i in range(5)]
     expected = [loop.run_updates(one) for one in many]
     whole, tried = batching.Batch._make, []
 
@@ -96,24 +81,23 @@ def test_several_devices_share_the_rows():
 import sys; sys.path.insert(0, "tests")
 import jax; jax.config.update("jax_num_cpu_devices", 3)
 import numpy as np
-from conftest import music
-from nstaudio import batches, descent
-from test_batches import assert_equal, steps
-many = [steps(music(1), music(2), alpha=0.01 * i) for i in range(5)]
-made = batches.Batch().make(many)
+from helpers import assert_equal, music, small_updates
+from nstaudio.optimization import batching, loop
+many = [small_updates(music(1), music(2), alpha=0.01 * i) for i in range(5)]
+made = batching.Batch().make(many)
 assert len(jax.devices()) == 3
 for one, own in zip(made, many, strict=True):
-    assert_equal(one, descent.make(own))
+    assert_equal(one, loop.run_updates(own))
     assert one[0].variable.sharding == own.state.variable.sharding
 print("as one by one")
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
     assert "as one by one" in done.stdout, done.stderr[-2000:]
 
 
 def test_vmap_where_rows_go_together(content, style, monkeypatch):
     """What accelerators run, on this device."""
-    many = [steps(content, style, alpha=0.01 * i, style_loss=Gram()) for i in range(3)]
+    many = [small_updates(content, style, alpha=0.01 * i, style_loss=Gram()) for i in range(3)]
     shared, own = batching._split([a.problem for a in many], 0)
     states = batching._stack([a.state for a in many], 0)
     one = many[0]

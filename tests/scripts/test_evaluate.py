@@ -8,7 +8,7 @@ from hydra.core.global_hydra import GlobalHydra
 from nstaudio.evaluation import similarity
 
 import evaluate
-from conftest import music
+from helpers import music
 
 SR = 16000
 QUICK = ["n_steps=2", "encoder.features=[8]"]

@@ -23,7 +23,7 @@ from nstaudio.optimization.waveform import Waveform
 from nstaudio.transfer import prepare
 from nstaudio.transfer.settings import Settings
 
-from conftest import SR, music
+from helpers import SR, music
 
 SMALL = {"encoder": Conv1dEncoder(features=(32, 16), kernel_size=5), "n_steps": 40}
 

@@ -16,10 +16,11 @@ import soundfile
 import yaml
 
 from nstaudio.errors import InputError
+from nstaudio.experiments.report import page as run_page
 from nstaudio.experiments.report import sweep_page as pages
 
 import gallery
-from conftest import SR, music
+from helpers import SR, music
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(1)>"
 
@@ -272,8 +273,8 @@ def test_more_than_a_page_should_hold_stays_in_files(tmp_path, monkeypatch):
 
 def test_a_page_of_64_jobs_stays_small():
     """By the rate of the coding: no need to make it."""
-    url = pages.report.playable(np.stack([music(1), music(2)[: 2 * SR]], 1), SR, lossless=False)
-    at_44100 = pages.report.playable(music(3, 11.0, 44100)[:, None], 44100, lossless=False)
+    url = run_page.playable(np.stack([music(1), music(2)[: 2 * SR]], 1), SR, lossless=False)
+    at_44100 = run_page.playable(music(3, 11.0, 44100)[:, None], 44100, lossless=False)
     assert len(url) < 2 * 16_500 * 4 / 3
     assert len(at_44100) * 66 < 17e6
     assert len(at_44100) / 11 * pages.EMBEDDED_S < 25e6

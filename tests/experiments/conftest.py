@@ -1,0 +1,40 @@
+"""The main job in this process, in a small form."""
+
+import logging
+import sys
+
+import absl.logging
+import pytest
+from hydra.core.global_hydra import GlobalHydra
+
+import run
+from small_runs import SMALL
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, clips, capfd):
+    """Run scripts/run.py in this process, in an empty folder; returns exit code and stderr."""
+    monkeypatch.chdir(tmp_path)
+    # Log handlers outlive a test, so they must not hold pytest's own stream: Hydra has logging
+    # close them all when it configures the next run.
+    monkeypatch.setattr(sys, "stderr", sys.__stderr__)
+    absl.logging.get_absl_handler().python_handler.stream = sys.__stderr__
+
+    def call(*arguments: str, defaults: bool = True) -> tuple[int, str]:
+        files = [f"content.path='{clips['content']}'", f"style.path='{clips['style']}'"]
+        multirun = [a for a in arguments if a == "-m"]
+        others = [a for a in arguments if a != "-m"]
+        argv = ["run.py", *multirun, *([*files, *SMALL] if defaults else []), *others]
+        monkeypatch.setattr(sys, "argv", argv)
+        GlobalHydra.instance().clear()
+        capfd.readouterr()
+        code = run.main()
+        return code, capfd.readouterr().err
+
+    yield call
+    # What another test logs must not open the last run's log again.
+    for logger in (logging.getLogger(), logging.getLogger("nstaudio")):
+        for handler in logger.handlers[:]:
+            if isinstance(handler, logging.FileHandler):
+                logger.removeHandler(handler)
+                handler.close()
