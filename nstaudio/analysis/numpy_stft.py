@@ -1,6 +1,6 @@
-"""The grid of time and frequency on which notes are taken apart and played, in numpy.
+"""Short-time Fourier transforms in numpy, for sounds of any length.
 
-Notes are of any length, and a compiled transform would be compiled for each.
+A compiled transform would be compiled anew for each length; see `spectrogram` for those.
 """
 
 from typing import NamedTuple
@@ -9,26 +9,58 @@ import numpy as np
 from jaxtyping import Complex, Float
 
 from nstaudio.analysis.spectrogram import hann
+from nstaudio.audio.samples import Channels, Samples
 
-Samples = Float[np.ndarray, " samples"]
 Spectrum = Complex[np.ndarray, "frames bins"]
+ChannelSpectrum = Complex[np.ndarray, "channels frames bins"]
 
 _WINDOW_S = 0.096
-_HOPS = 8  # in a window
+_FRAMES_AT_ONCE = 256
+
+
+def stft(
+    y: Float[np.ndarray, "*channels samples"], n_fft: int, hop_length: int
+) -> Complex[np.ndarray, "*channels frames bins"]:
+    """Hann-windowed transform; the first frame begins with the samples, none hangs over the end."""
+    frames = np.lib.stride_tricks.sliding_window_view(y, n_fft, axis=-1)[..., ::hop_length, :]
+    return np.fft.rfft(frames * hann(n_fft).astype(np.float32))
+
+
+def power(y: Samples, n_fft: int, hop_length: int) -> Float[np.ndarray, "frames bins"]:
+    """Squared magnitudes of `stft`, in blocks: a long clip's whole transform would not fit."""
+    n_frames = 1 + (len(y) - n_fft) // hop_length
+    blocks = [
+        y[i * hop_length : (i + _FRAMES_AT_ONCE - 1) * hop_length + n_fft]
+        for i in range(0, n_frames, _FRAMES_AT_ONCE)
+    ]
+    magnitudes = [np.abs(stft(block, n_fft, hop_length)).astype(np.float32) for block in blocks]
+    return np.concatenate(magnitudes) ** 2
+
+
+def overlap_add(
+    frames: Float[np.ndarray, "*channels frames n_fft"], hop_length: int
+) -> Float[np.ndarray, "*channels samples"]:
+    """The sum of frames, each a hop after the last, float32; a frame is a whole number of hops."""
+    *channels, n_frames, n_fft = frames.shape
+    n_hops = n_fft // hop_length
+    y = np.zeros((*channels, n_frames + n_hops - 1, hop_length), np.float32)
+    for i in range(n_hops):
+        y[..., i : i + n_frames, :] += frames[..., i * hop_length : (i + 1) * hop_length]
+    return y.reshape(*channels, -1)
 
 
 class Grid(NamedTuple):
-    """Frames equally long whatever the rate, eight of them in a window."""
+    """Frames equally long in seconds whatever the rate, a whole number of hops each."""
 
     sr: int
     n_fft: int
     hop: int
 
     @classmethod
-    def at(cls, sr: int, window_s: float = _WINDOW_S) -> "Grid":
-        """The grid at a rate, Hz; its window may be up to 64 samples longer or shorter."""
-        hop = 16 * max(1, round(window_s * sr / _HOPS / 16))  # a transform of small factors
-        return cls(sr, _HOPS * hop, hop)
+    def at(cls, sr: int, window_s: float = _WINDOW_S, *, n_hops: int = 8) -> "Grid":
+        """The grid at a rate, Hz; its window is up to `8 * n_hops` samples longer or shorter."""
+        hop = 16 * max(1, round(window_s * sr / n_hops / 16))  # a transform of small factors
+        return cls(sr, n_hops * hop, hop)
 
     @property
     def hz(self) -> Float[np.ndarray, " bins"]:
@@ -36,24 +68,87 @@ class Grid(NamedTuple):
         return np.fft.rfftfreq(self.n_fft, 1 / self.sr)
 
     @property
+    def n_hops(self) -> int:
+        """Hops in a window."""
+        return self.n_fft // self.hop
+
+    @property
     def lead(self) -> int:
-        """Frames whose window reaches into a note before its first sample."""
-        return _HOPS // 2
+        """Frames whose window reaches into a sound before its first sample."""
+        return self.n_hops // 2
+
+    @property
+    def window(self) -> Float[np.ndarray, " n_fft"]:
+        """The Hann window, float32."""
+        return hann(self.n_fft).astype(np.float32)
 
     def stft(self, y: Samples) -> Spectrum:
         """Transform of frames centred on every hop, the first one `lead` hops before `y`."""
-        y = np.pad(y, (self.n_fft, self.n_fft + self.hop))
-        frames = np.lib.stride_tricks.sliding_window_view(y, self.n_fft)[:: self.hop]
-        return np.fft.rfft(frames * hann(self.n_fft).astype(np.float32), axis=1)
+        return stft(np.pad(y, (self.n_fft, self.n_fft + self.hop)), self.n_fft, self.hop)
 
     def istft(self, spectrum: Spectrum) -> Float[np.ndarray, " samples"]:
         """The least-squares inverse; its first sample is the centre of the first frame."""
-        window = hann(self.n_fft).astype(np.float32)
-        frames = np.fft.irfft(spectrum, self.n_fft, axis=1) * window
-        y = np.zeros((len(frames) + _HOPS - 1, self.hop), np.float32)
-        weight = np.zeros_like(y)
-        for i in range(_HOPS):
-            part = slice(i * self.hop, (i + 1) * self.hop)
-            y[i : i + len(frames)] += frames[:, part]
-            weight[i : i + len(frames)] += window[part] ** 2
-        return (y / np.maximum(weight, 1e-8)).reshape(-1)[self.n_fft // 2 :]
+        frames = np.fft.irfft(spectrum, self.n_fft, axis=1) * self.window
+        weights = np.broadcast_to(self.window**2, frames.shape)
+        y = overlap_add(frames, self.hop) / np.maximum(overlap_add(weights, self.hop), 1e-8)
+        return y[self.n_fft // 2 :]
+
+
+class BlockStft(NamedTuple):
+    """The transform of channels, a block of frames at a time, four hops in a window.
+
+    Frame 0 is the first that reaches into the samples: its last hop is their first.
+    """
+
+    grid: Grid
+    n_frames: int
+    """Frames in a block."""
+
+    @classmethod
+    def at(cls, sr: int, *, hop_s: float, n_frames: int) -> "BlockStft":
+        """The transform at a rate, Hz, of hops about `hop_s` long."""
+        return cls(Grid.at(sr, 4 * hop_s, n_hops=4), n_frames)
+
+    def starts(self, n_samples: int) -> range:
+        """The first frames of the blocks that `n_samples` samples take."""
+        n_frames = -(-n_samples // self.grid.hop) + self.grid.n_hops - 1
+        return range(0, n_frames, self.n_frames)
+
+    def stft(
+        self, y: Channels, first: int, *, margin: int = 0
+    ) -> ChannelSpectrum:
+        """The block of frames from `first` on, and `margin` frames on both sides of it.
+
+        Before and after the samples is silence.
+        """
+        hop, n_hops = self.grid.hop, self.grid.n_hops
+        n_frames = self.n_frames + 2 * margin
+        start = self._first_sample(first - margin)
+        padded = np.zeros((y.shape[1], (n_frames + n_hops - 1) * hop), np.float32)
+        low = min(max(start, 0), len(y))
+        inside = y[low : max(start + padded.shape[1], 0)].T
+        padded[:, low - start :][:, : inside.shape[1]] = inside
+        return stft(padded, self.grid.n_fft, hop)
+
+    def add(
+        self, y: Channels, spectrum: ChannelSpectrum, first: int
+    ) -> None:
+        """Add the inverse of the frames from `first` on to `y`, in place."""
+        start = self._first_sample(first)
+        low = max(start, 0)
+        inside = self._inverse(spectrum)[:, low - start : max(len(y) - start, 0)]
+        y[low : low + inside.shape[1]] += inside.T
+
+    def round_trip(self, spectrum: Spectrum) -> Spectrum:
+        """The transform of the inverse: the nearest spectrum that a sound can have."""
+        return stft(self._inverse(spectrum), self.grid.n_fft, self.grid.hop)
+
+    def _first_sample(self, frame: int) -> int:
+        return (frame - self.grid.n_hops + 1) * self.grid.hop
+
+    def _inverse(
+        self, spectrum: Complex[np.ndarray, "*channels frames bins"]
+    ) -> Float[np.ndarray, "*channels samples"]:
+        # Squared Hann windows, four to a window's length, add up to 1.5.
+        window = self.grid.window / np.float32(1.5)
+        return overlap_add(np.fft.irfft(spectrum, self.grid.n_fft) * window, self.grid.hop)

@@ -248,7 +248,7 @@ def measure(
     moment = segment[: int(_TRIED_S * sr)]
     heard = samples.to_mono(moment, sr, settings.spec.sr)
     started = time.perf_counter()
-    fullband.restore(moment, heard, heard, sr=sr, heard_sr=settings.spec.sr)
+    fullband.restore(moment, heard, heard, sr=sr, analysis_sr=settings.spec.sr)
     # About as much again goes into the figures and the files.
     rendering = 2 * (time.perf_counter() - started) * len(segment) / len(moment)
     seconds = n_segments * (prepared.n_steps * a_step + seconds_preparing + rendering)

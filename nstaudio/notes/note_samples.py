@@ -9,7 +9,8 @@ import scipy.ndimage
 import soxr
 from jaxtyping import Float
 
-from nstaudio.analysis.numpy_stft import Grid, Samples, Spectrum
+from nstaudio.analysis.numpy_stft import Grid, Spectrum
+from nstaudio.audio.samples import Samples
 from nstaudio.notes import Note
 
 LEAD_S = 0.01

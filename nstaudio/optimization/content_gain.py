@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Complex, Float
 
+from nstaudio.analysis.bands import mel_to_bins
 from nstaudio.analysis.clip import Clip, LogMel, Power, Samples
 from nstaudio.analysis.spectrogram import MelSpec, istft, log_mel, stft, window_power
 from nstaudio.errors import number
@@ -109,7 +109,7 @@ class ContentGain:
             constants.lowest_db[None] - constants.carrier_db,
             constants.highest_db[None] - constants.carrier_db,
         )
-        gain_db = gain_db @ jnp.asarray(_bands_to_bins(spec))
+        gain_db = gain_db @ jnp.asarray(mel_to_bins(spec), jnp.float32)
         gain_db = jnp.minimum(gain_db, 0.0) + jnp.maximum(gain_db, 0.0) * constants.boost
         gain = 10.0 ** (gain_db / 20.0)
         length = constants.silence.shape[0]
@@ -163,11 +163,3 @@ def _share(power: Power, part: Power, spec: MelSpec) -> Float[Array, " bins"]:
         )
 
     return (energy(power * part) / (energy(power) + 1e-30))[0]
-
-
-def _bands_to_bins(spec: MelSpec) -> Float[np.ndarray, "mels bins"]:
-    """Weights that interpolate from the bands' centres to the bins, the outermost extended."""
-    bins_hz = np.fft.rfftfreq(spec.n_fft, 1.0 / spec.sr)
-    centres_hz = spec.edges_hz[1:-1]
-    columns = [np.interp(bins_hz, centres_hz, row) for row in np.eye(spec.n_mels)]
-    return np.stack(columns).astype(np.float32)

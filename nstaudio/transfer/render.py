@@ -104,7 +104,7 @@ def render_segment(
         begins: where in the recording it begins, samples.
     """
     spec, guide = settings.spec, settings.guide
-    rates = {"sr": sr, "heard_sr": spec.sr}
+    rates = {"sr": sr, "analysis_sr": spec.sr}
     heard = soxr.resample(content, sr, spec.sr, quality="VHQ")
     generated = _filtered(heard, prepared, state)
     if generated is not None:

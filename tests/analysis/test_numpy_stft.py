@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import scipy.signal
 
-from nstaudio.analysis.numpy_stft import Grid
+from nstaudio.analysis.numpy_stft import BlockStft, Grid, power, stft
 
 
 @pytest.mark.parametrize("sr", [8000, 16000, 22050, 44100])
@@ -36,3 +36,32 @@ def test_the_first_frame_is_lead_hops_before_the_samples():
     y[3 * grid.hop] = 1.0
     energy = (np.abs(grid.stft(y)) ** 2).sum(axis=1)
     assert np.argmax(energy) == grid.lead + 3
+
+
+@pytest.mark.parametrize("hop_length", [100, 256])
+def test_free_transform_and_power_are_scipys(hop_length):
+    """Over more frames than are worked on at a time."""
+    y = np.random.default_rng(0).standard_normal(256 * 300).astype(np.float32)
+    window = scipy.signal.get_window("hann", 512)
+    frames = np.stack([y[i : i + 512] for i in range(0, len(y) - 511, hop_length)])
+    expected = np.fft.rfft(frames * window)
+    np.testing.assert_allclose(stft(y, 512, hop_length), expected, atol=1e-3)
+    np.testing.assert_allclose(power(y, 512, hop_length), np.abs(expected) ** 2, rtol=1e-3)
+
+
+@pytest.mark.parametrize("length", [1, 500, 30011])
+def test_blocks_hold_every_sample_once(length):
+    y = np.random.default_rng(0).standard_normal((length, 2)).astype(np.float32)
+    blocks, sums = BlockStft.at(16000, hop_s=0.01, n_frames=8), np.zeros_like(y)
+    for start in blocks.starts(length):
+        x = blocks.stft(y, start)
+        np.testing.assert_array_equal(blocks.stft(y, start, margin=3)[:, 3:-3], x)
+        blocks.add(sums, x, start)
+    np.testing.assert_allclose(sums, y, atol=1e-5)
+
+
+def test_a_round_trip_keeps_the_frames_whose_neighbours_are_there():
+    blocks = BlockStft.at(16000, hop_s=0.01, n_frames=16)
+    y = np.random.default_rng(0).standard_normal((16000, 1)).astype(np.float32)
+    x = blocks.stft(y, 20)[0]
+    np.testing.assert_allclose(blocks.round_trip(x)[3:-3], x[3:-3], atol=1e-3)

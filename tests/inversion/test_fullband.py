@@ -8,21 +8,23 @@ import scipy.signal
 import soxr
 from hypothesis import given, settings
 
-from nstaudio.inversion import fullband
+from nstaudio.inversion import fullband, stereo_image
 
-SR, HEARD_SR = 44100, 22050
+SR, ANALYSIS_SR = 44100, 22050
 
 
 def resampled(y, sr, target_sr):
     return soxr.resample(np.ascontiguousarray(y, dtype=np.float32), sr, target_sr, quality="VHQ")
 
 
-def heard(content, sr=SR, heard_sr=HEARD_SR):
-    return resampled(content.mean(axis=1), sr, heard_sr)
+def mono(content, sr=SR, analysis_sr=ANALYSIS_SR):
+    return resampled(content.mean(axis=1), sr, analysis_sr)
 
 
-def restore(content, generated, sr=SR, heard_sr=HEARD_SR):
-    y = fullband.restore(content, heard(content, sr, heard_sr), generated, sr=sr, heard_sr=heard_sr)
+def restore(content, generated, sr=SR, analysis_sr=ANALYSIS_SR):
+    y = fullband.restore(
+        content, mono(content, sr, analysis_sr), generated, sr=sr, analysis_sr=analysis_sr
+    )
     assert y.dtype == np.float32
     assert y.shape == content.shape
     assert np.isfinite(y).all()
@@ -59,7 +61,7 @@ def room(y, seed=5, mix=0.3, pan=(1.0, 0.4), sr=SR):
     return np.stack([p * y + w for p, w in zip(pan, wet, strict=True)], axis=1).astype(np.float32)
 
 
-def low(y, below_hz=0.4 * HEARD_SR, sr=SR):
+def low(y, below_hz=0.4 * ANALYSIS_SR, sr=SR):
     taps = scipy.signal.firwin(801, below_hz, fs=sr)
     return scipy.signal.fftconvolve(y, taps.reshape(-1, *[1] * (y.ndim - 1)), "same", axes=0)
 
@@ -95,27 +97,27 @@ def image(y, sr=SR, above_hz=100, below_hz=8000):
 @pytest.mark.parametrize("length", [2, 3, 777, 30011])
 def test_what_has_not_changed_is_the_content(channels, sr, length):
     content = np.random.default_rng(0).uniform(-1, 1, (length, channels)).astype(np.float32)
-    y = restore(content, heard(content, sr), sr=sr)
+    y = restore(content, mono(content, sr), sr=sr)
     assert db(y - content) < -80
 
 
 @pytest.mark.parametrize("extra", [-3, 2])
 def test_a_few_samples_more_or_less(extra):
     content = room(noise(0.5))
-    was = heard(content)
+    was = mono(content)
     np.testing.assert_allclose(restore(content, fits(was, len(was) + extra)), content, atol=1e-6)
 
 
 def test_mono_at_the_analysis_rate_is_the_result_itself():
     content, generated = noise(1.0)[:, None], notes(1.0)[: len(noise(1.0))]
-    y = restore(content, generated, sr=HEARD_SR, heard_sr=HEARD_SR)
+    y = restore(content, generated, sr=ANALYSIS_SR, analysis_sr=ANALYSIS_SR)
     assert db(y[:, 0] - generated) < db(generated) - 100
 
 
 def sounds(content, seconds, seed=1):
     """What methods make of a content: new sound, and the content filtered, and both."""
-    was = heard(content)
-    new = fits(notes(seconds, HEARD_SR, seed), len(was))
+    was = mono(content)
+    new = fits(notes(seconds, ANALYSIS_SR, seed), len(was))
     filtered = scipy.signal.lfilter([1, -0.6], [1], was).astype(np.float32)
     return {"new": new, "filtered": filtered, "both": new + filtered}
 
@@ -125,11 +127,11 @@ def sounds(content, seconds, seed=1):
 def test_the_mean_of_the_channels_is_the_result(made, pan):
     content = room(noise(2.0), pan=pan)
     generated = sounds(content, 2.0)[made]
-    wanted = low(fits(resampled(generated, HEARD_SR, SR), len(content)))
+    wanted = low(fits(resampled(generated, ANALYSIS_SR, SR), len(content)))
     assert db(low(restore(content, generated).mean(axis=1)) - wanted) < db(wanted) - 60
 
 
-def filtered_alike(y, gain_db, sr=HEARD_SR):
+def filtered_alike(y, gain_db, sr=ANALYSIS_SR):
     """Channels times a gain for each point of an STFT, `ContentGain`'s."""
     x = scipy.signal.stft(y.T, sr, nperseg=1024, noverlap=768)[2]
     gain = 10 ** (gain_db(*x.shape[1:]) / 20)
@@ -153,11 +155,11 @@ def gain_with_partials(bins, frames):
 @pytest.mark.parametrize("gain_db", [smooth_gain, gain_with_partials])
 @pytest.mark.parametrize("source", [noise, notes])
 def test_every_channel_is_filtered_as_the_mix_was(gain_db, source, monkeypatch):
-    monkeypatch.setattr(fullband, "_as_wide", lambda y, *_: y)  # what comes after
+    monkeypatch.setattr(fullband, "match_image", lambda y, *_: y)  # what comes after
     content = room(source(3.0))
-    wanted = filtered_alike(resampled(content, SR, HEARD_SR), gain_db)
+    wanted = filtered_alike(resampled(content, SR, ANALYSIS_SR), gain_db)
     y = low(restore(content, wanted.mean(axis=1)))
-    wanted = low(fits(resampled(wanted, HEARD_SR, SR), len(content)))
+    wanted = low(fits(resampled(wanted, ANALYSIS_SR, SR), len(content)))
     assert db(y - wanted) < db(wanted) - 25
     (level_db, correlation), (wanted_db, wanted_correlation) = image(y), image(wanted)
     np.testing.assert_allclose(level_db, wanted_db, atol=1)
@@ -172,7 +174,7 @@ def test_the_image_stays_where_a_gain_took_one_sound_more_than_another():
     now = (2 * tones * [1.0, 0.3] + hiss * [0.2, 1.0]).astype(np.float32)
     (level_db, _), (now_db, _) = image(content), image(now)
     assert np.abs(now_db - level_db).max() > 3
-    y = fullband._as_wide(now.copy(), content, SR)
+    y = stereo_image.match_image(now.copy(), content, SR)
     (y_db, correlation), (_, wanted) = image(y), image(content)
     errors = [np.sqrt(np.mean((a - level_db) ** 2)) for a in (y_db, now_db)]
     assert errors[0] < min(0.6, errors[1] / 4)
@@ -184,7 +186,7 @@ def test_the_image_stays_where_a_gain_took_one_sound_more_than_another():
 @pytest.mark.parametrize("pan", [(1.0, 0.4), (0.1, 1.0), (0.7, 0.7)])
 def test_new_sound_is_where_the_content_is(pan):
     content = room(noise(6.0), pan=pan)
-    y = restore(content, resampled(noise(6.0, seed=9), SR, HEARD_SR))
+    y = restore(content, resampled(noise(6.0, seed=9), SR, ANALYSIS_SR))
     (level_db, correlation), (wanted_db, wanted_correlation) = image(y), image(content)
     np.testing.assert_allclose(level_db, wanted_db, atol=1)
     np.testing.assert_allclose(correlation, wanted_correlation, atol=0.1)
@@ -193,7 +195,7 @@ def test_new_sound_is_where_the_content_is(pan):
 def test_new_sound_is_as_wide_as_the_content():
     """Channels that have nothing in common."""
     content = np.stack([noise(6.0, seed=1), noise(6.0, seed=2)], axis=1)
-    y = restore(content, resampled(noise(6.0, seed=9), SR, HEARD_SR))
+    y = restore(content, resampled(noise(6.0, seed=9), SR, ANALYSIS_SR))
     level_db, correlation = image(y)
     np.testing.assert_allclose(level_db, 0, atol=1)
     np.testing.assert_allclose(correlation, 0, atol=0.15)
@@ -202,7 +204,7 @@ def test_new_sound_is_as_wide_as_the_content():
 def test_silent_channels_stay_silent():
     """Of surround sound too, where the others are wide."""
     content = np.stack([noise(2.0, seed=k) * (k != 3) for k in range(6)], axis=1)
-    y = low(restore(content, resampled(noise(2.0, seed=9), SR, HEARD_SR)))
+    y = low(restore(content, resampled(noise(2.0, seed=9), SR, ANALYSIS_SR)))
     levels = [db(channel) for channel in y.T]
     assert levels.pop(3) < min(levels) - 30
     assert max(levels) - min(levels) < 3
@@ -211,8 +213,8 @@ def test_silent_channels_stay_silent():
 def test_the_highs_are_the_contents_in_step_with_the_result():
     """A result that fades by 40 dB a second."""
     content = room(np.random.default_rng(0).normal(0, 0.1, 2 * SR))
-    was = heard(content)
-    generated = was * 10 ** (-2 * np.arange(len(was)) / HEARD_SR)
+    was = mono(content)
+    generated = was * 10 ** (-2 * np.arange(len(was)) / ANALYSIS_SR)
     wanted = content * 10 ** (-2 * np.arange(len(content))[:, None] / SR)
     y = restore(content, generated.astype(np.float32))
 
@@ -228,12 +230,12 @@ def test_the_highs_are_the_contents_in_step_with_the_result():
 @pytest.mark.parametrize("gain", [0.1, 3.0])
 def test_no_gap_where_the_highs_begin(way, gain):
     content = noise(8)[:, None]
-    below = heard(content)
+    below = mono(content)
     if way == "restored":
         y = restore(content, gain * below)
     else:
         changed = (below[:, None], gain * below[:, None])
-        y = fullband.add_highs(content, *changed, sr=SR, heard_sr=HEARD_SR)
+        y = fullband.add_highs(content, *changed, sr=SR, analysis_sr=ANALYSIS_SR)
     hz, was = scipy.signal.welch(content[:, 0], SR, nperseg=512)
     now = scipy.signal.welch(y[:, 0], SR, nperseg=512)[1]
     around = (hz > 8000) & (hz < 14000)
@@ -245,7 +247,7 @@ def test_no_clicks_between_blocks():
     """A steady tone becomes another: where neither is, hardly anything is."""
     t = np.arange(4 * SR) / SR
     content = np.stack([np.sin(2 * np.pi * 500 * t), 0.3 * np.cos(2 * np.pi * 500 * t)], axis=1)
-    t = np.arange(4 * HEARD_SR) / HEARD_SR
+    t = np.arange(4 * ANALYSIS_SR) / ANALYSIS_SR
     generated = 0.5 * np.sin(2 * np.pi * 530 * t)
     y = restore((0.5 * content).astype(np.float32), generated.astype(np.float32))[
         SR // 2 : -SR // 2
@@ -279,7 +281,7 @@ def test_any_input_gives_finite_output(content, seed, sr, kind):
     elif kind == "constant":
         content = np.ones_like(content)
     content = content.astype(np.float32)
-    length = len(heard(content, sr))
+    length = len(mono(content, sr))
     generated = np.random.default_rng(seed).uniform(-1, 1, length).astype(np.float32)
     assert np.abs(restore(content, generated, sr=sr)).max() < 1000
 
@@ -287,31 +289,31 @@ def test_any_input_gives_finite_output(content, seed, sr, kind):
 def test_channels_that_cancel_do_not_blow_up():
     left = noise(2.0)
     content = np.stack([left, -left], axis=1)
-    generated = notes(2.0, HEARD_SR)
+    generated = notes(2.0, ANALYSIS_SR)
     loudest = max(np.abs(content).max(), np.abs(generated).max())
     assert np.abs(restore(content, generated)).max() < 2 * loudest
 
 
 def test_many_channels():
     content = room(noise(0.5), pan=tuple(np.linspace(0, 1, 64)))
-    generated = resampled(noise(0.5, seed=9), SR, HEARD_SR)
-    wanted = low(fits(resampled(generated, HEARD_SR, SR), len(content)))
+    generated = resampled(noise(0.5, seed=9), SR, ANALYSIS_SR)
+    wanted = low(fits(resampled(generated, ANALYSIS_SR, SR), len(content)))
     assert db(low(restore(content, generated).mean(axis=1)) - wanted) < db(wanted) - 50
 
 
-@pytest.mark.parametrize("sr", [8000, HEARD_SR, 44100])
+@pytest.mark.parametrize("sr", [8000, ANALYSIS_SR, 44100])
 def test_channels_that_were_all_generated_get_their_highs(sr):
     """A gain alike at all frequencies is one of the highs too; and nothing else is done."""
     rng = np.random.default_rng(0)
     content = 0.1 * rng.standard_normal((sr, 3))
-    if sr < HEARD_SR:  # to more than 0.46 times the rate no resampler can be asked to go
+    if sr < ANALYSIS_SR:  # to more than 0.46 times the rate no resampler can be asked to go
         content = scipy.signal.sosfilt(scipy.signal.butter(12, 0.8, output="sos"), content, axis=0)
     content = content.astype(np.float32)
-    heard = soxr.resample(content, sr, HEARD_SR, quality="VHQ")
-    y = fullband.add_highs(content, heard, 0.5 * heard, sr=sr, heard_sr=HEARD_SR)
+    was = soxr.resample(content, sr, ANALYSIS_SR, quality="VHQ")
+    y = fullband.add_highs(content, was, 0.5 * was, sr=sr, analysis_sr=ANALYSIS_SR)
     middle = slice(sr // 10, -sr // 10)
     error = y[middle] - 0.5 * content[middle]
     assert np.mean(error**2) < 10**-2.5 * np.mean((0.5 * content) ** 2)
     np.testing.assert_array_equal(
-        fullband.add_highs(content, heard, heard, sr=sr, heard_sr=HEARD_SR), content
+        fullband.add_highs(content, was, was, sr=sr, analysis_sr=ANALYSIS_SR), content
     )
