@@ -9,6 +9,10 @@ Linen rather than NNX: a Linen module is a frozen dataclass, so it is hashable a
 argument of `jax.jit`, and `apply(variables, x)` is a pure function of explicit arrays.
 """
 
+import importlib
+import pkgutil
+from typing import TYPE_CHECKING, Any
+
 from nstaudio.encoders.base import (
     ACTIVATIONS,
     INPUT,
@@ -36,3 +40,15 @@ __all__ = [
     "Spectrogram",
     "StyleSpectrogram",
 ]
+
+if not TYPE_CHECKING:  # a type checker knows the names above
+
+    def __getattr__(name: str) -> Any:
+        """An encoder from a module of this package that is not named above, e.g. one just added."""
+        modules = [module.name for module in pkgutil.iter_modules(__path__)]
+        if not name.startswith("_") and name not in modules:
+            for module in modules:
+                found = getattr(importlib.import_module(f"{__name__}.{module}"), name, None)
+                if getattr(found, "__module__", None) == f"{__name__}.{module}":
+                    return found
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

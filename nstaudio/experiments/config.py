@@ -1,18 +1,18 @@
-"""Hydra's DictConfig to typed objects. With scripts/ the only place that knows Hydra."""
+"""Hydra's DictConfig to typed settings, and what Hydra must know before it composes one."""
 
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import hydra.utils
-from hydra.errors import InstantiationException
+from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from nstaudio.audio.files import CLIPS_DIR
 from nstaudio.audio.guide import Guide
 from nstaudio.audio.segments import Segmentation
 from nstaudio.errors import InputError, choice, one_line
+from nstaudio.experiments import explain
+from nstaudio.experiments.parts import build_part, plain
 from nstaudio.experiments.schema import (
     GROUPS,
     NOISE,
@@ -32,27 +32,14 @@ from nstaudio.optimization.multiscale import MultiScale
 from nstaudio.optimization.optimizers import from_optax
 from nstaudio.transfer.settings import Settings
 
-_MODULES = {
-    "spectrogram": ("nstaudio.analysis.spectrogram",),
-    "parametrization": (
-        "nstaudio.optimization.parametrizations",
-        "nstaudio.optimization.content_gain",
-        "nstaudio.optimization.waveform",
-    ),
-    "representation": ("nstaudio.analysis.representations",),
-    "encoder": ("nstaudio.encoders",),
-    "content_loss": ("nstaudio.losses",),
-    "style_loss": ("nstaudio.losses",),
-    "optimizer": ("optax", "optax.contrib"),
-    "init": ("nstaudio.optimization.initializers", "nstaudio.notes.attention"),
-    "inversion": ("nstaudio.inversion.griffin_lim",),
-}
-"""Where each group's `_target_` may be. Hydra calls all but a few known dangers: a config that came
-with someone else's run could write files."""
+_LAYER_WEIGHTS = ("content_weights", "style_weights")
 
 
 def register_resolvers(names: Any = None) -> None:
-    """Make the `${...:...}` functions of configs/ known; before Hydra composes.
+    """Make known what configs/ refers to and Hydra does not find there; before Hydra composes.
+
+    These are the `${...:...}` functions, the demo clips as choices of `content` and `style`, and
+    `layer_weights`, which lets any layer have a weight.
 
     Args:
         names: what to call the folders of a sweep, see `sweep.SweepNames`.
@@ -76,6 +63,24 @@ def register_resolvers(names: Any = None) -> None:
         ),
     }.items():
         OmegaConf.register_new_resolver(name, resolver, replace=True)
+    _register_clips()
+    # Which layers there are, the encoder knows and `Settings` checks: Hydra takes any name here.
+    weights = {name: DictConfig({}, flags={"struct": False}) for name in _LAYER_WEIGHTS}
+    ConfigStore.instance().store(name="layer_weights", node=weights, provider="nstaudio")
+
+
+def _register_clips() -> None:
+    """Make each sound file among the demo clips a choice of `content` and of `style`."""
+    for file in CLIPS_DIR.iterdir():
+        if file.suffix not in (".ogg", ".flac", ".wav", ".mp3"):
+            continue
+        for role, duration_s in (("content", "${duration_s}"), ("style", None)):
+            node = {
+                "path": f"${{clip:{file.name}}}",
+                "start_s": 0.0,
+                "duration_s": duration_s,
+            }
+            ConfigStore.instance().store(group=role, name=file.stem, node=node, provider="nstaudio")
 
 
 def build(cfg: DictConfig) -> RunSettings:
@@ -84,36 +89,24 @@ def build(cfg: DictConfig) -> RunSettings:
     Raises:
         InputError: a key nobody knows, a value of the wrong type or outside its limits.
     """
+    if isinstance(cfg.get("experiment"), DictConfig):
+        raise InputError(explain.PRESET_WITHOUT_PACKAGE)
     for key in cfg:
         choice("option", key, (*GROUPS, *NUMBERS, *RUN_KEYS))
-    try:
-        values = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
-    except OmegaConfBaseException as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(one_line(first)) from error
-    assert isinstance(values, dict)
+    values: dict[str, Any] = plain(cfg)
     for key in (*GROUPS, *NUMBERS, *RUN_KEYS):
         if key not in values:
             raise InputError(f"{key} is missing")
-    for name in GROUPS:
-        check_targets(name, values[name])
     n_seeds(cfg)
-    parts = {name: instantiate(name, cfg[name]) for name in GROUPS}
-    for name in ("content_weights", "style_weights"):
+    parts = {group.field: build_part(name, cfg[name]) for name, group in GROUPS.items()}
+    parts["optimizer"] = from_optax(parts["optimizer"])
+    for name in _LAYER_WEIGHTS:
         if not isinstance(values[name], dict):
             raise InputError(f"{name} must be layer: weight pairs, not {one_line(values[name])}")
         values[name] = {k: weight for k, weight in values[name].items() if weight is not None}
     return RunSettings(
         transfer=Settings(
-            spec=parts["spectrogram"],
-            parametrization=parts["parametrization"],
-            representation=parts["representation"],
-            encoder=parts["encoder"],
-            content_loss=parts["content_loss"],
-            style_loss=parts["style_loss"],
-            optimizer=from_optax(parts["optimizer"]),
-            init=parts["init"],
-            inversion=parts["inversion"],
+            **parts,
             segments=_fields(Segmentation, "segments", values["segments"]),
             multiscale=_fields(MultiScale, "multiscale", values["multiscale"]),
             guide=_fields(Guide, "guide", values["guide"]),
@@ -154,36 +147,3 @@ def _fields(kind: type, name: str, values: Any) -> Any:
         if several and name == "content":
             raise InputError(f"content.path={one_line(path)}: only style.path can be several files")
     return kind(**values)
-
-
-def check_targets(name: str, value: Any) -> None:
-    """Refuse to call what is no part of a transfer, at any depth of a group."""
-    if isinstance(value, list):
-        for below in value:
-            check_targets(name, below)
-    if not isinstance(value, dict):
-        return
-    for below in value.values():
-        check_targets(name, below)
-    if "_target_" in value:
-        target = str(value["_target_"])
-        if target.rpartition(".")[0] not in _MODULES[name]:
-            known = " or ".join(_MODULES[name])
-            raise InputError(f"{name}: _target_={one_line(target)} is not in {known}")
-
-
-def instantiate(name: str, node: Any) -> Any:
-    """Build the part that a group of settings describes.
-
-    Raises:
-        InputError: it describes none, or the part refuses its settings.
-    """
-    if not isinstance(node, DictConfig) or "_target_" not in node:
-        raise InputError(f"{name}={one_line(node)} is not one of the choices in configs/{name}/")
-    try:
-        return hydra.utils.instantiate(node, _convert_="all")
-    except (InstantiationException, OmegaConfBaseException, TypeError, ValueError) as error:
-        cause = error if isinstance(error, InputError) else error.__cause__
-        if isinstance(cause, InputError):
-            raise cause from error
-        raise InputError(f"{name}: {one_line(' '.join(str(cause or error).split()))}") from error

@@ -10,9 +10,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from nstaudio.errors import InputError, one_line
+from nstaudio.experiments.parts import check_saved
 from nstaudio.experiments.schema import (
     CONFIGS,
-    FIRST_GROUPS,
     GROUPS,
     NUMBERS,
     RUN_KEYS,
@@ -21,11 +21,21 @@ from nstaudio.experiments.schema import (
 from nstaudio.experiments.storage.file_writing import write_whole
 
 CHANGEABLE = (
-    *("n_steps", "log_every", "checkpoint.interval_s", "checkpoint.keep"),
-    *("output.format", "output.subtype", "output.sr", "output.channels"),
-    *("output.loudness_lufs", "output.true_peak_db"),
+    "n_steps",
+    "log_every",
+    "checkpoint.interval_s",
+    "checkpoint.keep",
+    "output.format",
+    "output.subtype",
+    "output.sr",
+    "output.channels",
+    "output.loudness_lufs",
+    "output.true_peak_db",
 )
 """What may differ when a run is resumed."""
+
+_ALWAYS = {"content", "style", "encoder"}
+"""What the config of any run has, whatever was added since."""
 
 _FILES = ("content.path", "style.path", "negatives")
 """What may be called otherwise when a run goes on, relative to another folder for one."""
@@ -45,8 +55,10 @@ def resumed_config(cfg: DictConfig, saved: DictConfig, overrides: list[str]) -> 
         overrides: this call's command line, Hydra's form.
 
     Raises:
-        InputError: this call asks for another value of a setting that cannot change midway.
+        InputError: this call asks for another value of a setting that cannot change midway, or
+            the saved config calls a part that this call does not name, see `parts.check_saved`.
     """
+    check_saved(saved, cfg, cfg.resume)
     merged = saved.copy()
     keys = override_keys(overrides)
     asked = [key for key in keys if key not in ("resume", "experiment")]
@@ -154,8 +166,8 @@ def with_defaults(before: dict[str, Any]) -> dict[str, Any]:
 
 
 def _leaves(value: Any, key: str = "") -> dict[str, Any]:
-    """Nested settings by dotted key."""
-    if not isinstance(value, dict) or not value:
+    """Nested settings by dotted key; a group of none has no key."""
+    if not isinstance(value, dict):
         return {key: value}
     found = [_leaves(below, f"{key}.{name}".strip(".")) for name, below in value.items()]
     return {name: leaf for one in found for name, leaf in one.items()}
@@ -189,7 +201,7 @@ def load(file: Path) -> DictConfig:
         cfg = OmegaConf.load(file)
     except (OmegaConfBaseException, yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{one_line(file)} cannot be read: {one_line(error)}") from error
-    if not isinstance(cfg, DictConfig) or not set(FIRST_GROUPS) <= set(cfg):
+    if not isinstance(cfg, DictConfig) or not set(cfg) >= _ALWAYS:
         raise InputError(f"{one_line(file)} is not the config of a run")
     defaults = _defaults(_groups_among({str(key) for key in cfg}))
     whole = OmegaConf.merge(cfg, defaults, cfg)  # in its own order

@@ -2,34 +2,58 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from omegaconf import DictConfig, ListConfig
 
+from nstaudio.analysis.representations import Representation
+from nstaudio.analysis.spectrogram import MelSpec
 from nstaudio.audio.samples import MAX_CHANNELS
 from nstaudio.audio.style_clips import check_clip_weights
 from nstaudio.audio.writing import Coding
+from nstaudio.encoders import Encoder
 from nstaudio.errors import InputError, integer, number
+from nstaudio.losses import ContentLoss, StyleLoss
+from nstaudio.optimization.parametrizations import Parametrization
 from nstaudio.transfer.settings import Settings
 
-GROUPS = (
-    "spectrogram",
-    "parametrization",
-    "representation",
-    "encoder",
-    "content_loss",
-    "style_loss",
-    "optimizer",
-    "init",
-    "inversion",
-)
 
-FIRST_GROUPS = tuple(name for name in GROUPS if name != "representation")
-"""Those that the config of any run has."""
+class Group(NamedTuple):
+    """A group of settings that describes a part of the transfer, a folder of `configs/`.
+
+    Attributes:
+        field: the part's name in `Settings`.
+        rooms: the packages in which the part may be defined, besides the user's own modules.
+        kind: what the part must be; `None` is a function, given by name and options.
+    """
+
+    field: str
+    rooms: tuple[str, ...]
+    kind: type | None
+
+
+GROUPS = {
+    "spectrogram": Group("spec", ("nstaudio.analysis",), MelSpec),
+    "parametrization": Group("parametrization", ("nstaudio.optimization",), Parametrization),
+    "representation": Group("representation", ("nstaudio.analysis",), Representation),
+    "encoder": Group("encoder", ("nstaudio.encoders",), Encoder),
+    "content_loss": Group("content_loss", ("nstaudio.losses",), ContentLoss),
+    "style_loss": Group("style_loss", ("nstaudio.losses",), StyleLoss),
+    "optimizer": Group("optimizer", ("optax", "nstaudio.optimization"), None),
+    "init": Group("init", ("nstaudio.optimization", "nstaudio.notes"), None),
+    "inversion": Group("inversion", ("nstaudio.inversion",), None),
+}
+"""The parts of a transfer. A new one is a line here, a field of `Settings` with a default, a folder
+of `configs/` and its choice in `configs/config.yaml`."""
 
 NUMBERS = (
-    *("strength", "alpha", "beta", "content_weights", "style_weights"),
-    *("n_steps", "seed"),
+    "strength",
+    "alpha",
+    "beta",
+    "content_weights",
+    "style_weights",
+    "n_steps",
+    "seed",
 )
 
 RUN_KEYS = (

@@ -20,9 +20,10 @@ from nstaudio.audio.files import load
 from nstaudio.errors import InputError, integer, one_line
 from nstaudio.evaluation.copies import max_correlation
 from nstaudio.experiments import resume, run, schema
-from nstaudio.experiments.config import check_targets, file_names, instantiate
+from nstaudio.experiments.config import file_names
 from nstaudio.experiments.groups import Outcome, RunSpec
 from nstaudio.experiments.job import Job
+from nstaudio.experiments.parts import build_part
 from nstaudio.experiments.report import sweep_page
 from nstaudio.experiments.run_logging import Log, within
 from nstaudio.experiments.schema import n_seeds
@@ -134,8 +135,7 @@ def configs_of_seeds(cfg: DictConfig, folder: Path) -> list[tuple[DictConfig, Pa
     results = [str(below / f"generated.{cfg.output.format}") for _, below in found]
     values: Any = OmegaConf.to_container(cfg, resolve=True)
     apart = list(file_names("negatives", values["negatives"]))
-    check_targets("style_loss", values["style_loss"])
-    one_by_one = supports_negatives(instantiate("style_loss", cfg.style_loss))
+    one_by_one = supports_negatives(build_part("style_loss", cfg.style_loss))
     for i, (take, _) in enumerate(found):
         take.seed, take.n_seeds = seed + i, 1
         take.negatives = [*apart, *(results[:i] if one_by_one else [])]

@@ -6,6 +6,10 @@ M_l are the channels and the positions of layer l. The formulas are those of Gat
 (2016), as the source paper uses them, and of those that came after.
 """
 
+import importlib
+import pkgutil
+from typing import TYPE_CHECKING, Any
+
 from nstaudio.losses.base import (
     ContentLoss,
     KernelForm,
@@ -72,3 +76,15 @@ __all__ = [
     "not_negative",
     "weigh",
 ]
+
+if not TYPE_CHECKING:  # a type checker knows the names above
+
+    def __getattr__(name: str) -> Any:
+        """A loss from a module of this package that is not named above, e.g. one just added."""
+        modules = [module.name for module in pkgutil.iter_modules(__path__)]
+        if not name.startswith("_") and name not in modules:
+            for module in modules:
+                found = getattr(importlib.import_module(f"{__name__}.{module}"), name, None)
+                if getattr(found, "__module__", None) == f"{__name__}.{module}":
+                    return found
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

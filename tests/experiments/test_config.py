@@ -6,6 +6,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 from nstaudio.analysis.spectrogram import MelSpec
+from nstaudio.audio.files import CLIPS_DIR
 from nstaudio.encoders import InfiniteEncoder
 from nstaudio.errors import InputError
 from nstaudio.experiments import config, resume, schema
@@ -125,7 +126,7 @@ def test_overrides_reach_their_objects():
         "init=noisy_content",
         "init.noise_db=2",
         "inversion.n_iter=5",
-        "+style_weights.conv3=0.5",
+        "style_weights.conv3=0.5",
         "content_weights.conv1=0",
         "alpha=1",
         "content.path=a b.wav",
@@ -144,13 +145,34 @@ def test_overrides_reach_their_objects():
     assert settings.checkpoint.keep == 7
 
 
-def test_layers_of_other_names_have_weights_too():
-    """The default config names conv1 and conv2, whose weights say nothing where they are null."""
-    settings = build("encoder=multiwidth", "+style_weights.width8=0.5").transfer
+def test_layers_of_any_encoder_have_weights():
+    settings = build("encoder=multiwidth", "style_weights.width8=0.5").transfer
     assert settings.style_weights == {"width8": 0.5}
     assert settings.weights.style["width64"] == pytest.approx(1 / 6)
     with pytest.raises(InputError, match="layer in style_weights=conv1 is not one of: width2"):
         build("encoder=multiwidth", "style_weights.conv1=0.5")
+    with pytest.raises(InputError, match=r"layer in content_weights=conv11 .*mean conv1\?"):
+        build("content_weights.conv11=0.5")
+    assert build("experiment=gatys", "style_weights.conv5=0.7").transfer.style_weights == {
+        **{f"conv{i}": 0.2 for i in range(1, 5)},
+        "conv5": 0.7,
+    }
+    assert build("style_weights.conv1=null").transfer.style_weights == {}
+
+
+@pytest.mark.parametrize("role", ["content", "style"])
+def test_a_clip_is_a_choice_of_both_roles(role):
+    for name in ("jazz", "classical"):
+        clip = getattr(build(f"{role}={name}"), role)
+        assert clip.path == str(CLIPS_DIR / f"{name}.ogg")
+        assert (clip.start_s, clip.duration_s) == (0.0, None)
+    later = getattr(build(f"{role}=jazz", f"{role}.start_s=2", f"{role}.duration_s=3"), role)
+    assert (later.start_s, later.duration_s) == (2, 3)
+
+
+def test_seconds_of_the_result_are_the_contents_and_not_the_styles():
+    settings = build("duration_s=2.5", "content=jazz", "style=jazz")
+    assert (settings.content.duration_s, settings.style.duration_s) == (2.5, None)
 
 
 def test_terms_of_a_loss_are_settings():
@@ -160,8 +182,8 @@ def test_terms_of_a_loss_are_settings():
         "content_loss.terms.activations.layers=[conv1,conv2]",
         "content_loss.terms.onset_envelope.layers=[input]",
         "content_loss.terms.onset_envelope.weight=2",
-        "+content_weights.input=0.5",
-        "+style_weights.input=0",
+        "content_weights.input=0.5",
+        "style_weights.input=0",
     ).transfer
     assert settings.layer_names == ("input", "conv1", "conv2")
     terms = dict(settings.content_loss.terms)  # type: ignore[attr-defined]
@@ -222,7 +244,7 @@ def test_a_style_of_several_files(tmp_path, monkeypatch):
             "share in guide.strength_over_time=2 must be at most 1",
         ),
         ("style_weights=3", "style_weights must be layer: weight pairs, not 3"),
-        ("+style_weights.conv9=3", "layer in style_weights=conv9 is not one of: conv1, conv2"),
+        ("style_weights.conv9=3", "layer in style_weights=conv9 is not one of: conv1, conv2"),
         ("encoder.activation=rely", r"encoder.activation=rely .*mean relu\?"),
         ("encoder._target_=nowhere.At", "encoder: "),
         ("alpha=${nothing}", "nothing"),

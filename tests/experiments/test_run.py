@@ -543,7 +543,7 @@ def test_a_bad_clip_is_one_line_and_nothing_written(command, tmp_path, kind, mes
         ("experiment=papr", "(did you mean paper?)"),
         ("optimizer.learning_rate=0", "optimizer.learning_rate=0 must be above 0"),
         ("content.start_s=99", "is 2.00 s long; it cannot start at 99 s"),
-        ("style_weights.conv3=1", "unknown option style_weights.conv3"),
+        ("style_weights.conv3=1", "layer in style_weights=conv3 is not one of: conv1, conv2"),
         ("n_steps=[", "n_steps=["),
         ("content=5", "these settings cannot be understood"),
         ("encoder=[256,64]", "these settings cannot be understood"),
