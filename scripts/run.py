@@ -30,6 +30,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from nstaudio.errors import InputError, nearest, one_line
+from nstaudio.experiments.explain import PRESET_WITHOUT_PACKAGE, unknown_clip
 
 if TYPE_CHECKING:
     from nstaudio.experiments.groups import RunSpec
@@ -54,7 +55,7 @@ def job(cfg: DictConfig) -> None:
     from nstaudio.experiments.storage import compile_cache
 
     compile_cache.keep()
-    from nstaudio.experiments import groups, run, run_logging, runner, seeds, sweep
+    from nstaudio.experiments import groups, parts, run, run_logging, runner, seeds, sweep
 
     gc.enable()
     runner.follow_parent()
@@ -64,6 +65,7 @@ def job(cfg: DictConfig) -> None:
     running[:] = [folder]
     part = groups.RunSpec(cfg, folder, list(hydra_cfg.overrides.task), run_logging.Log.current())
     try:
+        parts.check_sources(cfg, hydra_cfg, CONFIGS)
         if seeds.has_several_seeds(part):
             outcome = make_takes(part, of_sweep=of_sweep)
         else:
@@ -126,13 +128,10 @@ def _explanation(error: Exception) -> str:
         options = [str(option) for option in error.options or ()]
         role = group.partition("/")[0]
         if role in ("content", "style"):
-            name = str(error.missing_cfg_file).partition("/")[2]
-            clips = sorted(file.stem for file in (CONFIGS / role).glob("*.yaml"))
-            return (
-                f"{role}={name} is none of the clips here ({', '.join(clips)}); for your own "
-                f"file write {role}.path={name}"
-            )
+            return unknown_clip(role, str(error.missing_cfg_file).partition("/")[2], options)
         return f"{group}={name} is not one of: {', '.join(options)}{nearest(name, options)}"
+    if re.search(r"Could not override '[^']*@experiment\.", text):
+        return PRESET_WITHOUT_PACKAGE
     unknown = re.search(r"Could not override '([^']*)'|Key '([^']*)' is not in struct", text)
     group = re.search(r"Could not override '([^']*)'\.\s*No match in the defaults list", text)
     if group or unknown:
@@ -207,6 +206,9 @@ def run_jobs() -> int:
         return 2
     except OSError as error:
         print(f"error: the output folder cannot be used: {one_line(error)}", file=sys.stderr)
+        return 2
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
         return 2
     except Exception as error:
         if running:

@@ -1,6 +1,5 @@
 """Lines for what a config or a command line has wrong, where Hydra's own would not help."""
 
-import re
 from collections.abc import Iterable
 
 from nstaudio.errors import one_line
@@ -9,11 +8,6 @@ PRESET_WITHOUT_PACKAGE = (
     "a preset changes settings of its own, experiment.*, instead of the run's: put "
     "`# @package _global_` at the top of its file in configs/experiment/"
 )
-
-
-def preset_without_package(text: str) -> str | None:
-    """The line for Hydra's complaint over a preset that overrides defaults below `experiment`."""
-    return PRESET_WITHOUT_PACKAGE if re.search(r"@experiment\.", text) else None
 
 
 def unknown_clip(role: str, name: str, clips: Iterable[str]) -> str:

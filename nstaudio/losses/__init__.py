@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Any
 from nstaudio.losses.base import (
     ContentLoss,
     KernelForm,
+    LayerSelection,
+    NegativesLoss,
     Scalar,
     StyleLoss,
     doubled_gradient,
     kernel_form,
+    layers_of,
     not_negative,
 )
 from nstaudio.losses.composite import ContentSum, StyleSum, Term, supports_negatives
@@ -55,8 +58,10 @@ __all__ = [
     "GaussianOT",
     "Gram",
     "KernelForm",
+    "LayerSelection",
     "Losses",
     "Mean",
+    "NegativesLoss",
     "OnsetEnvelope",
     "Scalar",
     "SlicedWasserstein",
@@ -72,6 +77,7 @@ __all__ = [
     "doubled_gradient",
     "supports_negatives",
     "kernel_form",
+    "layers_of",
     "make_targets",
     "not_negative",
     "weigh",

@@ -1,6 +1,6 @@
 """What is asked of content and style losses, and what they have in common."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import jax
@@ -19,7 +19,8 @@ class StyleLoss(Protocol):
     A statistic over all positions alike takes `axes.positions` of the activations, one over time
     `axes.over_time`.
 
-    Implementations are frozen dataclasses (they are static arguments of compiled functions).
+    Implementations are frozen dataclasses (they are static arguments of compiled functions). They
+    may have more: `KernelForm`, `LayerSelection`, `NegativesLoss`.
     """
 
     def statistic(self, activations: Float[Array, "frames *bands channels"]) -> Any:
@@ -35,7 +36,8 @@ class StyleLoss(Protocol):
 class ContentLoss(Protocol):
     """A distance between one layer's activations and the content's, position by position.
 
-    Implementations are frozen dataclasses, as for `StyleLoss`.
+    Implementations are frozen dataclasses, as for `StyleLoss`, and may have more: `KernelForm`,
+    `LayerSelection`.
     """
 
     def distance(
@@ -47,6 +49,29 @@ class ContentLoss(Protocol):
         ...
 
 
+@runtime_checkable
+class NegativesLoss(Protocol):
+    """What a style loss has besides where it knows clips that the result shall not be like.
+
+    Without it there can be no such clips, see `negatives`.
+    """
+
+    def joined(self, targets: Sequence[Any]) -> Any:
+        """The target for `distance`, from the statistic of the style, then those of such clips."""
+        ...
+
+
+@runtime_checkable
+class LayerSelection(Protocol):
+    """What a loss has besides where it is of some layers only; without it, it is of all."""
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of layers that the encoder must have."""
+        ...
+
+
+@runtime_checkable
 class KernelForm(Protocol):
     """What a loss has besides where the inner products of activations, over N, are enough for it.
 
@@ -68,13 +93,18 @@ class KernelForm(Protocol):
         ...
 
 
+def layers_of(loss: Any) -> tuple[str, ...]:
+    """Names of the layers that `loss` must find in the encoder."""
+    return loss.layers if isinstance(loss, LayerSelection) else ()
+
+
 def kernel_form(name: str, loss: Any, encoder: Any) -> Callable[[Array], Array]:
     """The kernel form of `loss`, the group of settings called `name`.
 
     Raises:
         InputError: it has none.
     """
-    form = getattr(loss, "kernel_form", None)
+    form = loss.kernel_form if isinstance(loss, KernelForm) else None
     if form is None:
         raise InputError(
             f"{name}={one_line(loss)} has no kernel form, and encoder={one_line(encoder)} has no "

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from nstaudio.errors import InputError, number, one_line
-from nstaudio.losses.base import ContentLoss, Scalar, StyleLoss
+from nstaudio.losses.base import ContentLoss, KernelForm, NegativesLoss, Scalar, StyleLoss
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class _Sum:
         """The sum of the terms' forms; `None` where one has none or is not of all layers."""
         forms = []
         for _, term in self.terms:
-            form = getattr(term.loss, "kernel_form", None)
+            form = term.loss.kernel_form if isinstance(term.loss, KernelForm) else None
             if form is None or term.layers is not None:
                 return None
             forms.append((form, term.weight))
@@ -191,17 +191,17 @@ def restrict_to_layer(loss: Any, layer: str) -> Any:
 
 
 def supports_negatives(loss: Any) -> bool:
-    """Whether a style loss knows clips that the result shall not be like: `Diversity` does."""
+    """Whether a style loss knows clips that the result shall not be like, see `NegativesLoss`."""
     if isinstance(loss, _Sum):
         return any(term.weight > 0 and supports_negatives(term.loss) for _, term in loss.terms)
-    return hasattr(loss, "joined")
+    return isinstance(loss, NegativesLoss)
 
 
 def stack_targets(loss: Any, targets: Sequence[Any]) -> Any:
     """The target of a style loss, of the style and of clips that the result shall be apart from.
 
     Args:
-        targets: the statistic of the style, then those of the clips; only a loss that
-            `keeps_apart` has a use for these.
+        targets: the statistic of the style, then those of the clips; only a
+            `NegativesLoss` has a use for these.
     """
-    return loss.joined(targets) if hasattr(loss, "joined") else targets[0]
+    return loss.joined(targets) if isinstance(loss, NegativesLoss) else targets[0]

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from nstaudio.errors import InputError, choice, one_line
-from nstaudio.losses.base import Scalar, StyleLoss
+from nstaudio.losses.base import Scalar, StyleLoss, layers_of
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class StatisticLoss:
     def __post_init__(self) -> None:
         if not isinstance(self.loss, StyleLoss):
             raise InputError(f"content_loss.loss={one_line(self.loss)} is no style loss")
-        if getattr(self.loss, "layers", ()):
+        if layers_of(self.loss):
             raise InputError(
                 "content_loss.loss is of some layers only: make it a ContentSum's term"
             )

@@ -15,7 +15,7 @@ from nstaudio.audio.segments import Segmentation
 from nstaudio.encoders import Conv1dEncoder, Encoder
 from nstaudio.errors import InputError, choice, integer, number, one_line
 from nstaudio.inversion import griffin_lim
-from nstaudio.losses import ContentLoss, Gram, SquaredError, StyleLoss, Weights
+from nstaudio.losses import ContentLoss, Gram, SquaredError, StyleLoss, Weights, layers_of
 from nstaudio.optimization import initializers
 from nstaudio.optimization.content_gain import ContentGain
 from nstaudio.optimization.initializers import Initialization
@@ -105,7 +105,7 @@ class Settings:
                 choice(f"layer in {group}", layer, self.layer_names)
                 number(f"{group}.{layer}", weight, at_least=0)
         for group, loss in (("content_loss", self.content_loss), ("style_loss", self.style_loss)):
-            for layer in getattr(loss, "layers", ()):
+            for layer in layers_of(loss):
                 choice(f"layer in {group}", layer, self.layer_names)
 
     @property

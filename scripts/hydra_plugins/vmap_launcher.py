@@ -38,9 +38,11 @@ class VmapLauncher(Launcher):
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
         """All jobs, group after group."""
+        from nstaudio.experiments import parts, schema
         from nstaudio.experiments.storage import compile_cache
         from nstaudio.optimization import batching
 
+        parts.check_sources(self._config, self._config.hydra, schema.CONFIGS)
         compile_cache.keep()
         batching.use_cores()
         setup_globals()
