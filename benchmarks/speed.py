@@ -62,11 +62,11 @@ def ulyanov(args: argparse.Namespace) -> None:
     in_units = [np.asarray(unit(clip, SPEC)) for clip in clips]
     finite, infinite = Conv1dEncoder((args.filters,), args.width), InfiniteEncoder(args.width)
     unseen = finite.init(jax.random.key(99), clips[0])
-    targets = finite.targets(unseen, *map(jnp.asarray, in_units), **LOSSES)
+    targets = finite.targets(unseen, *map(jnp.asarray, in_units), losses=LOSSES)
 
     @jax.jit
     def judge(level_db: jax.Array) -> jax.Array:
-        return finite.distances(unseen, unit(level_db, SPEC), targets, **LOSSES).style["conv1"]
+        return finite.distances(unseen, unit(level_db, SPEC), targets, losses=LOSSES).style["conv1"]
 
     ours = [
         Transfer(encoder, clips, alpha=args.alpha, learning_rate=args.learning_rate)

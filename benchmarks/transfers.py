@@ -14,14 +14,14 @@ from nstaudio.analysis.clip import Clip
 from nstaudio.analysis.spectrogram import MelSpec, power_to_db, stft
 from nstaudio.audio import files
 from nstaudio.encoders import Encoder
-from nstaudio.losses import Gram, SquaredError, Weights
+from nstaudio.losses import Gram, LossPair, SquaredError, Weights
 from nstaudio.optimization.loop import TransferState, advance
 from nstaudio.optimization.objective import Objective, make_problem
 from nstaudio.optimization.optimizers import from_optax
 from nstaudio.optimization.parametrizations import FreeMel
 
 SPEC = MelSpec(n_fft=2048, hop_length=512)
-LOSSES = {"content_loss": SquaredError(), "style_loss": Gram()}
+LOSSES = LossPair(SquaredError(), Gram())
 
 
 def log_magnitudes(name: str, seconds: float) -> jax.Array:
@@ -53,7 +53,7 @@ class Transfer:
         optimizer = from_optax(partial(optax.adam, learning_rate=learning_rate, eps=1e-12))
         even = {name: jnp.float32(1 / len(encoder.layer_names)) for name in encoder.layer_names}
         weights = Weights(jnp.float32(alpha), jnp.float32(1), even, even)
-        objective = Objective(SPEC, FreeMel(), encoder, **LOSSES)
+        objective = Objective(SPEC, FreeMel(), encoder, LOSSES.content, LOSSES.style)
         self.advance = partial(
             advance, objective=objective, transformation=optimizer.transformation
         )

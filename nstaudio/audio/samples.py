@@ -1,11 +1,6 @@
 """Samples in memory: what is refused, and how any of them become mono at the analysis rate."""
 
-import collections
-import functools
-import hashlib
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import soxr
@@ -29,8 +24,6 @@ Channels = Float[np.ndarray, "samples channels"]
 
 Waveform = Float[np.ndarray, "samples *channels"]
 """Samples with an axis of channels or without."""
-
-T = TypeVar("T")
 
 MAX_AMPLITUDE = 1e6
 """Samples above this (+120 dBFS) are integers taken for floats, or damaged."""
@@ -163,31 +156,6 @@ def convert(
         yield np.zeros((left, n_channels), np.float32)
 
 
-def cached_by_content(function: Callable[[np.ndarray], T]) -> Callable[[np.ndarray], T]:
-    """`function` of samples, whose last few results are kept: told apart by what is in them.
-
-    For what is asked again of the same clips: by window after window, and by run after run of a
-    sweep.
-    """
-    kept: collections.OrderedDict[bytes, T] = collections.OrderedDict()
-    lock = threading.Lock()  # runs side by side ask for the same
-
-    @functools.wraps(function)
-    def remembering(y: np.ndarray) -> T:
-        key = hashlib.sha256(repr((y.shape, y.dtype)).encode())
-        key.update(np.ascontiguousarray(y).data)
-        digest = key.digest()
-        with lock:
-            if digest not in kept:
-                kept[digest] = function(y)
-                while len(kept) > _MAX_CACHED:
-                    kept.popitem(last=False)
-            return kept[digest]
-
-    return remembering
-
-
-_MAX_CACHED = 4
 _FADE_S = 0.005
 
 

@@ -84,7 +84,7 @@ def _(primals: Any, tangents: Any) -> Any:
 
 
 def _ratio(a: Float[Array, "*shape"], b: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """a / b, and 0 where b is 0: silence meets everything at a right angle."""
+    """a / b, and 0 where b is 0: the cosine of a zero vector with any other is 0."""
     return jnp.where(b > 0, a / jnp.where(b > 0, b, 1), 0)
 
 
@@ -93,9 +93,9 @@ def arc_cosine(
 ) -> Float[Array, "rows columns"]:
     """K from K0 and the energies."""
     roots = _root(p)[:, None], _root(q)[None]
-    heard = [jnp.where(root > 0, root, 1) for root in roots]
-    # Silence is looked after on the vectors: on the matrix it would cost a pass.
-    c = k0 / (heard[0] * heard[1])
+    divisors = [jnp.where(root > 0, root, 1) for root in roots]
+    # Zeros are replaced in the vectors: in the matrix it would cost a pass.
+    c = k0 / (divisors[0] * divisors[1])
     return roots[0] * roots[1] * (1 - deficit(1 - c))
 
 
@@ -108,8 +108,8 @@ def arc_cosine_distance(
     do when the optimisation starts at the content.
     """
     scale = _root(p) * _root(q)
-    apart = _ratio(p - q, _root(p) + _root(q)) ** 2  # (sqrt(p) - sqrt(q))^2
-    return apart + 2 * scale * deficit(_ratio(e - apart, 2 * scale))
+    radial = _ratio(p - q, _root(p) + _root(q)) ** 2  # (sqrt(p) - sqrt(q))^2
+    return radial + 2 * scale * deficit(_ratio(e - radial, 2 * scale))
 
 
 def _window_mean(x: Float[Array, " frames"], size: int) -> Float[Array, " positions"]:
@@ -137,20 +137,20 @@ _diagonal_mean.defvjp(lambda k, size: (_diagonal_mean(k, size), None), _diagonal
 
 def energies(x: Input, sizes: Sizes) -> list[Float[Array, " _"]]:
     """K_xx(t, t) for each layer, `positions` of that layer."""
-    found, p = [], jnp.mean(x**2, axis=1)
+    layers, p = [], jnp.mean(x**2, axis=1)
     for size in sizes:
         p = _window_mean(p, size)
-        found.append(p)
-    return found
+        layers.append(p)
+    return layers
 
 
 def distances(x: Input, y: Input, sizes: Sizes) -> list[Float[Array, " _"]]:
     """|F_t - P_t|^2 / N for each layer, `positions` of that layer; only diagonals are needed."""
-    found, d = [], jnp.mean((x - y) ** 2, axis=1)
+    layers, d = [], jnp.mean((x - y) ** 2, axis=1)
     for size, p, q in zip(sizes, energies(x, sizes), energies(y, sizes), strict=True):
         d = arc_cosine_distance(_window_mean(d, size), p, q)
-        found.append(d)
-    return found
+        layers.append(d)
+    return layers
 
 
 def means(
@@ -159,7 +159,7 @@ def means(
     sizes: Sizes,
     pointwise: Pointwise,
     *,
-    less: Float[Array, " layers"] | None = None,
+    offset: Float[Array, " layers"] | None = None,
 ) -> Float[Array, " layers"]:
     """The mean of pointwise(K(i, j)) over all pairs of positions, for each layer.
 
@@ -168,34 +168,35 @@ def means(
     nothing of a block is kept or computed again.
 
     Args:
-        less: a constant to take off, e.g. a like mean. Whoever wants the difference of two means
-            gets more of its digits than by subtracting them.
+        offset: a constant to subtract, e.g. a similar mean: within the rows, where the difference
+            of two means keeps more digits than afterwards.
     """
-    return _means(x, y, jnp.zeros(len(sizes), x.dtype) if less is None else less, sizes, pointwise)
+    offset = jnp.zeros(len(sizes), x.dtype) if offset is None else offset
+    return _means(x, y, offset, sizes, pointwise)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(3, 4))
-def _means(x: Array, y: Array, less: Array, sizes: Sizes, pointwise: Pointwise) -> Any:
-    return _pass(x, y, less, sizes, pointwise, with_gradient=False)[0]
+def _means(x: Array, y: Array, offset: Array, sizes: Sizes, pointwise: Pointwise) -> Any:
+    return _pass(x, y, offset, sizes, pointwise, with_gradient=False)[0]
 
 
-def _means_forward(x: Array, y: Array, less: Array, sizes: Sizes, pointwise: Pointwise) -> Any:
-    values, gradients = _pass(x, y, less, sizes, pointwise, with_gradient=True)
+def _means_forward(x: Array, y: Array, offset: Array, sizes: Sizes, pointwise: Pointwise) -> Any:
+    values, gradients = _pass(x, y, offset, sizes, pointwise, with_gradient=True)
     return values, (gradients, y)
 
 
-def _means_backward(sizes: Sizes, pointwise: Pointwise, kept: Any, cotangent: Array) -> Any:
+def _means_backward(sizes: Sizes, pointwise: Pointwise, residuals: Any, cotangent: Array) -> Any:
     del sizes, pointwise
-    gradients, y = kept
-    of_x = sum(c * g for c, g in zip(cotangent, gradients, strict=True))
-    return of_x, jnp.zeros_like(y), jnp.zeros_like(cotangent)
+    gradients, y = residuals
+    x_cotangent = sum(c * g for c, g in zip(cotangent, gradients, strict=True))
+    return x_cotangent, jnp.zeros_like(y), jnp.zeros_like(cotangent)
 
 
 _means.defvjp(_means_forward, _means_backward)
 
 
 def _pass(
-    x: Array, y: Array, less: Array, sizes: Sizes, pointwise: Pointwise, *, with_gradient: bool
+    x: Array, y: Array, offset: Array, sizes: Sizes, pointwise: Pointwise, *, with_gradient: bool
 ) -> tuple[Float[Array, " layers"], tuple[Input, ...]]:
     """The means and, if asked for, the gradient of each."""
     layers = range(len(sizes))
@@ -207,14 +208,14 @@ def _pass(
     padded = jnp.pad(x, ((0, n_blocks * block + reach - n_frames), (0, 0)))
 
     def layer_mean(rows: Array, layer: int, start: Array) -> Array:
-        """The part of the block's rows; `rows` has `reach` more, which deeper layers look at."""
+        """The part of the block's rows; `rows` has `reach` more, which deeper layers need."""
         used = sizes[: layer + 1]
         k = jnp.matmul(rows, y.T, precision=jax.lax.Precision.HIGHEST) / channels
         for size, p, q in zip(used, energies(rows, used), y_energies, strict=False):
             k = arc_cosine(_diagonal_mean(k, size), p, q)
         means_of_rows = jnp.mean(pointwise(k[:block]), axis=1)
         inside = start + jnp.arange(block) < n_rows[layer]
-        return jnp.sum(jnp.where(inside, means_of_rows - less[layer], 0)) / n_rows[layer]
+        return jnp.sum(jnp.where(inside, means_of_rows - offset[layer], 0)) / n_rows[layer]
 
     def step(carry: Any, start: Array) -> tuple[Any, None]:
         values, gradients = carry
@@ -232,10 +233,10 @@ def _pass(
                 )
                 for total, (_, gradient) in zip(gradients, pairs, strict=True)
             )
-            found = [value for value, _ in pairs]
+            terms = [value for value, _ in pairs]
         else:
-            found = [part(rows) for part in parts]
-        return (values + jnp.stack(found), gradients), None
+            terms = [part(rows) for part in parts]
+        return (values + jnp.stack(terms), gradients), None
 
     gradients = tuple(jnp.zeros_like(padded) for _ in layers) if with_gradient else ()
     start = jnp.zeros(len(sizes), x.dtype), gradients

@@ -1,16 +1,13 @@
-"""What is asked of an encoder, and what encoders with activations have in common."""
+"""The interface of encoders, and the base class of those with activations."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import flax.linen as nn
-import jax
 from jaxtyping import Array, Float
 
-from nstaudio import losses
-from nstaudio.encoders.fast_convolution import convolve
 from nstaudio.errors import integer
-from nstaudio.losses import ContentLoss, Distances, StyleLoss, Targets
+from nstaudio.losses import Distances, LossPair, Targets, compare, make_targets
 
 Spectrogram = Float[Array, "frames mels *parts"]
 StyleSpectrogram = Float[Array, "style_frames mels *parts"]
@@ -22,7 +19,7 @@ INPUT = "input"
 
 @runtime_checkable
 class Encoder(Protocol):
-    """What the rest of the code asks of an encoder.
+    """The interface of an encoder.
 
     It must be hashable by value, since it is a static argument of compiled functions.
     """
@@ -43,27 +40,15 @@ class Encoder(Protocol):
         ...
 
     def targets(
-        self,
-        variables: Any,
-        content: Spectrogram,
-        style: StyleSpectrogram,
-        *,
-        content_loss: ContentLoss,
-        style_loss: StyleLoss,
+        self, variables: Any, content: Spectrogram, style: StyleSpectrogram, losses: LossPair
     ) -> Targets:
-        """What `distances` compares with, from the two clips."""
+        """The targets of `distances`, from the two clips."""
         ...
 
     def distances(
-        self,
-        variables: Any,
-        x: Spectrogram,
-        targets: Targets,
-        *,
-        content_loss: ContentLoss,
-        style_loss: StyleLoss,
+        self, variables: Any, x: Spectrogram, targets: Targets, losses: LossPair
     ) -> Distances:
-        """How far `x` is from the targets, differentiable in `x`."""
+        """The distances of `x` from the targets, by layer; differentiable in `x`."""
         ...
 
 
@@ -79,52 +64,35 @@ class ActivationEncoder(nn.Module, kw_only=True):
 
     @property
     def network_layers(self) -> tuple[str, ...]:
-        """Names of what `__call__` returns."""
+        """Names of the layers that `__call__` returns."""
         raise NotImplementedError
 
     @property
     def layer_names(self) -> tuple[str, ...]:
         """`input`, where asked for, and the network's layers in order of depth."""
-        return (INPUT,) * self.input_layer + self.network_layers
+        return (INPUT, *self.network_layers) if self.input_layer else self.network_layers
 
     @nn.nowrap
     def activations(self, variables: Any, x: Spectrogram) -> dict[str, Any]:
-        """Those of all layers."""
-        found: Any = self.apply(variables, x)
-        return {INPUT: x, **found} if self.input_layer else found
+        """The activations of all layers, by name."""
+        activations: Any = self.apply(variables, x)
+        return {INPUT: x, **activations} if self.input_layer else activations
 
     @nn.nowrap
     def targets(
-        self,
-        variables: Any,
-        content: Spectrogram,
-        style: StyleSpectrogram,
-        *,
-        content_loss: ContentLoss,
-        style_loss: StyleLoss,
+        self, variables: Any, content: Spectrogram, style: StyleSpectrogram, losses: LossPair
     ) -> Targets:
         """The content's activations and the statistics of the style's."""
-        del content_loss
-        activations = self.activations(variables, content), self.activations(variables, style)
-        return losses.make_targets(activations[0], activations[1], style_loss)
+        return make_targets(
+            self.activations(variables, content), self.activations(variables, style), losses.style
+        )
 
     @nn.nowrap
     def distances(
-        self,
-        variables: Any,
-        x: Spectrogram,
-        targets: Targets,
-        *,
-        content_loss: ContentLoss,
-        style_loss: StyleLoss,
+        self, variables: Any, x: Spectrogram, targets: Targets, losses: LossPair
     ) -> Distances:
-        """How far the activations of `x` are from the targets."""
-        return losses.compare(
-            self.activations(variables, x),
-            targets,
-            content_loss=content_loss,
-            style_loss=style_loss,
-        )
+        """The distances of the activations of `x` from the targets, by layer."""
+        return compare(self.activations(variables, x), targets, losses)
 
 
 def layer_names(depth: int) -> tuple[str, ...]:
@@ -156,21 +124,3 @@ def each_layer(name: str, value: Any, depth: int) -> tuple[int, ...]:
         integer(f"encoder.{name}", number, at_least=1)
     integer(f"length of encoder.{name}", len(numbers), at_least=depth, at_most=depth)
     return numbers
-
-
-def along_time(
-    x: Float[Array, "1 frames channels"],
-    kernel: Float[Array, "size channels features"],
-    *args: Any,
-    rhs_dilation: Sequence[int],
-    **options: Any,
-) -> Float[Array, "1 positions features"]:
-    """A valid convolution by whichever way is the faster on this platform; for `nn.Conv`."""
-
-    def library(x: Array, kernel: Array) -> Array:
-        return jax.lax.conv_general_dilated(x, kernel, *args, rhs_dilation=rhs_dilation, **options)
-
-    def ours(x: Array, kernel: Array) -> Array:
-        return convolve(x[0], kernel, dilation=rhs_dilation[0])[None]
-
-    return jax.lax.platform_dependent(x, kernel, cpu=ours, default=library)

@@ -10,11 +10,11 @@ from nstaudio.encoders.base import (
     ACTIVATIONS,
     ActivationEncoder,
     Spectrogram,
-    along_time,
     each_layer,
     features_of_layers,
     layer_names,
 )
+from nstaudio.encoders.random_convolution import time_convolution
 from nstaudio.errors import choice
 
 
@@ -24,7 +24,7 @@ class Conv1dEncoder(ActivationEncoder):
     The source paper's network has two such layers. The weights are not trained: drawn once from
     N(0, 2 / (kernel_size * channels)) (He et al. 2015), they describe textures well enough to
     transfer them (Ulyanov & Lebedev 2016; Ustyuzhaninov et al. 2016). No bias, so silence has
-    no activation; no padding, so no activation sees an edge that is not in the sound.
+    no activation; no padding, so no activation depends on an edge that is not in the sound.
 
     With dilations that grow from layer to layer few filters span long times (van den Oord et al.
     2016, WaveNet; for the transfer of style Huzaifah & Wyse 2019).
@@ -33,7 +33,7 @@ class Conv1dEncoder(ActivationEncoder):
         features: channels of each layer; as many layers as numbers.
         kernel_size: frames that a filter spans, one number for all layers or one a layer.
         activation: name of a function in `flax.linen`, see `ACTIVATIONS`.
-        dilation: frames between two that a filter sees, one number for all layers or one a layer;
+        dilation: distance of a filter's taps in frames, one number for all layers or one a layer;
             a filter spans 1 + (kernel_size - 1) * dilation.
         input_layer: see `ActivationEncoder`.
 
@@ -59,9 +59,9 @@ class Conv1dEncoder(ActivationEncoder):
     @property
     def _filters(self) -> list[tuple[int, int]]:
         """Size and dilation of each layer."""
-        values = ("kernel_size", self.kernel_size), ("dilation", self.dilation)
         depth = len(self.features)
-        return list(zip(*(each_layer(*value, depth) for value in values), strict=True))
+        sizes = each_layer("kernel_size", self.kernel_size, depth)
+        return list(zip(sizes, each_layer("dilation", self.dilation, depth), strict=True))
 
     @property
     def network_layers(self) -> tuple[str, ...]:
@@ -70,7 +70,7 @@ class Conv1dEncoder(ActivationEncoder):
 
     @property
     def receptive_field(self) -> int:
-        """Frames that one activation of the last layer sees: the shortest usable input."""
+        """Frames that one activation of the last layer depends on: the shortest usable input."""
         return 1 + sum((size - 1) * dilation for size, dilation in self._filters)
 
     @nn.compact
@@ -83,16 +83,6 @@ class Conv1dEncoder(ActivationEncoder):
         for name, width, (size, dilation) in zip(
             self.network_layers, self.features, self._filters, strict=True
         ):
-            conv = nn.Conv(
-                width,
-                kernel_size=(size,),
-                kernel_dilation=(dilation,),
-                padding="VALID",
-                use_bias=False,
-                kernel_init=nn.initializers.he_normal(),
-                conv_general_dilated=along_time,
-                name=name,
-            )
-            x = getattr(nn, self.activation)(conv(x))
+            x = getattr(nn, self.activation)(time_convolution(width, size, dilation, name)(x))
             activations[name] = x
         return activations

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import flax.linen as nn
-import jax
 from jaxtyping import Array, Float
 
 from nstaudio.encoders.base import (
@@ -14,10 +13,8 @@ from nstaudio.encoders.base import (
     features_of_layers,
     layer_names,
 )
-from nstaudio.encoders.fast_convolution import band_padding, convolve2d
+from nstaudio.encoders.random_convolution import Pair, image_convolution
 from nstaudio.errors import InputError, choice, integer, one_line
-
-Pair = tuple[int, int]
 
 
 class Conv2dEncoder(ActivationEncoder):
@@ -29,9 +26,9 @@ class Conv2dEncoder(ActivationEncoder):
     frequency as along time, so activations have `bands` besides frames and channels, and a Gram
     matrix, whose positions are all bands of all frames, forgets where in frequency a pattern was.
 
-    No padding in time, so no activation sees an edge that is not in the sound. In frequency there
-    is silence (0) around the bands, as there is below 0 Hz, and their number stays as it is: the
-    lowest and the highest bands are at the centre of as many filters as all others.
+    No padding in time, so no activation depends on an edge that is not in the sound. In frequency
+    the bands are padded with silence (0), as there is below 0 Hz, and their number stays as it is:
+    the lowest and the highest bands are at the centre of as many filters as all others.
 
     Attributes:
         features: channels of each layer; as many layers as numbers.
@@ -39,7 +36,7 @@ class Conv2dEncoder(ActivationEncoder):
         pooling: frames and bands that are averaged between two layers, without overlap, what is
             left over at the end dropped; (1, 1) averages nothing.
         activation: name of a function in `flax.linen`, see `ACTIVATIONS`.
-        dilation: frames and bands between two that a filter sees, one pair for all layers or one
+        dilation: distance of a filter's taps in frames and bands, one pair for all layers or one
             a layer.
         input_layer: see `ActivationEncoder`.
 
@@ -75,7 +72,7 @@ class Conv2dEncoder(ActivationEncoder):
 
     @property
     def receptive_field(self) -> int:
-        """Frames that one activation of the last layer sees: the shortest usable input."""
+        """Frames that one activation of the last layer depends on: the shortest usable input."""
         frames = 1
         for depth, (size, dilation) in enumerate(reversed(self._filters)):
             if depth:
@@ -107,40 +104,8 @@ class Conv2dEncoder(ActivationEncoder):
 
 
 def as_image(x: Spectrogram) -> Float[Array, "frames bands parts"]:
-    """The parts of what is seen are the image's channels; a spectrogram has one."""
+    """The input as an image, whose channels are its parts; a spectrogram has one."""
     return x[:, :, None] if x.ndim == 2 else x
-
-
-def image_convolution(features: int, size: Pair, dilation: Pair, name: str) -> nn.Conv:
-    """A layer of random filters that are moved along time and frequency."""
-    return nn.Conv(
-        features,
-        kernel_size=size,
-        kernel_dilation=dilation,
-        padding=((0, 0), band_padding(size[1], dilation[1])),
-        use_bias=False,
-        kernel_init=nn.initializers.he_normal(),
-        conv_general_dilated=_over_both,
-        name=name,
-    )
-
-
-def _over_both(
-    x: Float[Array, "1 frames bands channels"],
-    kernel: Float[Array, "size height channels features"],
-    *args: Any,
-    rhs_dilation: Pair,
-    **options: Any,
-) -> Float[Array, "1 positions bands features"]:
-    """`convolve2d` or the library's, whichever is the faster on this platform."""
-
-    def library(x: Array, kernel: Array) -> Array:
-        return jax.lax.conv_general_dilated(x, kernel, *args, rhs_dilation=rhs_dilation, **options)
-
-    def ours(x: Array, kernel: Array) -> Array:
-        return convolve2d(x[0], kernel, dilation=rhs_dilation)[None]
-
-    return jax.lax.platform_dependent(x, kernel, cpu=ours, default=library)
 
 
 def _average(
@@ -170,7 +135,7 @@ def pair(name: str, value: Any) -> Pair:
 
 
 def _each_layer(name: str, value: Any, depth: int) -> tuple[Pair, ...]:
-    several = isinstance(value, Sequence) and any(isinstance(one, Sequence) for one in value)
-    pairs = tuple(pair(name, one) for one in (value if several else (value,) * depth))
+    several = isinstance(value, Sequence) and any(isinstance(entry, Sequence) for entry in value)
+    pairs = tuple(pair(name, entry) for entry in (value if several else (value,) * depth))
     integer(f"length of encoder.{name}", len(pairs), at_least=depth, at_most=depth)
     return pairs

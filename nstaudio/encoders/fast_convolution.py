@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 
 # Small numbers keep rounding small: with m = 4 the error is about twice that of plain products.
 _POINTS = tuple(map(Fraction, (0, 1, -1, 2, -2, "1/2", "-1/2")))
-_LARGEST_TILE, _LONGEST = 4, 5
+_MAX_TILE, _MAX_TAPS = 4, 5
 
 
 class _Plan(NamedTuple):
@@ -36,8 +36,8 @@ class _Plan(NamedTuple):
 @functools.cache
 def _plan(size: int) -> _Plan:
     """The tile and the parts with the fewest products per output."""
-    tiles = range(2, _LARGEST_TILE + 1)
-    options = [(m, size if size <= _LONGEST else m) for m in tiles]
+    tiles = range(2, _MAX_TILE + 1)
+    options = [(m, size if size <= _MAX_TAPS else m) for m in tiles]
     m, r = min(options, key=lambda option: -(-size // option[1]) * (sum(option) - 1) / option[0])
     n = m + r - 1
     points = _POINTS[: n - 1]  # and infinity
@@ -47,10 +47,10 @@ def _plan(size: int) -> _Plan:
         outputs[i] = [float(p**j) for j in range(m)]
         filters[i] = [float(p**k) / scale for k in range(r)]
     outputs[-1, -1] = filters[-1, -1] = 1.0
-    # What the inputs' transform must be, that output j be the sum over k of input j + k, tap k.
+    # The inputs' transform for which output j is the sum over k of input j + k times tap k.
     products = np.einsum("ij,ik->jki", outputs, filters).reshape(m * r, n)
-    wanted = np.stack([np.eye(n)[j + k] for j in range(m) for k in range(r)])
-    inputs = np.linalg.lstsq(products, wanted, rcond=None)[0]
+    targets = np.stack([np.eye(n)[j + k] for j in range(m) for k in range(r)])
+    inputs = np.linalg.lstsq(products, targets, rcond=None)[0]
     inputs[np.abs(inputs) < 1e-9] = 0.0
     return _Plan(m, r, -(-size // r), inputs, filters, outputs.T)
 
@@ -71,27 +71,27 @@ def convolve(
     if size == 1:
         return x @ kernel[0]
     if dilation > 1:
-        # Frames that one filter sees all have one remainder: as many signals side by side.
+        # The taps of a filter all have one remainder: as many signals side by side.
         n_blocks = -(-x.shape[0] // dilation)
         x = _padded(x, n_blocks * dilation)
-        apart = convolve(x.reshape(n_blocks, dilation, *x.shape[1:]), kernel)
-        return apart.reshape(-1, *apart.shape[2:])[:n_positions]
+        interleaved = convolve(x.reshape(n_blocks, dilation, *x.shape[1:]), kernel)
+        return interleaved.reshape(-1, *interleaved.shape[2:])[:n_positions]
     plan = _plan(size)
     m, n = plan.tile, plan.tile + plan.taps - 1
     n_tiles = -(-n_positions // m)
-    n_seen = n_tiles + plan.parts - 1  # tiles, counting those that only later parts reach
-    n_blocks = n_seen + (n - 1) // m
+    n_inputs = n_tiles + plan.parts - 1  # tiles, counting those that only later parts reach
+    n_blocks = n_inputs + (n - 1) // m
     x = _padded(x, n_blocks * m)[: n_blocks * m]
     blocks = x.reshape(n_blocks, m, *x.shape[1:])
-    successive = [blocks[q // m : q // m + n_seen, q % m] for q in range(n)]
+    successive = [blocks[q // m : q // m + n_inputs, q % m] for q in range(n)]
     kernel = jnp.pad(kernel, ((0, plan.parts * plan.taps - size), (0, 0), (0, 0)))
     taps = kernel.reshape(plan.parts, plan.taps, channels, features)
     products = []
     for to_input, to_filter in zip(plan.inputs, plan.filters, strict=True):
-        seen = _combine(to_input, successive)
-        seen = jnp.concatenate([seen[p : p + n_tiles] for p in range(plan.parts)], axis=-1)
+        inputs = _combine(to_input, successive)
+        inputs = jnp.concatenate([inputs[p : p + n_tiles] for p in range(plan.parts)], axis=-1)
         filters = _combine(to_filter, [taps[:, k] for k in range(plan.taps)])
-        products.append(seen @ filters.reshape(plan.parts * channels, features))
+        products.append(inputs @ filters.reshape(plan.parts * channels, features))
     y = jnp.stack([_combine(row, products) for row in plan.outputs], axis=1)
     return y.reshape(n_tiles * m, *y.shape[2:])[:n_positions]
 
@@ -119,13 +119,13 @@ def convolve2d(
 
 
 def band_padding(height: int, dilation: int) -> tuple[int, int]:
-    """Bands of silence below and above, that a filter of this height keeps the number of bands."""
+    """Bands of zeros below and above, with which a filter of this height keeps their number."""
     around = (height - 1) * dilation
     return around // 2, around - around // 2
 
 
 def _padded(x: Float[Array, "frames *rest"], n_frames: int) -> Float[Array, "padded_frames *rest"]:
-    """With zeros after it where it has fewer frames than these."""
+    """Append zeros where there are fewer frames than these."""
     return jnp.pad(x, ((0, max(0, n_frames - x.shape[0])), *((0, 0),) * (x.ndim - 1)))
 
 

@@ -6,7 +6,7 @@ from nstaudio.encoders.base import INPUT, ActivationEncoder, Spectrogram
 class IdentityEncoder(ActivationEncoder):
     """The spectrogram itself as the only layer, `input`: mel bands are its channels.
 
-    What losses do on their own, without any random features, and the plainest baseline.
+    The plainest baseline: losses of the spectrogram, without any random features.
     """
 
     @property
@@ -16,12 +16,12 @@ class IdentityEncoder(ActivationEncoder):
 
     @property
     def layer_names(self) -> tuple[str, ...]:
-        """`input`, once, whatever `input_layer` says."""
+        """`input`, once, for either `input_layer`."""
         return self.network_layers
 
     @property
     def receptive_field(self) -> int:
-        """A frame."""
+        """One frame."""
         return 1
 
     def __call__(self, x: Spectrogram) -> dict[str, Spectrogram]:

@@ -7,12 +7,18 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from nstaudio import losses
 from nstaudio.analysis.axes import over_time
 from nstaudio.encoders import arc_cosine
 from nstaudio.encoders.base import Spectrogram, StyleSpectrogram, layer_names
 from nstaudio.errors import integer
-from nstaudio.losses import ContentLoss, Distances, StyleLoss, Targets, kernel_form
+from nstaudio.losses import (
+    Distances,
+    LossPair,
+    Targets,
+    doubled_gradient,
+    kernel_form,
+    not_negative,
+)
 
 
 @dataclass(frozen=True)
@@ -20,7 +26,7 @@ class InfiniteEncoder:
     """The limit of `Conv1dEncoder` with ReLU as all its layers become infinitely wide.
 
     There are no filters to draw and no activations, only their inner products, which have a closed
-    form (`kernels`). Its losses are what the finite encoder's converge to, with no factor between
+    form (`arc_cosine`). Its losses are the limits of the finite encoder's, with no factor between
     them: the squared distance of Gram matrices over 4 N^2, and the mean squared difference of
     activations, depend on the inner products over N alone. So alpha, beta and the layers' weights
     mean the same. A loss must have a kernel form, see `losses.KernelForm`.
@@ -38,8 +44,8 @@ class InfiniteEncoder:
     kernel_size: int | tuple[int, ...] = (9, 9)
 
     def __post_init__(self) -> None:
-        given = self.kernel_size
-        sizes = tuple(given) if isinstance(given, Sequence) else (given,)
+        value = self.kernel_size
+        sizes = tuple(value) if isinstance(value, Sequence) else (value,)
         integer("length of encoder.kernel_size", len(sizes), at_least=1)
         for size in sizes:
             integer("encoder.kernel_size", size, at_least=1)
@@ -58,7 +64,7 @@ class InfiniteEncoder:
 
     @property
     def receptive_field(self) -> int:
-        """Frames that one position of the last layer sees: the shortest usable input."""
+        """Frames that one position of the last layer depends on: the shortest usable input."""
         return 1 + sum(size - 1 for size in self._sizes)
 
     def init(self, key: jax.Array, x: Spectrogram) -> dict[str, Any]:
@@ -67,13 +73,7 @@ class InfiniteEncoder:
         return {}
 
     def targets(
-        self,
-        variables: Any,
-        content: Spectrogram,
-        style: StyleSpectrogram,
-        *,
-        content_loss: ContentLoss,
-        style_loss: StyleLoss,
+        self, variables: Any, content: Spectrogram, style: StyleSpectrogram, losses: LossPair
     ) -> Targets:
         """The two clips, and the part of the style distance that is the style clip's alone.
 
@@ -82,36 +82,32 @@ class InfiniteEncoder:
         """
         del variables
         content, style = over_time(content), over_time(style)
-        kernel_form("content_loss", content_loss, self)
-        pointwise = kernel_form("style_loss", style_loss, self)
+        kernel_form("content_loss", losses.content, self)
+        pointwise = kernel_form("style_loss", losses.style, self)
         return Targets(content, (style, arc_cosine.means(style, style, self._sizes, pointwise)))
 
     def distances(
-        self,
-        variables: Any,
-        x: Spectrogram,
-        targets: Targets,
-        *,
-        content_loss: ContentLoss,
-        style_loss: StyleLoss,
+        self, variables: Any, x: Spectrogram, targets: Targets, losses: LossPair
     ) -> Distances:
-        """How far `x` is from the targets, by layer.
+        """The distances of `x` from the targets, by layer.
 
         Raises:
             InputError: a loss without a kernel form.
         """
         del variables
         x, sizes = over_time(x), self._sizes
-        content_form = kernel_form("content_loss", content_loss, self)
-        pointwise = kernel_form("style_loss", style_loss, self)
+        content_form = kernel_form("content_loss", losses.content, self)
+        pointwise = kernel_form("style_loss", losses.style, self)
         content = [content_form(d) for d in arc_cosine.distances(x, targets.content, sizes)]
-        style, of_style = targets.style
-        still = jax.lax.stop_gradient(x)
+        style, style_mean = targets.style
+        constant = jax.lax.stop_gradient(x)
         # The kernel is symmetric: half of the gradient comes from its rows and half from its
-        # columns, so the columns can stand still and the rows count twice.
-        of_x = losses.doubled_gradient(arc_cosine.means(x, still, sizes, pointwise, less=of_style))
-        of_both = arc_cosine.means(x, style, sizes, pointwise, less=of_style)
-        style_layers = losses.not_negative(of_x - 2 * of_both)
+        # columns, so the columns can be a constant and the rows count twice.
+        own_mean = doubled_gradient(
+            arc_cosine.means(x, constant, sizes, pointwise, offset=style_mean)
+        )
+        cross_mean = arc_cosine.means(x, style, sizes, pointwise, offset=style_mean)
+        style_layers = not_negative(own_mean - 2 * cross_mean)
         return Distances(
             dict(zip(self.layer_names, content, strict=True)),
             dict(zip(self.layer_names, jnp.unstack(style_layers), strict=True)),

@@ -7,8 +7,9 @@ import flax.linen as nn
 from jaxtyping import Array, Float
 
 from nstaudio.analysis.axes import over_time
-from nstaudio.encoders.base import ACTIVATIONS, ActivationEncoder, Spectrogram, along_time
-from nstaudio.encoders.conv2d import Pair, as_image, image_convolution, pair
+from nstaudio.encoders.base import ACTIVATIONS, ActivationEncoder, Spectrogram
+from nstaudio.encoders.conv2d import as_image, pair
+from nstaudio.encoders.random_convolution import Pair, image_convolution, time_convolution
 from nstaudio.errors import InputError, choice, integer, one_line
 
 
@@ -16,7 +17,7 @@ class ParallelEncoder(ActivationEncoder):
     """Networks of one random layer each, with filters of different shapes: one scale each.
 
     Antognini, Hoffman & Weiss (2018) have six 1-D layers of 2 to 64 frames, so that rhythms are
-    seen as well as timbre; Caracalla & Roebel (2020) have 2-D filters, long in time, long in
+    represented as well as timbre; Caracalla & Roebel (2020) have 2-D filters, long in time, long in
     frequency and square ones. The weights are as in `Conv1dEncoder` and `Conv2dEncoder`.
 
     Attributes:
@@ -37,9 +38,9 @@ class ParallelEncoder(ActivationEncoder):
 
     def __post_init__(self) -> None:
         if not isinstance(self.kernel_size, Sequence) or isinstance(self.kernel_size, str):
-            given = one_line(repr(self.kernel_size))
-            raise InputError(f"encoder.kernel_size must be a list of shapes, not {given}")
-        self.kernel_size = tuple(_shape(one) for one in self.kernel_size)
+            value = one_line(repr(self.kernel_size))
+            raise InputError(f"encoder.kernel_size must be a list of shapes, not {value}")
+        self.kernel_size = tuple(_shape(shape) for shape in self.kernel_size)
         integer("length of encoder.kernel_size", len(self.kernel_size), at_least=1)
         integer("encoder.features", self.features, at_least=1)
         choice("encoder.activation", self.activation, ACTIVATIONS)
@@ -62,20 +63,11 @@ class ParallelEncoder(ActivationEncoder):
 
     @nn.compact
     def __call__(self, x: Spectrogram) -> dict[str, Float[Array, "..."]]:
-        """Activations of each layer; all layers see the spectrogram itself."""
+        """Activations of each layer; the input of all is the spectrogram itself."""
         activations = {}
         for name, shape in zip(self.network_layers, self.kernel_size, strict=True):
             if isinstance(shape, int):
-                conv = nn.Conv(
-                    self.features,
-                    kernel_size=(shape,),
-                    padding="VALID",
-                    use_bias=False,
-                    kernel_init=nn.initializers.he_normal(),
-                    conv_general_dilated=along_time,
-                    name=name,
-                )
-                y = conv(over_time(x))
+                y = time_convolution(self.features, shape, 1, name)(over_time(x))
             else:
                 y = image_convolution(self.features, shape, (1, 1), name)(as_image(x))
             activations[name] = getattr(nn, self.activation)(y)

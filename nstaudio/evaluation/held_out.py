@@ -10,7 +10,7 @@ from nstaudio.analysis.spectrogram import MelSpec, unit
 from nstaudio.audio.samples import Other, Samples, Third
 from nstaudio.encoders import Conv1dEncoder
 from nstaudio.evaluation.similarity import RANGE_DB, SR, mel_level_db
-from nstaudio.losses import Gram, SquaredError
+from nstaudio.losses import Gram, LossPair, SquaredError
 
 # A network that no transfer optimises for: other widths, another rate, other weights.
 _WITNESS = Conv1dEncoder((512,), 11)
@@ -48,10 +48,10 @@ def _witness(
     content: Float[Array, "content_frames mels"],
     style: Float[Array, "style_frames mels"],
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    losses = {"content_loss": SquaredError(), "style_loss": Gram()}
+    losses = LossPair(SquaredError(), Gram())
     variables = _WITNESS.init(jax.random.key(0x5EED), style)
     found = []
     for clip in (y, content):
-        targets = _WITNESS.targets(variables, clip, style, **losses)
-        found.append(_WITNESS.distances(variables, clip, targets, **losses).style["conv1"])
+        targets = _WITNESS.targets(variables, clip, style, losses)
+        found.append(_WITNESS.distances(variables, clip, targets, losses).style["conv1"])
     return found[0], found[1]

@@ -11,7 +11,8 @@ import scipy.ndimage
 from jaxtyping import Float
 
 from nstaudio.analysis.numpy_stft import power
-from nstaudio.audio.samples import Other, Samples, Third, cached_by_content
+from nstaudio.audio.content_cache import cached_by, content_key
+from nstaudio.audio.samples import Other, Samples, Third
 
 MIN_DB = -100.0
 """The floor of all levels, dB."""
@@ -72,7 +73,7 @@ def _bands(y: Samples) -> Bands:
 
 
 # A source is measured for every segment of the other, and every run of a sweep.
-_bands_of_source = cached_by_content(_bands)
+_bands_of_source = cached_by(content_key, max_results=4)(_bands)
 
 
 def _floor(bands: Bands) -> Float[np.ndarray, "frames bands"]:
@@ -168,7 +169,7 @@ def added_residual_db(y: Samples, content: Other, style: Third) -> float:
     return residual_db(y) - max(_residual_db_of_source(content), _residual_db_of_source(style))
 
 
-_residual_db_of_source = cached_by_content(residual_db)
+_residual_db_of_source = cached_by(content_key, max_results=4)(residual_db)
 
 
 def spectral_convergence_db(

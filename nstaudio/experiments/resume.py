@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from nstaudio.errors import InputError, one_line
+from nstaudio.experiments.nested import leaves
 from nstaudio.experiments.parts import check_saved
 from nstaudio.experiments.schema import (
     CONFIGS,
@@ -99,7 +100,7 @@ def check_resumable(cfg: DictConfig, saved: DictConfig, folder: Path) -> None:
 
 def is_complete_for(cfg: DictConfig, saved: DictConfig) -> bool:
     """Whether a run that has ended with the settings `saved` is what `cfg` asks for."""
-    found = [_leaves(OmegaConf.to_container(one, resolve=True)) for one in (cfg, saved)]
+    found = [dict(leaves(OmegaConf.to_container(one, resolve=True))) for one in (cfg, saved)]
     others = ("resume", *_FILES, "log_every")
     return all(
         found[0].get(key) == found[1].get(key)
@@ -115,8 +116,8 @@ def immutable_settings(cfg: DictConfig) -> dict[str, Any]:
     not change. What is in `negatives` may: a take before this one that goes on changes it.
     """
     others = (*CHANGEABLE, "resume", "reference_loss", *_FILES)
-    found = _leaves(OmegaConf.to_container(cfg, resolve=True))
-    return {name: leaf for name, leaf in found.items() if name not in others}
+    found = leaves(OmegaConf.to_container(cfg, resolve=True))
+    return {name: leaf for name, leaf in found if name not in others}
 
 
 def compile_key(cfg: DictConfig) -> dict[str, Any]:
@@ -130,7 +131,7 @@ def compile_key(cfg: DictConfig) -> dict[str, Any]:
     groups = ("content_weights.", "style_weights.", "guide.", "output.", "checkpoint.")
     return {
         name: leaf
-        for name, leaf in _leaves(OmegaConf.to_container(cfg, resolve=True)).items()
+        for name, leaf in leaves(OmegaConf.to_container(cfg, resolve=True))
         if name not in numbers
         and name not in others
         and not name.startswith(groups)
@@ -163,14 +164,6 @@ def with_defaults(before: dict[str, Any]) -> dict[str, Any]:
     """
     present = {key.split(".")[0] for key in before}
     return {**immutable_settings(_defaults(_groups_among(present))), **before}
-
-
-def _leaves(value: Any, key: str = "") -> dict[str, Any]:
-    """Nested settings by dotted key; a group of none has no key."""
-    if not isinstance(value, dict):
-        return {key: value}
-    found = [_leaves(below, f"{key}.{name}".strip(".")) for name, below in value.items()]
-    return {name: leaf for one in found for name, leaf in one.items()}
 
 
 def changes(before: dict[str, Any], now: dict[str, Any]) -> str:

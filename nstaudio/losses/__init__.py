@@ -37,6 +37,7 @@ from nstaudio.losses.transport import GaussianOT, SlicedWasserstein
 from nstaudio.losses.weighting import (
     Distances,
     Losses,
+    LossPair,
     Targets,
     Weights,
     add_negatives,
@@ -59,6 +60,7 @@ __all__ = [
     "Gram",
     "KernelForm",
     "LayerSelection",
+    "LossPair",
     "Losses",
     "Mean",
     "NegativesLoss",

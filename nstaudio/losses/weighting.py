@@ -12,6 +12,13 @@ from nstaudio.losses.composite import restrict_to_layer, stack_targets
 Activations = Mapping[str, Float[Array, "..."]]
 
 
+class LossPair(NamedTuple):
+    """The content loss and the style loss of a transfer."""
+
+    content: ContentLoss
+    style: StyleLoss
+
+
 class Targets(NamedTuple):
     """What the generated clip is compared with; computed once, constant after.
 
@@ -74,21 +81,15 @@ def add_negatives(targets: Targets, others: Sequence[Targets], style_loss: Style
     return targets._replace(style=style)
 
 
-def compare(
-    activations: Activations,
-    targets: Targets,
-    *,
-    content_loss: ContentLoss,
-    style_loss: StyleLoss,
-) -> Distances:
+def compare(activations: Activations, targets: Targets, losses: LossPair) -> Distances:
     """L_c,l and E_l of the activations."""
     return Distances(
         content={
-            name: restrict_to_layer(content_loss, name).distance(activations[name], target)
+            name: restrict_to_layer(losses.content, name).distance(activations[name], target)
             for name, target in targets.content.items()
         },
         style={
-            name: restrict_to_layer(style_loss, name).distance(activations[name], target)
+            name: restrict_to_layer(losses.style, name).distance(activations[name], target)
             for name, target in targets.style.items()
         },
     )

@@ -4,10 +4,7 @@ Every function is called as `initial(content, style, key=key, spec=spec)` with t
 returns a `Start`.
 """
 
-import functools
-import hashlib
 import logging
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import jax
@@ -18,6 +15,7 @@ from jaxtyping import Float, PRNGKeyArray
 from nstaudio import notes
 from nstaudio.analysis.clip import Clip, LogMel
 from nstaudio.analysis.spectrogram import MelSpec, log_mel
+from nstaudio.audio.content_cache import cached_by, content_key
 from nstaudio.errors import integer, number
 from nstaudio.notes import Note, onset_refinement, percussion
 from nstaudio.notes.attention import Attention, render
@@ -99,7 +97,7 @@ def note_attention(
     del key
     integer("init.n_steps_without_notes", n_steps_without_notes, at_least=0)
     clips = {"content": np.asarray(content.y), "style": np.asarray(style.y)}
-    of_style = _style_notes(_Sound.of(clips["style"]), spec.sr, transcriber)
+    of_style = _style_notes(clips["style"], spec.sr, transcriber)
     heard = notes.transcribe(clips["content"], spec.sr, method=transcriber)
     silent = [role for role, n in (("content", heard), ("style", of_style.notes)) if not n]
     if silent:
@@ -134,34 +132,22 @@ def note_attention(
     return Initialization(carrier, carrier.level_db)
 
 
-@dataclass(frozen=True)
-class _Sound:
-    """Samples, equal where their digests are."""
-
-    digest: bytes
-    y: np.ndarray = field(compare=False)
-
-    @classmethod
-    def of(cls, y: np.ndarray) -> "_Sound":
-        return cls(hashlib.sha256(np.ascontiguousarray(y).tobytes()).digest(), y)
-
-
 class _StyleNotes(NamedTuple):
     notes: list[Note]
     pitched: Float[np.ndarray, " samples"]
     unpitched: Float[np.ndarray, " samples"]
 
 
-@functools.lru_cache(maxsize=1)  # all segments of a content have the same style
-def _style_notes(style: _Sound, sr: int, transcriber: str) -> _StyleNotes:
-    heard = notes.transcribe(style.y, sr, method=transcriber)
+@cached_by(content_key, max_results=1)  # all segments of a content have the same style
+def _style_notes(style: np.ndarray, sr: int, transcriber: str) -> _StyleNotes:
+    heard = notes.transcribe(style, sr, method=transcriber)
     if not heard:
-        return _StyleNotes([], style.y, style.y)
-    found = onset_refinement.refined(style.y, sr, heard)
+        return _StyleNotes([], style, style)
+    found = onset_refinement.refined(style, sr, heard)
     return _StyleNotes(
         found,
-        percussion.limited(style.y, sr, found, at_most=_UNPITCHED_IN_NOTES),
-        percussion.split(style.y, sr, found),
+        percussion.limited(style, sr, found, at_most=_UNPITCHED_IN_NOTES),
+        percussion.split(style, sr, found),
     )
 
 

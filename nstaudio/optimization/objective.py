@@ -14,7 +14,7 @@ from nstaudio.analysis.clip import Clip, EncoderInput, LogMel
 from nstaudio.analysis.representations import Levels, Representation
 from nstaudio.analysis.spectrogram import MelSpec
 from nstaudio.encoders import Encoder
-from nstaudio.losses import ContentLoss, Losses, StyleLoss, Targets, Weights
+from nstaudio.losses import ContentLoss, Losses, LossPair, StyleLoss, Targets, Weights
 from nstaudio.optimization.parametrizations import Parametrization
 
 PROBE_STEP = 1 / 160
@@ -49,6 +49,11 @@ class Objective:
     style_loss: StyleLoss
     representation: Representation = field(default_factory=Levels)
 
+    @property
+    def loss_pair(self) -> LossPair:
+        """Both losses."""
+        return LossPair(self.content_loss, self.style_loss)
+
     def log_mel(self, variable: Array, problem: Problem) -> LogMel:
         """The spectrogram of the variable, dB."""
         return self.parametrization.log_mel(variable, problem.constants, self.spec)
@@ -68,13 +73,7 @@ class Objective:
 
     def losses(self, seen: EncoderInput, problem: Problem) -> Losses:
         """The losses of what the encoder sees."""
-        distances = self.encoder.distances(
-            problem.variables,
-            seen,
-            problem.targets,
-            content_loss=self.content_loss,
-            style_loss=self.style_loss,
-        )
+        distances = self.encoder.distances(problem.variables, seen, problem.targets, self.loss_pair)
         return losses.weigh(distances, problem.weights)
 
 
@@ -186,13 +185,7 @@ def make_problem(
     clips = [objective.encoder_input(clip) for clip in (content, style, *negatives)]
     variables = objective.encoder.init(key, clips[0])
     targets, *others = (
-        objective.encoder.targets(
-            variables,
-            clips[0],
-            clip,
-            content_loss=objective.content_loss,
-            style_loss=objective.style_loss,
-        )
+        objective.encoder.targets(variables, clips[0], clip, objective.loss_pair)
         for clip in clips[1:]
     )
     if others:

@@ -21,7 +21,7 @@ from nstaudio.encoders import (
     ParallelEncoder,
 )
 from nstaudio.errors import InputError
-from nstaudio.losses import Gram, SquaredError
+from nstaudio.losses import Gram, LossPair, SquaredError
 from nstaudio.optimization.content_gain import ContentGain
 from nstaudio.optimization.multiscale import MultiScale
 from nstaudio.optimization.parametrizations import FreeMel, SmoothMel
@@ -30,7 +30,7 @@ from nstaudio.transfer import api
 from nstaudio.transfer.settings import Settings
 
 SPEC = MelSpec(n_fft=512, hop_length=128, n_mels=32)
-LOSSES = {"content_loss": SquaredError(), "style_loss": Gram()}
+LOSSES = LossPair(SquaredError(), Gram())
 SOUND = RealImaginary(magnitude=True)
 
 
@@ -109,12 +109,12 @@ def test_every_encoder_sees_several_parts(encoder, content, style):
     """0 from itself, above 0 from another, and not blind to the phase."""
     a, b = (encoder_input(RealImaginary(), y[:4000]) for y in (content, style))
     variables = encoder.init(jax.random.key(0), a)
-    targets = encoder.targets(variables, a, b, **LOSSES)
-    own = encoder.distances(variables, a, targets, **LOSSES)
+    targets = encoder.targets(variables, a, b, LOSSES)
+    own = encoder.distances(variables, a, targets, LOSSES)
     assert all(float(d) == pytest.approx(0, abs=1e-6) for d in own.content.values())
     assert all(float(d) > 0 for d in own.style.values())
     turned = a[..., ::-1]  # every phase mirrored
-    other = encoder.distances(variables, turned, targets, **LOSSES)
+    other = encoder.distances(variables, turned, targets, LOSSES)
     assert all(float(d) > 1e-6 for d in other.content.values())
 
 

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from scipy.signal import lfilter, welch
 from scipy.stats import kurtosis
 
-from nstaudio.audio.samples import cached_by_content, join, noise_like, prepare, unit_power
+from nstaudio.audio.content_cache import cached_by, content_key
+from nstaudio.audio.samples import join, noise_like, prepare, unit_power
 from nstaudio.errors import InputError
 
 TONE = np.sin(2 * np.pi * 440 * np.arange(8000) / 8000).astype(np.float32)
@@ -110,7 +111,7 @@ def test_no_clips_are_refused():
 def test_what_is_remembered():
     asked = []
 
-    @cached_by_content
+    @cached_by(content_key, max_results=4)
     def total(y):
         asked.append(len(y))
         return float(y.sum())

@@ -109,7 +109,7 @@ def test_means_less_a_like_number():
     x, y = map(jnp.asarray, clips(9))
     plain = arc_cosine.means(x, y, (3, 2), jnp.square)
     less = jnp.array([0.1, 0.2])
-    got, pull = jax.vjp(lambda x: arc_cosine.means(x, y, (3, 2), jnp.square, less=less), x)
+    got, pull = jax.vjp(lambda x: arc_cosine.means(x, y, (3, 2), jnp.square, offset=less), x)
     np.testing.assert_allclose(got, plain - less, rtol=1e-12)
     expected = jax.vjp(lambda x: arc_cosine.means(x, y, (3, 2), jnp.square), x)[1](got)[0]
     np.testing.assert_allclose(pull(got)[0], expected, rtol=1e-12)

@@ -5,7 +5,7 @@ import pytest
 
 from nstaudio.encoders import ACTIVATIONS, Conv1dEncoder, Encoder, InfiniteEncoder
 from nstaudio.errors import InputError
-from nstaudio.losses import Gram, SquaredError
+from nstaudio.losses import Gram, LossPair, SquaredError
 
 
 def by_hand(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
@@ -90,16 +90,16 @@ def test_bad_encoders(values, message):
         Conv1dEncoder(**values)
 
 
-LOSSES = {"content_loss": SquaredError(), "style_loss": Gram()}
+LOSSES = LossPair(SquaredError(), Gram())
 
 
 def losses_and_gradient(encoder: Encoder, key, content, style, x):
     """Mean over layers of style and content, each with its gradient."""
     variables = encoder.init(key, content)
-    targets = encoder.targets(variables, content, style, **LOSSES)
+    targets = encoder.targets(variables, content, style, LOSSES)
 
     def terms(x):
-        found = encoder.distances(variables, x, targets, **LOSSES)
+        found = encoder.distances(variables, x, targets, LOSSES)
         return {k: jnp.stack(list(v.values())) for k, v in found._asdict().items()}
 
     return jax.jit(lambda x: (terms(x), jax.jacrev(terms)(x)))(x)
@@ -179,15 +179,15 @@ class OfActivations:
 @pytest.mark.parametrize(
     ("changed", "named"),
     [
-        ({"content_loss": SquaredError("sum")}, r"content_loss=SquaredError\(reduction='sum'\)"),
-        ({"style_loss": OfActivations()}, r"style_loss=OfActivations\(\)"),
+        ({"content": SquaredError("sum")}, r"content_loss=SquaredError\(reduction='sum'\)"),
+        ({"style": OfActivations()}, r"style_loss=OfActivations\(\)"),
     ],
 )
 def test_losses_without_a_kernel_form_are_refused(changed, named):
     x = jnp.ones((9, 4))
     message = rf"^{named} has no kernel form.*encoder=InfiniteEncoder\(kernel_size=\(3,\)\)"
     with pytest.raises(InputError, match=message) as error:
-        InfiniteEncoder((3,)).targets({}, x, x, **{**LOSSES, **changed})
+        InfiniteEncoder((3,)).targets({}, x, x, LOSSES._replace(**changed))
     assert len(str(error.value).splitlines()) == 1
 
 

@@ -16,11 +16,11 @@ from nstaudio.encoders import (
     ParallelEncoder,
 )
 from nstaudio.errors import InputError
-from nstaudio.losses import Gram, SquaredError
+from nstaudio.losses import Gram, LossPair, SquaredError
 from nstaudio.transfer import api
 from nstaudio.transfer.settings import Settings
 
-LOSSES = {"content_loss": SquaredError(), "style_loss": Gram()}
+LOSSES = LossPair(SquaredError(), Gram())
 
 
 def spectrogram(n_frames: int, n_mels: int = 7, seed: int = 0) -> jax.Array:
@@ -127,10 +127,10 @@ def test_targets_and_distances_layer_by_layer(encoder):
     assert encoder.layer_names[0] == "input"
     content, style, x = (spectrogram(n, seed=n) for n in (20, 26, 20))
     variables = jax.jit(encoder.init)(jax.random.key(0), content)
-    targets = jax.jit(partial(encoder.targets, **LOSSES))(variables, content, style)
+    targets = jax.jit(partial(encoder.targets, losses=LOSSES))(variables, content, style)
 
     def total(x):
-        found = encoder.distances(variables, x, targets, **LOSSES)
+        found = encoder.distances(variables, x, targets, LOSSES)
         assert set(found.content) == set(found.style) == set(encoder.layer_names)
         total = sum(map(sum, (found.content.values(), found.style.values())), jnp.zeros(()))
         return total, found

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 from nstaudio.errors import InputError
-from nstaudio.losses import Gram, SquaredError, Targets, Weights, compare, make_targets, weigh
+from nstaudio.losses import (
+    Gram,
+    LossPair,
+    SquaredError,
+    Targets,
+    Weights,
+    compare,
+    make_targets,
+    weigh,
+)
 
 
 @pytest.fixture
@@ -17,9 +26,7 @@ def activations():
 
 
 def evaluate(activations, targets, weights, style_loss):
-    distances = compare(
-        activations, targets, content_loss=SquaredError("sum"), style_loss=style_loss
-    )
+    distances = compare(activations, targets, LossPair(SquaredError("sum"), style_loss))
     return weigh(distances, weights)
 
 

@@ -18,6 +18,7 @@ from nstaudio.losses import (
     EnergyEnvelope,
     GaussianOT,
     Gram,
+    LossPair,
     Mean,
     OnsetEnvelope,
     SlicedWasserstein,
@@ -262,8 +263,8 @@ def test_what_results_shall_be_apart_from():
     alone, *more = (make_targets({}, clip, loss) for clip in clips)
     targets = add_negatives(alone, more, loss)
     own = {"a": f, "b": f}
-    losses = {"content_loss": SquaredError(), "style_loss": loss}
-    found, before = (compare(own, t, **losses).style for t in (targets, alone))
+    losses = LossPair(SquaredError(), loss)
+    found, before = (compare(own, t, losses).style for t in (targets, alone))
     added = sum(1 / (unlikeness(np.asarray(f), np.asarray(clip)) + 0.1) for clip in others)
     assert float(found["a"] - before["a"]) == pytest.approx(0.5 * added, rel=1e-3)
     assert float(found["b"]) == float(before["b"])
@@ -359,7 +360,7 @@ def test_a_sum_is_the_weighted_sum_of_its_terms_where_they_apply():
     )
     targets = make_targets(f, s, style)
     still = targets._replace(content={name: a[::-1] for name, a in f.items()})
-    found = compare(f, still, content_loss=content, style_loss=style)
+    found = compare(f, still, LossPair(content, style))
     gram, mean = distance(Gram(), f["input"], s["input"]), distance(Mean(), f["input"], s["input"])
     assert found.style["input"] == pytest.approx(2 * gram + 0.5 * mean, rel=1e-5)
     gram = distance(Gram(), f["conv1"], s["conv1"])
@@ -369,7 +370,7 @@ def test_a_sum_is_the_weighted_sum_of_its_terms_where_they_apply():
     squares = SquaredError().distance(f["conv1"], f["conv1"][::-1])
     assert found.content["conv1"] == pytest.approx(float(squares), rel=1e-5)
     nothing = StyleSum({"mean": Term(Mean(), layers=("input",))})
-    found = compare(f, make_targets(f, s, nothing), content_loss=SquaredError(), style_loss=nothing)
+    found = compare(f, make_targets(f, s, nothing), LossPair(SquaredError(), nothing))
     assert found.style["conv1"] == 0
 
 
@@ -388,13 +389,13 @@ def test_means_and_sums_have_kernel_forms():
     )
 
     def found(encoder, style_loss, key=0):
-        losses = {"content_loss": SquaredError(), "style_loss": style_loss}
+        losses = LossPair(SquaredError(), style_loss)
 
         @jax.jit
         def both(key):
             variables = encoder.init(key, content)
-            targets = encoder.targets(variables, content, style, **losses)
-            return encoder.distances(variables, x, targets, **losses).style["conv1"]
+            targets = encoder.targets(variables, content, style, losses)
+            return encoder.distances(variables, x, targets, losses).style["conv1"]
 
         return both
 

@@ -53,6 +53,8 @@ def draw_spectrograms(panels: Sequence[Panel], spec: MelSpec) -> bytes:
     rows = figure.add_gridspec(len(panels), 1, left=0.07, right=0.91, hspace=0.17, **margins)
     axes: Any = rows.subplots(sharex=True, squeeze=False)
     axes = axes[:, 0]
+    ticks_hz = [hz for hz in (100, 500, 1000, 2000, 4000, 8000, 16000) if hz <= spec.top_hz]
+    tick_bands = _bands(np.array(ticks_hz), spec)
     top = max(0.0, *(float(p.level_db.max()) for p in panels))
     image = None
     for axis, panel in zip(axes, panels, strict=True):
@@ -68,8 +70,7 @@ def draw_spectrograms(panels: Sequence[Panel], spec: MelSpec) -> bytes:
         )
         axis.set_title(_plain(panel.title), loc="left", fontsize=10)
         axis.set_ylabel("Hz")
-        ticks = [hz for hz in (100, 500, 1000, 2000, 4000, 8000, 16000) if hz <= spec.top_hz]
-        axis.set_yticks([_band(hz, spec) for hz in ticks], [str(hz) for hz in ticks])
+        axis.set_yticks(tick_bands, [str(hz) for hz in ticks_hz])
     axes[-1].set_xlim(0.0, max(p.duration_s for p in panels))
     axes[-1].set_xlabel("s")
     assert image is not None
@@ -123,7 +124,8 @@ def draw_thumbnail(
     """A mel spectrogram alone, a pixel a band and frame, in the colours of the others; JPEG."""
     buffer = io.BytesIO()
     matplotlib.image.imsave(
-        *(buffer, level_db.T),
+        buffer,
+        level_db.T,
         vmin=floor_db,
         vmax=top_db,
         cmap="magma",
@@ -139,11 +141,10 @@ def _plain(title: str) -> str:
     return title.replace("\\", "\\\\").replace("$", r"\$")
 
 
-def _band(hz: float, spec: MelSpec) -> float:
-    """Where a frequency lies on the axis of mel bands."""
+def _bands(hz: np.ndarray, spec: MelSpec) -> np.ndarray:
+    """The positions of frequencies on the axis of mel bands, between bands too."""
     mels = hz_to_mel(spec.edges_hz, mel_scale=spec.mel_scale)
-    position = np.interp(hz_to_mel(hz, mel_scale=spec.mel_scale), mels, np.arange(len(mels)))
-    return float(position) - 1.0
+    return np.interp(hz_to_mel(hz, mel_scale=spec.mel_scale), mels, np.arange(len(mels))) - 1.0
 
 
 _drawing = threading.Lock()  # matplotlib's fonts and texts are one thread's at a time

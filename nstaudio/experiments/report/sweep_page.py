@@ -25,6 +25,7 @@ from nstaudio.analysis.spectrogram import MelSpec, hann
 from nstaudio.audio.files import Recording, load
 from nstaudio.audio.samples import Channels
 from nstaudio.errors import InputError, one_line
+from nstaudio.experiments.nested import leaves
 from nstaudio.experiments.report.page import HOW_TO_READ, STYLE, data_url, draw_thumbnail, playable
 from nstaudio.experiments.storage import file_writing
 from nstaudio.experiments.storage.summary import seed_folders
@@ -218,23 +219,16 @@ def _read_settings(job: Job) -> None:
     pairs = [str(one).lstrip("+").partition("=") for one in overrides or () if isinstance(one, str)]
     given = {name: _plain(value.strip("'\"")) for name, equals, value in pairs if equals}
     config = _yaml(job.folder / "config.yaml") or _yaml(hydra / "config.yaml")
-    leaves = dict(_leaves(config)) if isinstance(config, dict) else {}
-    leaves.pop("resume", None)
+    found = leaves(config) if isinstance(config, dict) else ()
+    saved = {name: _plain(value) for name, value in found}
+    saved.pop("resume", None)
     choices: Any = _yaml(hydra / "hydra.yaml")
     for key in ("hydra", "runtime", "choices"):
         choices = choices.get(key) if isinstance(choices, dict) else None
     groups = dict(choices) if isinstance(choices, dict) else {}
     groups = {k: _plain(v) for k, v in groups.items() if not k.startswith("hydra/")}
-    job.settings = {**given, **leaves, **groups}
+    job.settings = {**given, **saved, **groups}
     job.chosen, job.given = tuple(groups), tuple(given)
-
-
-def _leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for name, value in node.items():
-        if isinstance(value, dict):
-            yield from _leaves(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", _plain(value)
 
 
 def _plain(value: Any) -> str:
