@@ -11,8 +11,7 @@ import scipy.ndimage
 from jaxtyping import Bool, Float
 
 from nstaudio.analysis.spectrogram import hann
-
-Samples = Float[np.ndarray, " samples"]
+from nstaudio.audio.samples import Samples
 
 SR = 8000
 """The rate of the analysis, Hz."""

@@ -15,11 +15,9 @@ from jaxtyping import Float
 
 from nstaudio.analysis.numpy_stft import Grid
 from nstaudio.analysis.spectrogram import MelSpec
+from nstaudio.audio.samples import Other, Samples
 from nstaudio.notes import Note
 from nstaudio.notes.note_samples import hz
-
-Samples = Float[np.ndarray, " samples"]
-Other = Float[np.ndarray, " other_samples"]
 
 _WINDOW_S = 0.128  # longer than for notes: what lasts has to stand out
 _NOTE_EDGE_S, _NOTE_WIDTH_HZ = 0.1, 60.0

@@ -9,10 +9,9 @@ import numpy as np
 import scipy.ndimage
 from jaxtyping import Float
 
+from nstaudio.audio.samples import Samples
 from nstaudio.notes.basic_pitch import HOP_LENGTH, MIN_MIDI, SR
 from nstaudio.notes.note_events import Event
-
-Samples = Float[np.ndarray, " samples"]
 
 _F_MIN_HZ, _F_MAX_HZ = 55.0, 2093.0  # A1 to C7: what voices and melody instruments reach
 _RESOLUTION = 0.2  # semitones: time and memory grow with the square of their number
