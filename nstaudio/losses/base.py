@@ -1,4 +1,4 @@
-"""What is asked of content and style losses, and what they have in common."""
+"""The interfaces of content and style losses, and functions that several losses share."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
@@ -14,7 +14,7 @@ Scalar = Float[Array, ""]
 
 @runtime_checkable
 class StyleLoss(Protocol):
-    """What is kept of the style in one layer, and the distance of activations from it.
+    """A statistic of one layer of the style, and the distance of activations from it.
 
     A statistic over all positions alike takes `axes.positions` of the activations, one over time
     `axes.over_time`.
@@ -24,11 +24,11 @@ class StyleLoss(Protocol):
     """
 
     def statistic(self, activations: Float[Array, "frames *bands channels"]) -> Any:
-        """What is kept of the style clip's layer: any pytree of arrays."""
+        """The target, computed from the style clip's layer: any pytree of arrays."""
         ...
 
     def distance(self, activations: Float[Array, "frames *bands channels"], target: Any) -> Scalar:
-        """How far `activations` are from the `statistic` that is their target, at least 0."""
+        """The distance of `activations` from a target that `statistic` returned, at least 0."""
         ...
 
 
@@ -45,25 +45,25 @@ class ContentLoss(Protocol):
         activations: Float[Array, "frames *bands channels"],
         target: Float[Array, "frames *bands channels"],
     ) -> Scalar:
-        """How far `activations` are from `target`, at least 0."""
+        """The distance of `activations` from `target`, at least 0."""
         ...
 
 
 @runtime_checkable
 class NegativesLoss(Protocol):
-    """What a style loss has besides where it knows clips that the result shall not be like.
+    """A style loss that can also repel the result from negative examples, e.g. `Diversity`.
 
-    Without it there can be no such clips, see `negatives`.
+    Other style losses refuse the setting `negatives`.
     """
 
-    def joined(self, targets: Sequence[Any]) -> Any:
-        """The target for `distance`, from the statistic of the style, then those of such clips."""
+    def stack_targets(self, targets: Sequence[Any]) -> Any:
+        """One target from the statistic of the style, then those of the negative examples."""
         ...
 
 
 @runtime_checkable
 class LayerSelection(Protocol):
-    """What a loss has besides where it is of some layers only; without it, it is of all."""
+    """A loss that applies to some layers only; others apply to all."""
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -73,9 +73,9 @@ class LayerSelection(Protocol):
 
 @runtime_checkable
 class KernelForm(Protocol):
-    """What a loss has besides where the inner products of activations, over N, are enough for it.
+    """A loss that depends on the inner products of activations, over N, alone.
 
-    Then it also serves an encoder that has no activations, only their inner products
+    Such a loss also serves an encoder that has no activations, only their inner products
     K(i, j) = <F_i, P_j> / N: `encoders.InfiniteEncoder`.
     """
 
@@ -98,13 +98,18 @@ def layers_of(loss: Any) -> tuple[str, ...]:
     return loss.layers if isinstance(loss, LayerSelection) else ()
 
 
+def optional_kernel_form(loss: Any) -> Callable[[Array], Array] | None:
+    """The kernel form of `loss`; `None` where it has none."""
+    return loss.kernel_form if isinstance(loss, KernelForm) else None
+
+
 def kernel_form(name: str, loss: Any, encoder: Any) -> Callable[[Array], Array]:
     """The kernel form of `loss`, the group of settings called `name`.
 
     Raises:
         InputError: it has none.
     """
-    form = loss.kernel_form if isinstance(loss, KernelForm) else None
+    form = optional_kernel_form(loss)
     if form is None:
         raise InputError(
             f"{name}={one_line(loss)} has no kernel form, and encoder={one_line(encoder)} has no "
@@ -116,14 +121,14 @@ def kernel_form(name: str, loss: Any, encoder: Any) -> Callable[[Array], Array]:
 def doubled_gradient(value: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """`value` with twice its gradient.
 
-    For a function of F and F in which the two can be swapped: hold one still, save its half of the
-    work, and count the other's twice.
+    For a symmetric function of F and F: with one of the two as a constant, its half of the work is
+    saved and the other's counts twice.
     """
     return 2 * value - jax.lax.stop_gradient(value)
 
 
 def not_negative(value: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """`value` and its gradient, but 0 where rounding has made it negative."""
+    """`value` with its gradient, and 0 where rounding has made it negative."""
     return value - jax.lax.stop_gradient(jnp.minimum(value, 0))
 
 

@@ -1,4 +1,4 @@
-"""Several losses as one."""
+"""Weighted sums of losses."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +10,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from nstaudio.errors import InputError, number, one_line
-from nstaudio.losses.base import ContentLoss, KernelForm, NegativesLoss, Scalar, StyleLoss
+from nstaudio.losses.base import (
+    ContentLoss,
+    NegativesLoss,
+    Scalar,
+    StyleLoss,
+    optional_kernel_form,
+)
 
 
 @dataclass(frozen=True)
@@ -21,7 +27,7 @@ class Term:
         loss: a content or style loss.
         weight: its factor, at least 0. It is static: each value compiles anew, while the weights of
             layers, alpha and beta do not.
-        layers: names of the layers it is of; `None` is all.
+        layers: names of the layers it applies to; `None` is all.
 
     Raises:
         InputError: a weight below 0.
@@ -41,18 +47,18 @@ class Term:
 
 @dataclass(frozen=True)
 class _Sum:
-    """What sums of style losses and of content losses have in common."""
+    """The base of sums of style losses and of content losses."""
 
     terms: Any
 
     def __post_init__(self) -> None:
-        given = self.terms
-        if isinstance(given, tuple):  # of another sum
+        terms = self.terms
+        if isinstance(terms, tuple):  # of another sum
             return
-        if not isinstance(given, Mapping) or not given:
-            raise InputError(f"{self._group}.terms={one_line(given)} must be name: loss pairs")
+        if not isinstance(terms, Mapping) or not terms:
+            raise InputError(f"{self._group}.terms={one_line(terms)} must be name: loss pairs")
         object.__setattr__(
-            self, "terms", tuple((name, self._term(name, value)) for name, value in given.items())
+            self, "terms", tuple((name, self._term(name, value)) for name, value in terms.items())
         )
 
     @property
@@ -66,10 +72,10 @@ class _Sum:
     def _term(self, name: Any, value: Any) -> Term:
         where = f"{self._group}.terms.{one_line(name)}"
         if isinstance(value, Mapping):
-            known = [field.name for field in dataclasses.fields(Term)]
+            names = [field.name for field in dataclasses.fields(Term)]
             for key in value:
-                if key not in known:
-                    raise InputError(f"{where}.{one_line(key)} is not one of: {', '.join(known)}")
+                if key not in names:
+                    raise InputError(f"{where}.{one_line(key)} is not one of: {', '.join(names)}")
             if "loss" not in value:
                 raise InputError(f"{where}.loss is missing")
             value = Term(**value)
@@ -87,17 +93,19 @@ class _Sum:
         """The layers that terms name."""
         return tuple(layer for _, term in self.terms for layer in term.layers or ())
 
-    def at(self, layer: str) -> Any:
-        """The sum of the terms that are of this layer."""
-        kept = [one for one in self.terms if one[1].layers is None or layer in one[1].layers]
-        return dataclasses.replace(self, terms=tuple(kept))
+    def restrict_to_layer(self, layer: str) -> Any:
+        """The sum of the terms that apply to this layer."""
+        terms = [
+            (name, term) for name, term in self.terms if term.layers is None or layer in term.layers
+        ]
+        return dataclasses.replace(self, terms=tuple(terms))
 
     @property
     def kernel_form(self) -> Callable[[Array], Array] | None:
         """The sum of the terms' forms; `None` where one has none or is not of all layers."""
         forms = []
         for _, term in self.terms:
-            form = term.loss.kernel_form if isinstance(term.loss, KernelForm) else None
+            form = optional_kernel_form(term.loss)
             if form is None or term.layers is not None:
                 return None
             forms.append((form, term.weight))
@@ -143,18 +151,19 @@ class StyleSum(_Sum):
         """The terms' statistics."""
         return tuple(term.loss.statistic(activations) for _, term in self.terms)
 
-    def joined(self, targets: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
-        """See the function of this name."""
-        of_terms = zip(*targets, strict=True)
-        parts = zip(self.terms, of_terms, strict=True)
-        return tuple(stack_targets(term.loss, of_term) for (_, term), of_term in parts)
+    def stack_targets(self, targets: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
+        """The stacked targets of each term, see the function of this name."""
+        by_term = zip(self.terms, zip(*targets, strict=True), strict=True)
+        return tuple(stack_targets(term.loss, term_targets) for (_, term), term_targets in by_term)
 
     def distance(
         self, activations: Float[Array, "frames *bands channels"], target: tuple[Any, ...]
     ) -> Scalar:
         """The weighted sum of the terms' distances."""
-        parts = zip(self.terms, target, strict=True)
-        return self._weigh([term.loss.distance(activations, of) for (_, term), of in parts])
+        pairs = zip(self.terms, target, strict=True)
+        return self._weigh(
+            [term.loss.distance(activations, term_target) for (_, term), term_target in pairs]
+        )
 
 
 @dataclass(frozen=True)
@@ -186,22 +195,22 @@ class ContentSum(_Sum):
 
 
 def restrict_to_layer(loss: Any, layer: str) -> Any:
-    """What there is of the loss at this layer."""
-    return loss.at(layer) if isinstance(loss, _Sum) else loss
+    """The part of a loss that applies to this layer: of a sum the sum of those terms."""
+    return loss.restrict_to_layer(layer) if isinstance(loss, _Sum) else loss
 
 
 def supports_negatives(loss: Any) -> bool:
-    """Whether a style loss knows clips that the result shall not be like, see `NegativesLoss`."""
+    """True for a style loss with a use for negative examples, see `NegativesLoss`."""
     if isinstance(loss, _Sum):
         return any(term.weight > 0 and supports_negatives(term.loss) for _, term in loss.terms)
     return isinstance(loss, NegativesLoss)
 
 
 def stack_targets(loss: Any, targets: Sequence[Any]) -> Any:
-    """The target of a style loss, of the style and of clips that the result shall be apart from.
+    """The target of a style loss, from the style and from negative examples.
 
     Args:
-        targets: the statistic of the style, then those of the clips; only a
-            `NegativesLoss` has a use for these.
+        targets: the statistic of the style, then those of the negative examples, which only a
+            `NegativesLoss` has a use for.
     """
-    return loss.joined(targets) if isinstance(loss, NegativesLoss) else targets[0]
+    return loss.stack_targets(targets) if isinstance(loss, NegativesLoss) else targets[0]

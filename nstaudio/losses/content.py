@@ -46,10 +46,10 @@ def _half_mean(squares: Array) -> Array:
 
 @dataclass(frozen=True)
 class StatisticLoss:
-    """A statistic of the content is kept, not its activations position by position.
+    """The distance from a statistic of the content, not from its activations by position.
 
     Attributes:
-        loss: what the statistic is and how two are compared: any style loss, e.g. `OnsetEnvelope`.
+        loss: the statistic and its distance: any style loss, e.g. `OnsetEnvelope`.
 
     Raises:
         InputError: `loss` is no style loss, or a sum with terms of some layers only.
@@ -70,5 +70,5 @@ class StatisticLoss:
         activations: Float[Array, "frames *bands channels"],
         target: Float[Array, "frames *bands channels"],
     ) -> Scalar:
-        """That of `loss` from the statistic of `target`."""
+        """The distance of `loss` from the statistic of `target`."""
         return self.loss.distance(activations, self.loss.statistic(target))

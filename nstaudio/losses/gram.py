@@ -13,11 +13,11 @@ from nstaudio.losses.base import Scalar, doubled_gradient, not_negative
 
 
 class Frames(NamedTuple):
-    """The style's target where it has fewer positions than channels; less than a Gram matrix."""
+    """The style's target where it has fewer positions than channels: smaller than a Gram matrix."""
 
     activations: Float[Array, "positions channels"]
-    own: Scalar
-    """The mean of their squared inner products over N."""
+    mean_square: Scalar
+    """Of their inner products over N."""
 
 
 def _inner(f: Float[Array, "a n"], g: Float[Array, "b n"]) -> Float[Array, "a b"]:
@@ -25,9 +25,9 @@ def _inner(f: Float[Array, "a n"], g: Float[Array, "b n"]) -> Float[Array, "a b"
     return jnp.matmul(f, g.T, precision=jax.lax.Precision.HIGHEST)
 
 
-def _mean_square(k: Float[Array, "a b"], less: Scalar | float) -> Scalar:
-    """Less a like number, row by row: then most digits of the difference are left."""
-    return jnp.mean(jnp.mean(k**2, axis=1) - less)
+def _mean_square(k: Float[Array, "a b"], offset: Scalar | float) -> Scalar:
+    """Mean K^2 less a similar number, which is subtracted row by row: that keeps most digits."""
+    return jnp.mean(jnp.mean(k**2, axis=1) - offset)
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,11 @@ class Gram:
     def statistic(
         self, activations: Float[Array, "frames *bands channels"]
     ) -> Float[Array, "channels channels"] | Frames:
-        """G / M, the mean product of each pair of channels, or what stands for it."""
+        """G / M, the mean product of each pair of channels, or the frames themselves."""
         f = positions(activations)
         n_positions, channels = f.shape
         if n_positions < channels:
-            return Frames(f, self._own(f))
+            return Frames(f, self._self_mean_square(f))
         return f.T @ f / n_positions
 
     def distance(
@@ -61,22 +61,25 @@ class Gram:
         n_positions, channels = f.shape
         if isinstance(target, Frames):
             k = _inner(f, target.activations) / channels
-            of_x, of_both = self._own(f, target.own), _mean_square(k, target.own)
-            return not_negative(of_x - 2 * of_both) / 4
+            own = self._self_mean_square(f, target.mean_square)
+            cross = _mean_square(k, target.mean_square)
+            return not_negative(own - 2 * cross) / 4
         gram = f.T @ jax.lax.stop_gradient(f) / n_positions
         return doubled_gradient(jnp.sum((gram - target) ** 2) / (4 * channels**2))
 
     @staticmethod
-    def _own(f: Float[Array, "positions channels"], less: Scalar | float = 0.0) -> Scalar:
-        """Mean K_xx^2, from whichever of the two matrices is smaller, less a constant."""
+    def _self_mean_square(
+        f: Float[Array, "positions channels"], offset: Scalar | float = 0.0
+    ) -> Scalar:
+        """Mean K_xx^2 less a constant, from whichever of the two matrices is smaller."""
         n_positions, channels = f.shape
-        still = jax.lax.stop_gradient(f)
+        constant = jax.lax.stop_gradient(f)
         k = (
-            _inner(f, still) / channels
+            _inner(f, constant) / channels
             if n_positions < channels
-            else _inner(f.T, still.T) / n_positions
+            else _inner(f.T, constant.T) / n_positions
         )
-        return doubled_gradient(_mean_square(k, less))
+        return doubled_gradient(_mean_square(k, offset))
 
     @property
     def kernel_form(self) -> Callable[[Array], Array]:

@@ -1,4 +1,4 @@
-"""What activations do over time, and how loud they are: rhythms, attacks, envelopes."""
+"""Statistics over time: autocorrelation, cross-correlation, energy and onset envelopes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,13 +51,13 @@ class Autocorrelation:
                 f"style_loss.first_lag={self.first_lag} frames need {2 * self.first_lag} frames "
                 f"after the encoder; there are {n_frames}"
             )
-        # Zeros after it, or frames at the end would meet those at the beginning.
+        # Padded with zeros, or frames at the end would meet those at the beginning.
         n_fft = next_fast_len(n_frames + last, real=True)
         spectrum = jnp.fft.rfft(z, n_fft, axis=1)
         sums = jnp.fft.irfft(spectrum.real**2 + spectrum.imag**2, n_fft, axis=1)
         pairs = n_frames - jnp.arange(self.first_lag, last + 1, dtype=z.dtype)
         variance = jnp.mean(z**2, axis=1, keepdims=True)
-        # A channel that hardly moves has no rhythm.
+        # A nearly constant channel has no rhythm.
         return sums[:, self.first_lag : last + 1] / (pairs[None] * (variance + 1e-6))
 
     def distance(
@@ -66,9 +66,9 @@ class Autocorrelation:
         target: Float[Array, "all_channels target_lags"],
     ) -> Scalar:
         """Mean (R_x - R_a)^2."""
-        own = self.statistic(activations)
-        lags = min(own.shape[1], target.shape[1])
-        return jnp.mean((own[:, :lags] - target[:, :lags]) ** 2)
+        r = self.statistic(activations)
+        lags = min(r.shape[1], target.shape[1])
+        return jnp.mean((r[:, :lags] - target[:, :lags]) ** 2)
 
 
 @dataclass(frozen=True)
@@ -160,8 +160,8 @@ class EnergyEnvelope:
         target: Float[Array, " target_envelope"],
     ) -> Scalar:
         """Mean (e_x - e_a)^2 / mean e_a^2."""
-        own = self.statistic(activations)
-        return relative_error(own, resample(target, own.shape[0]))
+        envelope = self.statistic(activations)
+        return relative_error(envelope, resample(target, envelope.shape[0]))
 
 
 @dataclass(frozen=True)
@@ -192,5 +192,5 @@ class OnsetEnvelope:
         target: Float[Array, " target_envelope"],
     ) -> Scalar:
         """Mean (o_x - o_a)^2 / mean o_a^2."""
-        own = self.statistic(activations)
-        return relative_error(own, resample(target, own.shape[0]))
+        envelope = self.statistic(activations)
+        return relative_error(envelope, resample(target, envelope.shape[0]))

@@ -1,4 +1,4 @@
-"""The statistics by which sound textures are told apart, as a style."""
+"""The style loss of auditory texture statistics."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ class TextureStatistics:
     `texture_statistics.distance`, with a spectrogram's bands in place of cochlear filters: their
     envelopes, brought to an amplitude to the power 0.3, are cheaper by far than filtered samples.
     It is for the spectrogram itself, `encoder=identity`, with bands as wide as an ear's and frames
-    frames in quick succession, `spectrogram=cochlear`.
+    in quick succession, `spectrogram=cochlear`.
 
     Attributes:
         sr, hop_length, floor_db: those of the spectrogram.
@@ -39,7 +39,7 @@ class TextureStatistics:
     def statistic(
         self, activations: Float[Array, "frames *bands channels"]
     ) -> texture_statistics.Statistics:
-        """Those of the clip; its level does not matter."""
+        """The clip's texture statistics; its level does not matter."""
         level_db = self.floor_db * (1.0 - over_time(activations))
         rate = self.sr / self.hop_length
         if level_db.shape[0] < texture_statistics.MIN_S * rate:
@@ -58,5 +58,5 @@ class TextureStatistics:
         activations: Float[Array, "frames *bands channels"],
         target: texture_statistics.Statistics,
     ) -> Scalar:
-        """0 is the same texture, about 1 as different as any two sounds."""
+        """The distance of two textures: 0 is the same, about 1 as different as any two sounds."""
         return texture_statistics.distance(self.statistic(activations), target)

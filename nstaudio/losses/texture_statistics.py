@@ -18,7 +18,7 @@ from nstaudio.errors import InputError, integer
 
 N_BANDS = 30
 MIN_HZ, MAX_HZ = 20.0, 10_000.0
-"""Where cochlear bands begin and end; half the rate where that is lower."""
+"""Limits of the cochlear bands; the upper one is half the rate where that is lower."""
 COMPRESSION = 0.3
 ENVELOPE_SR = 400
 """Rate of the envelopes, Hz."""
@@ -27,7 +27,7 @@ MODULATION_HZ = tuple(np.geomspace(0.5, 200.0, 20).tolist())
 OCTAVE_HZ = tuple(100.0 / 2.0**k for k in range(6, -1, -1))
 """Centres of the modulation bands that are compared with each other, an octave apart."""
 COCHLEAR_OFFSETS = (1, 2, 3, 5, 8, 11, 16, 21)
-"""How many bands apart envelopes are compared."""
+"""Distances, in bands, of the envelopes that are compared."""
 MODULATION_OFFSETS = (1, 2)
 MIN_S = 2.0
 """The slowest modulation band has a period of this."""
@@ -38,7 +38,7 @@ _SILENCE = 1e-20  # a mean square that has a gradient beside it even so
 
 
 class Statistics(NamedTuple):
-    """What a texture sounds like; e_k is the envelope of cochlear band k."""
+    """The statistics of a texture; e_k is the envelope of cochlear band k."""
 
     mean: Float[Array, " bands"]
     """Mean e_k."""
@@ -67,7 +67,7 @@ def statistics(y: Samples, sr: int, *, n_bands: int = N_BANDS) -> Statistics:
         n_bands: cochlear bands between the lowest and the highest, which are beside them.
 
     Raises:
-        InputError: a clip shorter than `SHORTEST_S`, or a value outside its limits.
+        InputError: a clip shorter than `MIN_S`, or a value outside its limits.
     """
     integer("sr", sr, at_least=1000, at_most=768_000)
     integer("n_bands", n_bands, at_least=1, at_most=500)
@@ -83,13 +83,13 @@ def of_envelopes(envelopes: Float[Array, "bands samples"], rate: float) -> Stati
     """The statistics of the envelopes of bands, from the lowest to the highest, at a rate in Hz."""
     n = envelopes.shape[1]
     mean = envelopes.mean(axis=1)
-    moving = envelopes - mean[:, None]
-    variance = jnp.mean(moving**2, axis=1) + _STEADY
+    centred = envelopes - mean[:, None]
+    variance = jnp.mean(centred**2, axis=1) + _STEADY
     deviation = jnp.sqrt(variance)
-    normal = moving / deviation[:, None]
+    normal = centred / deviation[:, None]
     spectra = jnp.fft.rfft(normal, axis=1) / n
     hz = np.fft.rfftfreq(n, 1 / rate)
-    # Of a real signal each frequency but 0 counts twice; there is nothing at 0 any more.
+    # Of a real signal each frequency but 0 counts twice; the mean is 0.
     power = 2 * (spectra.real**2 + spectra.imag**2)
     filters = jnp.asarray(_constant_q(hz) ** 2, envelopes.dtype)
     octaves = jnp.asarray(_octaves(hz), envelopes.dtype)
@@ -98,9 +98,9 @@ def of_envelopes(envelopes: Float[Array, "bands samples"], rate: float) -> Stati
         variation=variance / (mean**2 + _TINY),
         skewness=jnp.mean(normal**3, axis=1),
         kurtosis=jnp.mean(normal**4, axis=1),
-        correlations=_apart(_product(normal, normal.T) / n, COCHLEAR_OFFSETS),
+        correlations=_off_diagonals(_product(normal, normal.T) / n, COCHLEAR_OFFSETS),
         modulation_power=_product(power, filters.T),
-        c1=jax.vmap(lambda h: _apart(_correlations(spectra * h[None]), MODULATION_OFFSETS))(
+        c1=jax.vmap(lambda h: _off_diagonals(_correlations(spectra * h[None]), MODULATION_OFFSETS))(
             octaves[1:]
         ),
         c2=jax.vmap(lambda spectrum: _across_octaves(spectrum, octaves, n))(spectra),
@@ -117,27 +117,27 @@ SCALES = {
     "c1": 0.55,
     "c2": 0.34,
 }
-"""How far apart sounds are in each class, of moments the inverse hyperbolic sine: root mean square
-differences over all pairs of eight sounds of 4 s (white, pink and beating noise, a tone complex,
-dense and sparse clicks, both demo clips)."""
+"""Typical differences in each class, of moments the inverse hyperbolic sine: root mean squares over
+all pairs of eight sounds of 4 s (white, pink and beating noise, a tone complex, dense and sparse
+clicks, both demo clips)."""
 _MOMENTS = ("variation", "skewness", "kurtosis")
 
 
 def distance(a: Statistics, b: Statistics) -> Float[Array, ""]:
-    """How different two textures are: 0 is the same, about 1 as different as any two sounds.
+    """The distance of two textures: 0 is the same, about 1 as different as any two sounds.
 
     The mean over the eight classes of the mean squared difference within the class over the class's
     squared scale, `SCALES`: so each class counts alike, however many numbers it has and however
     large they are. Moments are compared by their inverse hyperbolic sine, or one quiet band with a
     rare click, of a kurtosis of hundreds, would decide alone. Symmetric, and differentiable at 0.
     """
-    of_class = []
+    distances = []
     for name, scale in SCALES.items():
         x, y = getattr(a, name), getattr(b, name)
         if name in _MOMENTS:
             x, y = jnp.arcsinh(x), jnp.arcsinh(y)
-        of_class.append(jnp.mean((x - y) ** 2) / scale**2)
-    return jnp.mean(jnp.stack(of_class))
+        distances.append(jnp.mean((x - y) ** 2) / scale**2)
+    return jnp.mean(jnp.stack(distances))
 
 
 def cochlear_envelopes(
@@ -152,14 +152,14 @@ def cochlear_envelopes(
     spectrum = jnp.fft.rfft(y)
     filters = jnp.asarray(erb_filters(n, sr, n_bands), y.dtype)
     n_envelope = round(n * ENVELOPE_SR / sr)
-    kept = n_envelope // 2 + 1
+    n_bins = n_envelope // 2 + 1
 
     @jax.checkpoint
     def envelope(h: Float[Array, " bins"]) -> Float[Array, " envelope_samples"]:
         analytic = _analytic(spectrum * h, n)
         # The power of a magnitude whose gradient at 0 is 0.
         magnitude = (analytic.real**2 + analytic.imag**2 + _TINY) ** (COMPRESSION / 2)
-        return jnp.fft.irfft(jnp.fft.rfft(magnitude)[:kept], n_envelope) * (n_envelope / n)
+        return jnp.fft.irfft(jnp.fft.rfft(magnitude)[:n_bins], n_envelope) * (n_envelope / n)
 
     # One after the other: all bands at the full rate at once would be much memory.
     return jax.lax.map(envelope, filters)
@@ -168,18 +168,18 @@ def cochlear_envelopes(
 def erb_filters(n: int, sr: int, n_bands: int) -> np.ndarray:
     """Half cosines on the ERB scale, `bands bins`: their squares add up to 1 at every frequency.
 
-    `n_bands` of them are spread evenly between `LOWEST_HZ` and `HIGHEST_HZ`, each from the centre
-    of the one below to the centre of the one above; what they leave at both ends are two more.
+    `n_bands` of them are spread evenly between `MIN_HZ` and `MAX_HZ`, each from the centre
+    of the one below to the centre of the one above; the remainder at both ends makes two more.
     """
     lowest, highest = _erb(np.array([MIN_HZ, min(MAX_HZ, sr / 2)]))
     edges = np.linspace(lowest, highest, n_bands + 2)
     step = edges[1] - edges[0]
-    at = _erb(np.fft.rfftfreq(n, 1 / sr))
-    away = np.clip((at[None] - edges[1:-1, None]) / step, -1, 1)
-    bands = np.cos(np.pi / 2 * away)
-    left = np.sqrt(np.clip(1 - (bands**2).sum(axis=0), 0, 1))
-    low = np.where(at < edges[1], left, 0)
-    high = np.where(at > edges[-2], left, 0)
+    erb = _erb(np.fft.rfftfreq(n, 1 / sr))
+    offset = np.clip((erb[None] - edges[1:-1, None]) / step, -1, 1)
+    bands = np.cos(np.pi / 2 * offset)
+    remainder = np.sqrt(np.clip(1 - (bands**2).sum(axis=0), 0, 1))
+    low = np.where(erb < edges[1], remainder, 0)
+    high = np.where(erb > edges[-2], remainder, 0)
     return np.concatenate([low[None], bands, high[None]])
 
 
@@ -191,11 +191,11 @@ def _erb(hz: np.ndarray) -> np.ndarray:
 def _constant_q(hz: np.ndarray, q: float = 2.0) -> np.ndarray:
     """Half cosines over frequency, `modulations bins`, their width in Hz the centre over Q.
 
-    So scaled that their squares add up to 1 on the average between the outermost ones.
+    Scaled so that their squares add up to 1 on average between the outermost ones.
     """
     centres = np.asarray(MODULATION_HZ)
-    away = (hz[None] - centres[:, None]) * q / centres[:, None]
-    bands = np.where(np.abs(away) < 1, np.cos(np.pi / 2 * away), 0)
+    offset = (hz[None] - centres[:, None]) * q / centres[:, None]
+    bands = np.where(np.abs(offset) < 1, np.cos(np.pi / 2 * offset), 0)
     inside = (hz > centres[3]) & (hz < centres[-4])
     return bands / np.sqrt((bands**2).sum(axis=0)[inside].mean())
 
@@ -217,15 +217,15 @@ def _product(a: Float[Array, "a b"], b: Float[Array, "b c"]) -> Float[Array, "a 
 
 
 def _correlations(spectra: Complex[Array, "bands bins"]) -> Float[Array, "bands bands"]:
-    """Of each two bands, from their spectra."""
+    """The correlations of all pairs of bands, from their spectra."""
     real, imag = spectra.real, spectra.imag
     covariance = _product(real, real.T) + _product(imag, imag.T)
     size = jnp.sqrt(jnp.diagonal(covariance) + _TINY)
     return covariance / (size[:, None] * size[None])
 
 
-def _apart(matrix: Float[Array, "n n"], offsets: tuple[int, ...]) -> Float[Array, " pairs"]:
-    """The entries so far from the diagonal."""
+def _off_diagonals(matrix: Float[Array, "n n"], offsets: tuple[int, ...]) -> Float[Array, " pairs"]:
+    """The entries of the diagonals at these offsets."""
     return jnp.concatenate([jnp.diagonal(matrix, offset) for offset in offsets])
 
 

@@ -34,10 +34,10 @@ class GaussianOT:
     With X the centred activations over sqrt(M_l) and S_a = L L^T, the last trace is the largest
     that tr P^T X L can be for any P without a singular value above 1: the sum of the singular
     values of X L, reached by its polar factor P. So W^2 is |X - P L^T|^2 + tr L (I - P^T P) L^T:
-    how far X is from the style turned to it as well as can be, and what no turn can bring. Nothing
-    cancels. To first order W^2 does not change with the best P, which so counts as a constant in
-    the gradient, 2 (X - P L^T): nothing is differentiated that degenerates, and covariances of any
-    rank (positions fewer than channels, channels that never sound) are as good as others.
+    the distance of X from the style under the best rotation, and a remainder that no rotation can
+    remove. Nothing cancels. To first order W^2 does not change with the best P, which so counts as
+    a constant in the gradient, 2 (X - P L^T): nothing is differentiated that degenerates, and
+    covariances of any rank (positions fewer than channels, silent channels) are as good as others.
     """
 
     def statistic(self, activations: Float[Array, "frames *bands channels"]) -> Gaussian:
@@ -52,17 +52,18 @@ class GaussianOT:
         """W^2 / N_l."""
         mean, x = _centred(activations)
         root = target.root
-        turn = _polar(jax.lax.stop_gradient(_product(x, root)))
-        missing = jnp.eye(root.shape[1], dtype=x.dtype) - _product(turn.T, turn)
-        squares = jnp.sum((mean - target.mean) ** 2) + jnp.sum((x - _product(turn, root.T)) ** 2)
-        squares += jnp.maximum(jnp.sum(_product(root, missing) * root), 0)
+        rotation = _polar(jax.lax.stop_gradient(_product(x, root)))
+        residual = jnp.eye(root.shape[1], dtype=x.dtype) - _product(rotation.T, rotation)
+        deviations = x - _product(rotation, root.T)
+        squares = jnp.sum((mean - target.mean) ** 2) + jnp.sum(deviations**2)
+        squares += jnp.maximum(jnp.sum(_product(root, residual) * root), 0)
         return squares / x.shape[1]
 
 
 def _centred(
     activations: Float[Array, "frames *bands channels"],
 ) -> tuple[Float[Array, " channels"], Float[Array, "positions channels"]]:
-    """The mean, and the rest over sqrt(M)."""
+    """The mean, and the deviations from it over sqrt(M)."""
     f = positions(activations)
     mean = f.mean(axis=0)
     return mean, (f - mean[None]) / f.shape[0] ** 0.5
@@ -72,19 +73,19 @@ def _product(a: Float[Array, "a b"], b: Float[Array, "b c"]) -> Float[Array, "a 
     return jnp.matmul(a, b, precision=jax.lax.Precision.HIGHEST)
 
 
-_SMALLEST = 1e-6
+_MIN_SINGULAR_VALUE = 1e-6  # relative to the norm
 
 
 @functools.cache
 def _scales() -> tuple[float, ...]:
-    """Of each iteration of `_polar`, until singular values of `_SMALLEST` to 1 are 1."""
-    scales, least = [], _SMALLEST
-    while 1 - least > 1e-12:
+    """Scales of the iterations after which singular values of `_MIN_SINGULAR_VALUE` to 1 are 1."""
+    scales, smallest = [], _MIN_SINGULAR_VALUE
+    while 1 - smallest > 1e-12:
         # The larger, the faster the small ones grow; beyond 1.6 the largest would be lost in
         # rounding, since at the square root of 3 what is 1 becomes 0.
-        scale = min(1.6, (3 / (1 + least + least**2)) ** 0.5)
+        scale = min(1.6, (3 / (1 + smallest + smallest**2)) ** 0.5)
         scales.append(scale)
-        least = min(scale / 2 * s * (3 - (scale * s) ** 2) for s in (least, 1.0))
+        smallest = min(scale / 2 * s * (3 - (scale * s) ** 2) for s in (smallest, 1.0))
     return tuple(scales)
 
 
@@ -119,15 +120,15 @@ class SlicedWasserstein:
     """The sliced 2-Wasserstein distance of the activations, squared.
 
     Along a direction of length 1 the best transport pairs activations in order of size; the
-    distance is the mean square of what lies between pairs, and of it the mean over random
-    directions (Rabin et al. 2011; Bonneel et al. 2015; of the features of an encoder Heitz et al.
-    2021). The whole distribution counts, not its moments alone; along enough directions 0 means
-    equal distributions. Clips of different lengths: the style's ordered values are a curve, the
-    quantile function, and are taken where the generated clip has its own.
+    distance is the mean squared difference of the pairs, averaged over random directions (Rabin et
+    al. 2011; Bonneel et al. 2015; of the features of an encoder Heitz et al. 2021). The whole
+    distribution counts, not its moments alone; along enough directions 0 means equal distributions.
+    For clips of different lengths the style's quantile function is interpolated at as many
+    positions as the generated clip has.
 
     Attributes:
         n_directions: random directions.
-        seed: that they are drawn from.
+        seed: of the random directions.
 
     Raises:
         InputError: a value outside its limits.
@@ -145,24 +146,24 @@ class SlicedWasserstein:
         f = positions(activations)
         drawn = jax.random.normal(jax.random.key(self.seed), (f.shape[1], self.n_directions))
         directions = drawn / jnp.linalg.norm(drawn, axis=0, keepdims=True)
-        return Slices(directions, jnp.sort(_along(f, directions), axis=1))
+        return Slices(directions, jnp.sort(_project(f, directions), axis=1))
 
     def distance(
         self, activations: Float[Array, "frames *bands channels"], target: Slices
     ) -> Scalar:
         """The mean over directions and positions of (q_x - q_a)^2."""
-        along = _along(positions(activations), target.directions)
-        n_positions = along.shape[1]
-        wanted = resample(target.quantiles, n_positions)
-        # Who is paired with whom is constant: each activation gets its partner, and the gradient is
-        # that of a difference. A sort's own would scatter.
-        index = jax.lax.broadcasted_iota(jnp.int32, along.shape, 1)
-        _, order = jax.lax.sort((jax.lax.stop_gradient(along), index), num_keys=1)
-        _, partners = jax.lax.sort((order, wanted), num_keys=1)
-        return jnp.mean((along - jax.lax.stop_gradient(partners)) ** 2)
+        projections = _project(positions(activations), target.directions)
+        n_positions = projections.shape[1]
+        quantiles = resample(target.quantiles, n_positions)
+        # The pairing is a constant: each activation gets its partner, and the gradient is that of
+        # a difference. The gradient of a sort would scatter.
+        index = jax.lax.broadcasted_iota(jnp.int32, projections.shape, 1)
+        _, order = jax.lax.sort((jax.lax.stop_gradient(projections), index), num_keys=1)
+        _, partners = jax.lax.sort((order, quantiles), num_keys=1)
+        return jnp.mean((projections - jax.lax.stop_gradient(partners)) ** 2)
 
 
-def _along(
+def _project(
     f: Float[Array, "positions channels"], directions: Float[Array, "channels n_directions"]
 ) -> Float[Array, "n_directions positions"]:
     return jnp.matmul(directions.T, f.T, precision=jax.lax.Precision.HIGHEST)

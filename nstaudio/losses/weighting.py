@@ -20,9 +20,9 @@ class LossPair(NamedTuple):
 
 
 class Targets(NamedTuple):
-    """What the generated clip is compared with; computed once, constant after.
+    """The targets of the generated clip; computed once, constant afterwards.
 
-    Any two pytrees: only the encoder that made them reads them.
+    Any two pytrees: only the encoder that computed them reads them.
     """
 
     content: Any
@@ -30,7 +30,7 @@ class Targets(NamedTuple):
 
 
 class Distances(NamedTuple):
-    """How far a clip is from its targets, by layer, before any weight."""
+    """The distances of a clip from its targets, by layer, before any weight."""
 
     content: dict[str, Scalar]
     style: dict[str, Scalar]
@@ -52,7 +52,7 @@ class Losses(NamedTuple):
     content: Scalar
     style: Scalar
     style_layers: dict[str, Scalar]
-    """Each layer's own E_l, before its weight."""
+    """E_l of each layer, before its weight."""
 
 
 def make_targets(content: Activations, style: Activations, style_loss: StyleLoss) -> Targets:
@@ -66,17 +66,18 @@ def make_targets(content: Activations, style: Activations, style_loss: StyleLoss
     )
 
 
-def add_negatives(targets: Targets, others: Sequence[Targets], style_loss: StyleLoss) -> Targets:
-    """Targets of a result that shall also be apart from other clips, see `Diversity`.
+def add_negatives(targets: Targets, negatives: Sequence[Targets], style_loss: StyleLoss) -> Targets:
+    """Add negative examples to the targets, see `Diversity`.
 
     Args:
-        others: made with each of these clips as the style.
+        negatives: targets with each of the negative examples as the style.
     """
     style = {
         name: stack_targets(
-            restrict_to_layer(style_loss, name), [own, *(other.style[name] for other in others)]
+            restrict_to_layer(style_loss, name),
+            [target, *(negative.style[name] for negative in negatives)],
         )
-        for name, own in targets.style.items()
+        for name, target in targets.style.items()
     }
     return targets._replace(style=style)
 
@@ -96,7 +97,7 @@ def compare(activations: Activations, targets: Targets, losses: LossPair) -> Dis
 
 
 def weigh(distances: Distances, weights: Weights) -> Losses:
-    """alpha * sum_l v_l L_c,l + beta * sum_l w_l E_l, and its terms."""
+    """The total alpha * sum_l v_l L_c,l + beta * sum_l w_l E_l, and its terms."""
     content, style = (
         jnp.stack([by_layer[name] * d for name, d in terms.items()]).sum()
         for by_layer, terms in (
