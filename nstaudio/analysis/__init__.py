@@ -1,1 +1,1 @@
-"""Samples to spectrograms, and what the encoder takes in."""
+"""Spectrograms of samples, and the encoder's input."""

@@ -1,4 +1,4 @@
-"""A clip as the method holds it: samples and a log-mel spectrogram; the array types of both."""
+"""An analysed clip: samples and a log-mel spectrogram; the types of these arrays."""
 
 from typing import NamedTuple
 

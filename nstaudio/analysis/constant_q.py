@@ -1,7 +1,7 @@
 """The constant-Q transform: bands evenly spaced in octaves, each with a window of its own length.
 
 J. C. Brown, "Calculation of a constant Q spectral transform" (JASA, 1991). Low bands have long
-windows, so that semitones stay apart, high ones short, so that attacks stay sharp; one STFT has to
+windows, which resolve semitones, high ones short, so that attacks stay sharp; one STFT has to
 choose. Bands an octave down are computed at half the rate, as by Schörkhuber & Klapuri (2010); here
 the sound is decimated by cutting its Fourier transform, which no filter could do better.
 """
@@ -23,15 +23,15 @@ from nstaudio.errors import integer, number
 
 @dataclass(frozen=True)
 class Bands:
-    """Where the bands are, and how sharp.
+    """The centre frequencies and bandwidths of the bands.
 
     Attributes:
         f_min_hz: centre of the lowest band, above 0.
         f_max_hz: no band's centre is above it; `None` is as high as the rate allows, where the
             window's main lobe reaches half the rate.
         bins_per_octave: bands in an octave.
-        filter_scale: Q, over that at which neighbours just touch: windows are so many times as
-            long.
+        filter_scale: Q over that at which neighbours just touch; the windows' lengths are
+            proportional to it.
 
     Raises:
         InputError: a value outside its limits.
@@ -60,16 +60,16 @@ class Bands:
         Raises:
             InputError: not one band fits below half the rate.
         """
-        most_hz = sr / 2 / (1 + 2 / self.q)
+        max_hz = sr / 2 / (1 + 2 / self.q)
         name = "representation.f_min_hz" if self.f_max_hz is None else "representation.f_max_hz"
-        number(name, self.f_max_hz or self.f_min_hz, at_most=most_hz)
-        octaves = np.log2((self.f_max_hz or most_hz) / self.f_min_hz)
+        number(name, self.f_max_hz or self.f_min_hz, at_most=max_hz)
+        octaves = np.log2((self.f_max_hz or max_hz) / self.f_min_hz)
         n_bands = 1 + int(octaves * self.bins_per_octave + 1e-6)
         return self.f_min_hz * 2.0 ** (np.arange(n_bands) / self.bins_per_octave)
 
 
 class _Group(NamedTuple):
-    """Bands that are computed at the same rate."""
+    """Bands computed at the same rate."""
 
     decimation: int
     atoms: Float[np.ndarray, "size parts"]
@@ -78,21 +78,21 @@ class _Group(NamedTuple):
 
 @functools.lru_cache(maxsize=16)
 def _groups(bands: Bands, sr: int, hop_length: int) -> tuple[_Group, ...]:
-    """From the lowest bands to the highest."""
+    """The groups of bands, from the lowest to the highest."""
     centres_hz, q = bands.centres_hz(sr), bands.q
     # As low a rate as holds twice the main lobe, and of which a hop is a whole number of samples.
     rates = np.floor(np.log2(sr / (2 * centres_hz * (1 + 4 / q)))).astype(int)
-    of_hop = (hop_length & -hop_length).bit_length() - 1
-    decimations = 2 ** np.clip(rates, 0, of_hop)
+    hop_octaves = (hop_length & -hop_length).bit_length() - 1
+    decimations = 2 ** np.clip(rates, 0, hop_octaves)
     groups = []
     for decimation in sorted(set(decimations.tolist()), reverse=True):
-        of_group = centres_hz[decimations == decimation]
-        lengths = q * sr / of_group
+        group_hz = centres_hz[decimations == decimation]
+        lengths = q * sr / group_hz
         half = int(np.ceil(lengths.max() / 2 / decimation))
         n = np.arange(-half, half)[:, None] * decimation
         window = np.where(np.abs(n) < lengths / 2, 0.5 + 0.5 * np.cos(2 * np.pi * n / lengths), 0)
         window /= np.sqrt(0.375 * lengths)  # its energy at the full rate
-        angle = -2 * np.pi * of_group * n / sr
+        angle = -2 * np.pi * group_hz * n / sr
         atoms = np.concatenate([window * np.cos(angle), window * np.sin(angle)], axis=1)
         groups.append(_Group(decimation, atoms.astype(np.float32)))
     return tuple(groups)
@@ -101,9 +101,9 @@ def _groups(bands: Bands, sr: int, hop_length: int) -> tuple[_Group, ...]:
 def constant_q(
     y: Samples, bands: Bands, *, sr: int, hop_length: int
 ) -> Complex[Array, "frames bands"]:
-    """X(t, k) = sum_n y(n) w_k(n - t hop_length) exp(-2 pi i f_k (n - t hop_length) / sr).
+    """The constant-Q transform of samples; pure and differentiable.
 
-    Pure and differentiable. w_k is a Hann window Q sr / f_k samples long, of energy 1: white noise
+    X(t, k) = sum_n y(n) w_k(n - t hop_length) exp(-2 pi i f_k (n - t hop_length) / sr). w_k is a Hann window Q sr / f_k samples long, of energy 1: white noise
     is equally loud in all bands. Frames are centred on their samples, as many as `stft` has; beyond
     its ends the sound is silent. Time and memory grow with the length of the sound as those of an
     STFT do, where `hop_length` divides by a power of two; an odd one has every band computed at the
@@ -125,7 +125,7 @@ def constant_q(
     n_slowest: Any = next_fast_len(-(-(y.shape[0] + 2 * room) // slowest), real=True)
     n = n_slowest * slowest
     spectrum = jnp.fft.rfft(jnp.pad(y, (room, n - room - y.shape[0])))
-    found = []
+    spectra = []
     for decimation, atoms in groups:
         # The sum over one in `decimation` samples, times that: irfft divides by fewer.
         slower = jnp.fft.irfft(spectrum[: n // decimation // 2 + 1], n // decimation)
@@ -134,5 +134,5 @@ def constant_q(
         framed = frame(slower[first : first + (n_frames - 1) * hop + size], size, hop)
         parts = jnp.matmul(framed, jnp.asarray(atoms), precision=jax.lax.Precision.HIGHEST)
         real, imaginary = jnp.split(parts, 2, axis=1)
-        found.append(jax.lax.complex(real, imaginary))
-    return jnp.concatenate(found, axis=1)
+        spectra.append(jax.lax.complex(real, imaginary))
+    return jnp.concatenate(spectra, axis=1)

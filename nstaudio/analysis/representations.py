@@ -1,4 +1,4 @@
-"""What an encoder sees of a clip: levels in dB, compressed magnitudes, or a transform of its own.
+"""The encoder's input: levels in dB, compressed magnitudes, an STFT or a constant-Q transform.
 
 A representation is a frozen dataclass (a static argument of compiled functions).
 """
@@ -14,24 +14,24 @@ from nstaudio.analysis.constant_q import Bands, constant_q
 from nstaudio.analysis.spectrogram import MelSpec, power_to_db, stft, unit
 from nstaudio.errors import number
 
-_TINY = 1e-12  # relative to the loudest: a power that has a gradient beside it even so
+_TINY = 1e-12  # relative to the loudest: keeps the gradient of a magnitude finite at 0
 
 
 @runtime_checkable
 class Representation(Protocol):
     """The way from a clip to the input of an encoder."""
 
-    of_samples: ClassVar[bool]
-    """Whether it is made of the samples. What is optimised must be sound then."""
+    needs_waveform: ClassVar[bool]
+    """True where it needs the samples: the parametrization must yield a waveform then."""
 
     def __call__(
         self, y: Samples | None, level_db: LogMel, spec: MelSpec
     ) -> Float[Array, "frames bands *parts"]:
-        """Differentiable; about 0 to 1 in size.
+        """The input of the encoder, about 0 to 1 in size; differentiable.
 
         Args:
             y: the samples, scaled so that the clip's loudest mel band has power 1; `None` where
-                there are none yet.
+                only a spectrogram is optimised.
             level_db: the log-mel spectrogram of the same clip.
         """
         ...
@@ -39,9 +39,9 @@ class Representation(Protocol):
 
 @dataclass(frozen=True)
 class Levels:
-    """Decibels, 0 the floor of the spectrogram and 1 the clip's loudest band."""
+    """Decibels, scaled to 0 at the floor of the spectrogram and 1 at the clip's loudest band."""
 
-    of_samples: ClassVar[bool] = False
+    needs_waveform: ClassVar[bool] = False
 
     def __call__(
         self, y: Samples | None, level_db: LogMel, spec: MelSpec
@@ -55,18 +55,17 @@ class Levels:
 class Log1p:
     """log(1 + scale |X|) over its value at the loudest band: Ulyanov & Lebedev's pixels (2016).
 
-    What is much quieter than 1 / scale of the loudest is as good as nothing, where decibels still
-    tell it from silence.
+    Magnitudes far below 1 / scale of the loudest count as silence, which decibels still resolve.
 
     Attributes:
-        scale: how many times above 1 the loudest band's magnitude is, above 0. An STFT of 2048
+        scale: magnitude of the loudest band, above 0. An STFT of 2048
             samples near full scale reaches some hundreds.
 
     Raises:
         InputError: a scale that is not above 0.
     """
 
-    of_samples: ClassVar[bool] = False
+    needs_waveform: ClassVar[bool] = False
 
     scale: float = 300.0
 
@@ -84,23 +83,23 @@ class Log1p:
 
 @dataclass(frozen=True)
 class RealImaginary:
-    """The STFT itself, real and imaginary parts side by side: phases are seen as well.
+    """The STFT itself, real and imaginary parts side by side: phases count as well.
 
     After Caracalla & Roebel (2020), "Sound texture synthesis using RI spectrograms", and Mital
     (2017), "Time domain neural audio style transfer", who adds the magnitude. The bands are the
-    bins of the FFT, `spectrogram.n_fft` / 2 + 1; the mel bands have no part in it. What is
-    optimised must be sound.
+    bins of the FFT, `spectrogram.n_fft` / 2 + 1; the mel bands are not used. The parametrization
+    must yield a waveform.
 
     Attributes:
         scale: each bin X becomes X / |X| log(1 + scale |X|) / log(1 + scale), its magnitude being
             at most about 1; `None` leaves it as it is.
-        magnitude: whether the magnitude is a third part.
+        magnitude: adds the magnitude as a third part.
 
     Raises:
         InputError: a scale that is not above 0.
     """
 
-    of_samples: ClassVar[bool] = True
+    needs_waveform: ClassVar[bool] = True
 
     scale: float | None = 300.0
     magnitude: bool = False
@@ -132,7 +131,7 @@ class ConstantQ(Bands):
 
     Of Huzaifah & Wyse's (2019) three inputs the one that an STFT's bands cannot stand for: windows
     are the longer the lower the band. White noise has the level that it has in the spectrogram's
-    loudest band. What is optimised must be sound; the mel bands have no part in it.
+    loudest band. The parametrization must yield a waveform; the mel bands are not used.
 
     Attributes: see `constant_q.Bands`.
 
@@ -140,7 +139,7 @@ class ConstantQ(Bands):
         InputError: a value outside its limits.
     """
 
-    of_samples: ClassVar[bool] = True
+    needs_waveform: ClassVar[bool] = True
 
     def __call__(
         self, y: Samples | None, level_db: LogMel, spec: MelSpec
@@ -157,9 +156,9 @@ class ConstantQ(Bands):
 
 
 def _bin_scale(spec: MelSpec) -> float:
-    """What makes of the magnitude of a bin about that of the mel band it is in.
+    """The factor from the magnitude of a bin to about that of the mel band it is in.
 
-    Bands of equal area are the louder the narrower they are: a tone has in its band its power in
-    its bin times the band's largest weight. Of these the largest is that of the lowest bands.
+    Bands of equal area are the louder the narrower they are: a tone's power in its band is that in
+    its bin times the band's largest weight. The lowest bands have the largest of these weights.
     """
     return float(spec.filters.max()) ** 0.5

@@ -1,1 +1,1 @@
-"""Sound as samples: files, channels, loudness, long recordings in segments."""
+"""Audio as samples: files, channels, loudness, long recordings in segments."""

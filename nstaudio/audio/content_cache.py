@@ -1,4 +1,4 @@
-"""Caches of what is asked again of the same clips, by segment after segment and run after run."""
+"""Caches of results that segments of a recording, and runs of a sweep, have in common."""
 
 import collections
 import functools
@@ -16,8 +16,8 @@ def cached_by(key: Callable[..., Hashable], *, max_results: int) -> Callable[[F]
     """Decorate a function of positional arguments to keep its last results; safe in threads.
 
     Args:
-        key: of the same arguments; equal keys have the same result.
-        max_results: of these the ones used least recently are dropped.
+        key: a function of the same arguments; results are shared where it is equal.
+        max_results: results to keep; the one used least recently is dropped first.
     """
 
     def decorate(function: F) -> F:

@@ -41,7 +41,7 @@ class Recording:
         sr: their rate, Hz.
         path: the file.
         subtype: its coding, in soundfile's words: `PCM_16`, `FLOAT`, `VORBIS`.
-        label: what to call it in errors.
+        label: its name in errors.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Recording:
         return len(self.y) / self.sr
 
     def mono(self, sr: int) -> np.ndarray:
-        """All of it as mono samples at the rate `sr`, Hz, see `samples.prepare`."""
+        """The whole recording as mono samples at the rate `sr`, Hz, see `samples.prepare`."""
         return samples.prepare(self.y, self.sr, target_sr=sr, name=self.label)
 
 
@@ -73,7 +73,7 @@ def load(
     Args:
         start_s: where to start, s.
         duration_s: seconds to read at most; `None` reads to the end.
-        role: what to call the clip in errors (`content`, `style`).
+        role: the clip's name in errors (`content`, `style`).
 
     Raises:
         InputError: there is no such file, it is no audio, it is damaged or cut short, or
@@ -108,11 +108,11 @@ def load_all(
     duration_s: float | None = None,
     role: str = "clip",
 ) -> list[Recording]:
-    """One file, or several.
+    """Read one file, or several.
 
     Args:
         path: the file or files.
-        start_s, duration_s, role: of each of them, see `load`.
+        start_s, duration_s, role: for each of them, see `load`.
 
     Raises:
         InputError: there is no path at all, or `load` refuses one of the files.
@@ -160,7 +160,7 @@ def _read(file: Path, what: str, start_s: float, duration_s: float | None) -> Re
 
 
 def _blocks(source: soundfile.SoundFile, n: int) -> Iterator[np.ndarray]:
-    """The next `n` samples, or those that there are: what a header claims may not be."""
+    """The next `n` samples in blocks, or fewer where the header claims too many."""
     while n > 0:
         block = source.read(min(n, BLOCK_FRAMES), dtype="float32", always_2d=True)
         if not len(block):
@@ -170,23 +170,23 @@ def _blocks(source: soundfile.SoundFile, n: int) -> Iterator[np.ndarray]:
 
 
 def spool(blocks: Iterable[Float[np.ndarray, "block channels"]], n_channels: int) -> Channels:
-    """Blocks of samples as one array: in memory while they are few, else in a file without a name.
+    """Blocks of samples as one array: in memory while it is small, else in an unnamed file.
 
     The system removes such a file with the process, however that ends.
     """
-    few: list[np.ndarray] = []
+    buffer: list[np.ndarray] = []
     n_bytes = 0
     with contextlib.ExitStack() as closing:
         file = None
         for block in blocks:
-            few.append(np.ascontiguousarray(block, np.float32))
-            n_bytes += few[-1].nbytes
+            buffer.append(np.ascontiguousarray(block, np.float32))
+            n_bytes += buffer[-1].nbytes
             if n_bytes > _IN_MEMORY:
                 file = file or closing.enter_context(tempfile.TemporaryFile())
-                file.writelines(part.data for part in few)
-                few.clear()
+                file.writelines(part.data for part in buffer)
+                buffer.clear()
         if file is None:
-            return np.concatenate([np.zeros((0, n_channels), np.float32), *few])
+            return np.concatenate([np.zeros((0, n_channels), np.float32), *buffer])
         file.flush()
         return np.memmap(file, np.float32, mode="r").reshape(-1, n_channels)
 
@@ -194,9 +194,9 @@ def spool(blocks: Iterable[Float[np.ndarray, "block channels"]], n_channels: int
 def _check_complete(what: str, log: str) -> None:
     """Refuse a file that libsndfile repaired silently: its parser's log says so."""
     # A size of 0 or with the top bit set is what a program writes that cannot seek back to fix it.
-    for stated, found in re.findall(r"^data : (\d+) \(should be (\d+)\)", log, re.MULTILINE):
-        if 0 < int(stated) < 2**31 - 1 and int(found) < int(stated):
-            raise _truncated(what, f"{found} of {stated} bytes of audio are there")
+    for stated, actual in re.findall(r"^data : (\d+) \(should be (\d+)\)", log, re.MULTILINE):
+        if 0 < int(stated) < 2**31 - 1 and int(actual) < int(stated):
+            raise _truncated(what, f"{actual} of {stated} bytes of audio are there")
     comm = re.search(r"read from 'COMM' chunk \((\d+)\) not equal to frame count", log)
     ssnd = re.search(r"from length of 'SSND' chunk \((\d+)\)", log)
     if comm and ssnd and int(ssnd[1]) < int(comm[1]):

@@ -1,7 +1,7 @@
-"""Where the style is wanted: a range of the content in time and in frequency, and how much of it.
+"""A guide: the range of the content, in time and frequency, that gets the style, and its share.
 
-What is generated is mixed with the content after everything else, so a guide works with whatever
-made the sound, and outside of its range the content stays as it is.
+The generated sound is mixed with the content after everything else, so a guide works with any
+method, and outside of its range the content stays as it is.
 """
 
 import math
@@ -14,25 +14,25 @@ import scipy.fft
 from jaxtyping import Float
 
 from nstaudio.audio.samples import Channels
-from nstaudio.audio.segments import makeup
+from nstaudio.audio.segments import makeup_gain
 from nstaudio.errors import InputError, number, one_line
 
-_EDGE_OCTAVES = 1 / 3  # how wide an edge in frequency is; its middle is the limit
-_SETTLED = 4  # an edge rings for about the inverse of its width; so many of them are far enough
+_EDGE_OCTAVES = 1 / 3  # width of an edge in frequency, centred at the limit
+_RINGING = 4  # lengths of padding, over the inverse of an edge's width, which is how long it rings
 
 
 @dataclass(frozen=True)
 class Guide:
-    """Where and when the style is wanted; all of it open is everywhere.
+    """The range in time and frequency that gets the style; without limits it is everything.
 
     Attributes:
         start_s, end_s: the range in time, s from where the content begins; `None` is open.
         low_hz, high_hz: the range in frequency; `None` is open. The edges are raised cosines a
-            third of an octave wide, which are at a half at the limits.
+            third of an octave wide, with a gain of a half at the limits.
         strength_over_time: breakpoints (s, share of the generated sound, 0 to 1), linear between
             and constant before the first and after the last; `None` is 1.
-        fade_s: how long content and generated sound fade at `start_s` and `end_s`, inside of the
-            range, s; half of a range that is shorter than two fades.
+        fade_s: length of the fades at `start_s` and `end_s`, inside of the range, s; half of a
+            range that is shorter than two fades.
 
     Raises:
         InputError: a number outside its limits, limits or breakpoints in the wrong order.
@@ -62,19 +62,19 @@ class Guide:
 
     @property
     def is_open(self) -> bool:
-        """Whether the style is wanted everywhere, all of it."""
+        """True where nothing is limited."""
         limits = (self.start_s, self.end_s, self.low_hz, self.high_hz, self.strength_over_time)
         return all(limit is None for limit in limits)
 
     def check(self, n_samples: int, sr: int, *, name: str) -> None:
-        """Check that there is something of a content in the range.
+        """Check that the range includes some of a content.
 
         Args:
             n_samples: of the content, at the rate `sr`, Hz.
-            name: what to call it in an error.
+            name: its name in an error.
 
         Raises:
-            InputError: there is nothing.
+            InputError: it includes nothing.
         """
         duration_s = n_samples / sr
         if self.start_s is not None and self.start_s >= duration_s:
@@ -93,13 +93,13 @@ class Guide:
             )
 
     def reaches(self, span: slice, sr: int) -> bool:
-        """Whether any of the style is wanted in these samples of a content at the rate `sr`, Hz."""
+        """True where these samples of a content at the rate `sr`, Hz, get any of the style."""
         first = max(span.start / sr, self.start_s or 0.0)
         last = min(span.stop / sr, math.inf if self.end_s is None else self.end_s)
         if first >= last:
             return False
-        between = [t for t, _ in self.strength_over_time or () if first < t < last]
-        return bool(self._strength(np.array([first, *between, last])).any())
+        breakpoints = [t for t, _ in self.strength_over_time or () if first < t < last]
+        return bool(self._strength(np.array([first, *breakpoints, last])).any())
 
     def share(self, span: slice, sr: int) -> Float[np.ndarray, " span_samples"]:
         """The generated sound's share of the mix in these samples of a content, 0 to 1.
@@ -111,7 +111,7 @@ class Guide:
         share = self._strength(t_s)
         start_s, end_s = self.start_s or 0.0, math.inf if self.end_s is None else self.end_s
         fade_s = min(self.fade_s, (end_s - start_s) / 2)
-        if start_s > 0:  # before the beginning there is nothing to fade from
+        if start_s > 0:  # at the beginning of the content there is nothing to fade from
             share = share * _rise(t_s - start_s, fade_s)
         if end_s < math.inf:
             share = share * _rise(end_s - t_s, fade_s)
@@ -124,16 +124,16 @@ class Guide:
         return np.interp(t_s, seconds, shares)
 
     def band(self, y: Channels, sr: int) -> Channels:
-        """What of a sound at the rate `sr`, Hz, is in the range of frequencies, float64.
+        """The part of a sound at the rate `sr`, Hz, in the range of frequencies, float64.
 
-        The filter has no phase. The sound is mirrored at its ends, so neither wraps around.
+        The filter has zero phase. The sound is mirrored at its ends, so neither wraps around.
         """
         y = y.astype(np.float64)
         limits_hz = [limit for limit in (self.low_hz, self.high_hz) if limit]
         if not limits_hz:
             return y
         width_hz = min(limits_hz) * (2 ** (_EDGE_OCTAVES / 2) - 2 ** (-_EDGE_OCTAVES / 2))
-        pad = min(len(y) - 1, math.ceil(_SETTLED * sr / width_hz))
+        pad = min(len(y) - 1, math.ceil(_RINGING * sr / width_hz))
         padded = np.pad(y, ((pad, pad), (0, 0)), mode="reflect")
         n: Any = scipy.fft.next_fast_len(len(padded), real=True)
         octave = np.log2(np.maximum(np.fft.rfftfreq(n, 1 / sr), 1e-9))
@@ -149,8 +149,8 @@ class Guide:
     def mix(self, content: Channels, generated: Channels, sr: int, *, begins: int = 0) -> Channels:
         """The generated sound within the range and the content outside of it, float32.
 
-        Where both sound, the level is kept as in `segments.makeup`. Where the generated sound has
-        no share, the content's samples come out as they are.
+        Where both have a share, `segments.makeup_gain` keeps the level. Where the generated sound
+        has none, the content's samples are unchanged.
 
         Args:
             content, generated: a segment of each.
@@ -158,13 +158,13 @@ class Guide:
             begins: where in the content the segment begins, samples.
         """
         share = self.share(slice(begins, begins + len(content)), sr)
-        one, other = self.band(content, sr), self.band(generated, sr)
+        before, after = self.band(content, sr), self.band(generated, sr)
         rise = share[:, None]
-        mixed = ((1.0 - rise) * one + rise * other) * makeup(one, other, share)
-        return (content + (mixed - one)).astype(np.float32)
+        mixed = ((1.0 - rise) * before + rise * after) * makeup_gain(before, after, share)
+        return (content + (mixed - before)).astype(np.float32)
 
     def within(self, sr: int) -> Callable[[Channels, int], Channels] | None:
-        """What of a sound is in the range, for `segments.crossfade_join`; `None` if all of it is.
+        """The selection of the range for `segments.crossfade_join`; `None` if all is in it.
 
         Args:
             sr: the sound's rate, Hz.
@@ -172,10 +172,10 @@ class Guide:
         if self.is_open:
             return None
 
-        def kept(y: Channels, begins: int) -> Channels:
+        def select(y: Channels, begins: int) -> Channels:
             return self.band(y, sr) * self.share(slice(begins, begins + len(y)), sr)[:, None]
 
-        return kept
+        return select
 
 
 def _check_breakpoints(points: Any) -> None:
@@ -187,15 +187,15 @@ def _check_breakpoints(points: Any) -> None:
         raise InputError(
             f"{name} must be a list of [seconds, share] pairs, not {one_line(repr(points))}"
         )
-    before_s = None
+    previous_s = None
     for seconds, share in points:
         seconds = number(f"seconds in {name}", seconds, at_least=0)
         number(f"share in {name}", share, at_least=0, at_most=1)
-        if before_s is not None and seconds <= before_s:
+        if previous_s is not None and seconds <= previous_s:
             raise InputError(
-                f"{name}: the seconds must increase, and {seconds:g} follows {before_s:g}"
+                f"{name}: the seconds must increase, and {seconds:g} follows {previous_s:g}"
             )
-        before_s = seconds
+        previous_s = seconds
 
 
 def _rise(x: np.ndarray, width: float) -> np.ndarray:

@@ -16,12 +16,12 @@ from nstaudio.audio.samples import Channels, Waveform
 from nstaudio.errors import InputError, integer, number
 
 MIN_DB = -200.0
-"""What a level in decibels is at least; far below any recording, and what silence has."""
+"""The lowest level: that of silence, far below any recording."""
 
 _BLOCK_SAMPLES = 2**18  # of all channels together
 _MIN_FILTER_HZ = 32_000  # far below, the filters lose their shape
 _SECTION_HOPS = 300
-_SETTLING_HOPS = 10  # what the filters take to forget that they began in the middle of a sound
+_SETTLING_HOPS = 10  # after which the filters no longer depend on where they began
 
 # Weights of the channels by their number, in the order of wav files. Only 5.0 and 5.1 have any but
 # ones: the surrounds, at the listener's sides, count 1.5 dB more, and the LFE does not count.
@@ -32,7 +32,7 @@ _WEIGHTS = {
 
 
 class Level(NamedTuple):
-    """How loud a recording is.
+    """The level of a recording.
 
     Attributes:
         lufs: `integrated_lufs`.
@@ -50,19 +50,19 @@ class Level(NamedTuple):
 
 
 class Gain(NamedTuple):
-    """What to multiply by, dB, and whether the true peak's limit made it smaller."""
+    """A gain, dB, and whether the limit of the true peak reduced it."""
 
     gain_db: float
     limited: bool
 
     @property
     def factor(self) -> float:
-        """The same as a factor of samples."""
+        """The factor of samples."""
         return 10 ** (self.gain_db / 20)
 
 
 def measure(y: Waveform, sr: int) -> Level:
-    """All of `y`'s levels.
+    """The levels of a recording.
 
     Raises:
         InputError: no samples, a NaN or an infinity, a rate outside 1 kHz to 768 kHz.
@@ -70,36 +70,36 @@ def measure(y: Waveform, sr: int) -> Level:
     return Level(integrated_lufs(y, sr), power_db(y), true_peak_db(y, sr))
 
 
-def gain(made: Level, wanted: Level | float, *, max_true_peak_db: float | None) -> Gain:
+def gain(level: Level, target: Level | float, *, max_true_peak_db: float | None) -> Gain:
     """The gain that makes one recording as loud as another, as far as its true peak allows.
 
     Powers are compared where either loudness is undefined. What is silent stays as it is.
 
     Args:
-        made: of what is to be amplified.
-        wanted: of what it shall be as loud as, or its loudness, LUFS.
-        max_true_peak_db: limit of the true peak afterwards, dBTP. A plain gain keeps it: the
-            result is then less loud than wanted. `None` is no limit.
+        level: of the recording to amplify.
+        target: the level of the other recording, or a loudness, LUFS.
+        max_true_peak_db: limit of the true peak afterwards, dBTP. A lower gain keeps it: the
+            result is then below the target. `None` is no limit.
 
     Raises:
         InputError: a number that is not finite.
     """
     if max_true_peak_db is not None:
         number("max_true_peak_db", max_true_peak_db)
-    if not isinstance(wanted, Level):
+    if not isinstance(target, Level):
         # A tone at 1 kHz has about this loudness and this power.
-        lufs = number("wanted loudness", wanted)
-        wanted = Level(lufs, lufs, MIN_DB)
-    if made.power_db <= MIN_DB:
+        lufs = number("target loudness", target)
+        target = Level(lufs, lufs, MIN_DB)
+    if level.power_db <= MIN_DB:
         return Gain(0.0, False)
-    if made.lufs is None or wanted.lufs is None:
-        gain_db = wanted.power_db - made.power_db
+    if level.lufs is None or target.lufs is None:
+        gain_db = target.power_db - level.power_db
     else:
-        gain_db = wanted.lufs - made.lufs
+        gain_db = target.lufs - level.lufs
     if max_true_peak_db is None:
         return Gain(gain_db, False)
-    most_db = max_true_peak_db - made.true_peak_db
-    return Gain(min(gain_db, most_db), gain_db > most_db)
+    max_gain_db = max_true_peak_db - level.true_peak_db
+    return Gain(min(gain_db, max_gain_db), gain_db > max_gain_db)
 
 
 def integrated_lufs(y: Waveform, sr: int) -> float | None:
@@ -135,18 +135,18 @@ def integrated_lufs(y: Waveform, sr: int) -> float | None:
     if not np.isfinite(power).all():
         raise InputError("a sample is not a finite number")
     for gate in (-70.0, None):
-        least = _power(gate) if gate is not None else 0.1 * power.mean()
-        power = power[power > least]
+        threshold = _power(gate) if gate is not None else 0.1 * power.mean()
+        power = power[power > threshold]
         if not power.size:
             return None
     return float(10 * np.log10(power.mean()) - 0.691)
 
 
 def true_peak_db(y: Waveform, sr: int) -> float:
-    """The highest point of the waveform between samples too, over all channels, dBTP.
+    """The true peak, the highest point of the waveform between samples too, dBTP.
 
-    Oversampled four times, twice from 96 kHz, not at all from 192 kHz; never below the highest
-    sample. At least -200.
+    Over all channels. Oversampled four times, twice from 96 kHz, not at all from 192 kHz; never
+    below the highest sample. At least -200.
 
     Raises:
         InputError: no samples, a NaN or an infinity, a rate outside 1 kHz to 768 kHz.
@@ -171,7 +171,11 @@ def power_db(y: Waveform) -> float:
 
 
 def _checked(y: Waveform, sr: int) -> Channels:
-    """The same memory as `samples channels`."""
+    """`y` as `samples channels`, not copied.
+
+    Raises:
+        InputError: no samples, or a rate outside 1 kHz to 768 kHz.
+    """
     integer("sample rate", sr, at_least=1000, at_most=768_000)
     if y.ndim > 2 or not y.size:
         raise InputError(

@@ -1,4 +1,4 @@
-"""Samples in memory: what is refused, and how any of them become mono at the analysis rate."""
+"""Checks of samples, and their conversion to other rates and channels; types of their arrays."""
 
 from collections.abc import Iterator, Sequence
 
@@ -28,31 +28,31 @@ Waveform = Float[np.ndarray, "samples *channels"]
 MAX_AMPLITUDE = 1e6
 """Samples above this (+120 dBFS) are integers taken for floats, or damaged."""
 
-_BLOCK = 2**18  # samples looked at together: a recording may be longer than memory
+_BLOCK = 2**18  # samples processed together: a recording may be longer than memory
 
 
 def unit_power(y: np.ndarray, *, name: str) -> np.ndarray:
     """Mono samples scaled to a mean square of 1, float32.
 
     Args:
-        name: what to call them in an error.
+        name: their name in an error.
 
     Raises:
         InputError: silence, no samples at all, or one that is not a finite number.
     """
     power = float(np.mean(np.square(y, dtype=np.float64))) if y.size else 0.0
     if not 0 < power < np.inf:
-        raise InputError(f"{name} has {y.size} samples of power {power:g}; it must sound")
+        raise InputError(f"{name} has {y.size} samples of power {power:g}; it must not be silent")
     return np.asarray(y / np.sqrt(power), np.float32)
 
 
 def check(y: np.ndarray, sr: int, *, name: str) -> np.ndarray:
-    """Any usable samples as `samples channels`, not copied.
+    """Check samples of any kind; returns them as `samples channels`, not copied.
 
     Args:
         y: `samples` or `samples channels`, full scale 1; of any length, in memory or on disk.
         sr: their rate, Hz.
-        name: what to call them in an error.
+        name: their name in an error.
 
     Raises:
         InputError: not numbers, the wrong shape, fewer than 2 samples, a NaN or an infinity,
@@ -74,7 +74,7 @@ def check(y: np.ndarray, sr: int, *, name: str) -> np.ndarray:
     if y.shape[0] < 2:
         raise InputError(f"{name} has {y.shape[0]} samples; at least 2 are needed")
     y = y.reshape(len(y), -1)
-    sounds = False
+    silent = True
     for start in range(0, len(y), _BLOCK):
         block = y[start : start + _BLOCK]
         finite = np.isfinite(block)
@@ -83,14 +83,13 @@ def check(y: np.ndarray, sr: int, *, name: str) -> np.ndarray:
             raise InputError(
                 f"{name} has a sample that is not a finite number, the first at {bad / sr:.3f} s"
             )
-        loudest = float(np.abs(block).max())
-        if loudest > MAX_AMPLITUDE:
+        peak = float(np.abs(block).max())
+        if peak > MAX_AMPLITUDE:
             raise InputError(
-                f"{name} has a sample of {loudest:g}; full scale is 1, and "
-                f"{MAX_AMPLITUDE:g} the limit"
+                f"{name} has a sample of {peak:g}; full scale is 1, and {MAX_AMPLITUDE:g} the limit"
             )
-        sounds = sounds or loudest > 0
-    if not sounds:
+        silent = silent and peak == 0
+    if silent:
         raise InputError(f"{name} is silent: all {len(y)} samples are zero")
     return y
 
@@ -115,7 +114,7 @@ def to_mono(y: Channels, sr: int, target_sr: int) -> np.ndarray:
 
 
 def prepare(y: np.ndarray, sr: int, *, target_sr: int, name: str) -> np.ndarray:
-    """`check` and `mono`: mono float32 samples at `target_sr`.
+    """`check` and `to_mono`: mono float32 samples at `target_sr`.
 
     Raises:
         InputError: as `check`, and where nothing is left when the channels are mixed.
@@ -124,7 +123,7 @@ def prepare(y: np.ndarray, sr: int, *, target_sr: int, name: str) -> np.ndarray:
     if not mixed.any():
         raise InputError(
             f"{name} is silent once its channels are mixed to one at {target_sr} Hz: they cancel "
-            "each other, or too little is there"
+            "each other, or the recording is too short"
         )
     return mixed
 
@@ -136,24 +135,24 @@ def convert(
 
     Args:
         y: samples at the rate `sr`, Hz.
-        n_channels: as many as `y` has; or 1, the mean; or any number of a mono sound's copies.
+        n_channels: the number of `y`; or 1, their mean; or any number of copies of a mono sound.
     """
     stream = None
     if target_sr != sr:
         stream = soxr.ResampleStream(sr, target_sr, n_channels, dtype="float32", quality="VHQ")
-    left = round(len(y) * target_sr / sr)
+    n_left = round(len(y) * target_sr / sr)
     for start in range(0, len(y), _BLOCK):
         block = y[start : start + _BLOCK]
         if n_channels != y.shape[1]:
             block = np.repeat(block.mean(axis=1, keepdims=True), n_channels, axis=1)
         block = np.ascontiguousarray(block, np.float32)
         if stream is not None:
-            block = stream.resample_chunk(block, last=start + _BLOCK >= len(y))[:left]
+            block = stream.resample_chunk(block, last=start + _BLOCK >= len(y))[:n_left]
             block = block.reshape(-1, n_channels)
-            left -= len(block)
+            n_left -= len(block)
         yield block
-    if stream is not None and left > 0:
-        yield np.zeros((left, n_channels), np.float32)
+    if stream is not None and n_left > 0:
+        yield np.zeros((n_left, n_channels), np.float32)
 
 
 _FADE_S = 0.005
@@ -186,7 +185,7 @@ def join(clips: Sequence[np.ndarray], sr: int, *, level: bool = True) -> np.ndar
     return np.concatenate(joined)
 
 
-_SPECTRUM = 2048  # samples of a frame of the mean spectrum that noise is given
+_NOISE_FRAME = 2048  # samples, of the frames whose mean spectrum the noise gets
 
 
 def noise_like(y: Samples, n: int, *, seed: int) -> np.ndarray:
@@ -199,15 +198,15 @@ def noise_like(y: Samples, n: int, *, seed: int) -> np.ndarray:
         y: mono samples, at the rate of the noise; zeros are appended to what is shorter than a
             frame.
         n: at least 1.
-        seed: equal seeds are equal noise.
+        seed: equal seeds give equal noise.
     """
-    y = np.pad(y, (0, max(0, _SPECTRUM - len(y))))
-    window = np.sin(np.pi * np.arange(_SPECTRUM) / _SPECTRUM) ** 2
-    frames = np.lib.stride_tricks.sliding_window_view(y, _SPECTRUM)[:: _SPECTRUM // 2]
+    y = np.pad(y, (0, max(0, _NOISE_FRAME - len(y))))
+    window = np.sin(np.pi * np.arange(_NOISE_FRAME) / _NOISE_FRAME) ** 2
+    frames = np.lib.stride_tricks.sliding_window_view(y, _NOISE_FRAME)[:: _NOISE_FRAME // 2]
     powers = np.mean(np.abs(np.fft.rfft(frames * window, axis=1)) ** 2, axis=0)
     powers[0] = 0.0  # an offset is no sound
-    hz, coarse = np.fft.rfftfreq(n), np.fft.rfftfreq(_SPECTRUM)
+    fine, coarse = np.fft.rfftfreq(n), np.fft.rfftfreq(_NOISE_FRAME)
     white = np.fft.rfft(np.random.default_rng(seed).standard_normal(n))
-    noise = np.fft.irfft(white * np.sqrt(np.interp(hz, coarse, powers)), n)
+    noise = np.fft.irfft(white * np.sqrt(np.interp(fine, coarse, powers)), n)
     power = np.mean(np.square(y, dtype=np.float64)) / max(np.mean(noise**2), 1e-30)
     return (noise * np.sqrt(power)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Long recordings in segments that overlap: where they lie, and how their results become one sound.
+"""Long recordings in overlapping segments, and the crossfade that joins their results.
 
 Only one segment is in memory at a time. All are equally long, so one compiled program serves them.
 """
@@ -16,14 +16,14 @@ from nstaudio.errors import InputError, number
 
 @dataclass(frozen=True)
 class Segmentation:
-    """How much of a long recording is worked on at a time.
+    """The lengths of segments and of style excerpts.
 
     Attributes:
-        length_s: the longest segment of the content, s; `None` takes a content of any length whole.
-        overlap_s: how long two segments sound together while one fades into the other, s.
-        style_max_s: how much of a style is heard, s: of a longer one, excerpts from all over it;
-            `None` hears all of it.
-        excerpt_s: the length of such a excerpt, s.
+        length_s: maximal length of a segment of the content, s; `None` is no limit.
+        overlap_s: length of the crossfade of two segments, s.
+        style_max_s: maximal duration of style that is analysed, s: of a longer one, excerpts spread
+            evenly over it; `None` is no limit.
+        excerpt_s: length of such an excerpt, s.
 
     Raises:
         InputError: a number outside its limits.
@@ -39,7 +39,7 @@ class Segmentation:
         number("segments.excerpt_s", self.excerpt_s, at_least=0.5)
         if self.length_s is not None:
             number("segments.length_s", self.length_s, above=0)
-            if self.length_s < 3 * self.overlap_s:  # no more than two sound at a time
+            if self.length_s < 3 * self.overlap_s:  # no more than two overlap
                 raise InputError(
                     f"segments.length_s={self.length_s:g} must be at least three times "
                     f"segments.overlap_s={self.overlap_s:g}"
@@ -48,35 +48,35 @@ class Segmentation:
             number("segments.style_max_s", self.style_max_s, at_least=self.excerpt_s)
 
     def spans(self, n_samples: int, sr: int) -> list[slice]:
-        """Where the segments of a content lie: equally long, no longer than `length_s`.
+        """The segments of a content: equally long, no longer than `length_s`.
 
         Args:
             n_samples: of the content, at the rate `sr`, Hz.
         """
         if self.length_s is None or n_samples <= self.length_s * sr:
             return [slice(0, n_samples)]
-        longest, overlap = int(self.length_s * sr), max(1, int(self.overlap_s * sr))
-        n = math.ceil((n_samples - overlap) / (longest - overlap))
+        max_length, overlap = int(self.length_s * sr), max(1, int(self.overlap_s * sr))
+        n = math.ceil((n_samples - overlap) / (max_length - overlap))
         length = math.ceil((n_samples + (n - 1) * overlap) / n)
         starts = [i * (n_samples - length) // (n - 1) for i in range(n)]
         return [slice(start, start + length) for start in starts]
 
     def excerpts(
-        self, n_samples: int, sr: int, *, share: float = 1.0, heard_s: float | None = None
+        self, n_samples: int, sr: int, *, share: float = 1.0, total_s: float | None = None
     ) -> list[slice]:
-        """Where the excerpts of a style lie that are heard: all of it, or evenly spaced ones.
+        """The excerpts of a style that are analysed: all of it, or evenly spaced ones.
 
         Args:
             n_samples: of the style, at the rate `sr`, Hz.
-            share: of `style_max_s` that these may take, above 0, at most 1.
-            heard_s: what they may take instead, s, above 0; `None` is the share.
+            share: of `style_max_s`, which they take together, above 0, at most 1.
+            total_s: their total duration instead, s, above 0; `None` is the share.
         """
-        if heard_s is None and self.style_max_s is not None:
-            heard_s = share * self.style_max_s
-        if heard_s is None or n_samples <= heard_s * sr:
+        if total_s is None and self.style_max_s is not None:
+            total_s = share * self.style_max_s
+        if total_s is None or n_samples <= total_s * sr:
             return [slice(0, n_samples)]
-        n = max(1, int(heard_s / self.excerpt_s))
-        length = min(n_samples, int(heard_s * sr) // n)
+        n = max(1, int(total_s / self.excerpt_s))
+        length = min(n_samples, int(total_s * sr) // n)
         starts = np.linspace(0, n_samples - length, n).astype(int)
         return [slice(int(start), int(start) + length) for start in starts]
 
@@ -87,13 +87,13 @@ def crossfade_join(
     *,
     within: Callable[[Channels, int], Channels] | None = None,
 ) -> Iterator[Channels]:
-    """The sound of segments, as blocks that follow one another, each faded into the next.
+    """Join segments with crossfades; yields blocks that follow one another.
 
-    Fades are raised cosines, see `makeup` for their level.
+    Fades are raised cosines, see `makeup_gain` for their level.
 
     Args:
-        parts: the sound of each segment; they may be fewer than the segments.
-        spans: where the segments lie.
+        parts: the samples of each segment; they may be fewer than the segments.
+        spans: the segments.
         within: gives of a sound, and the sample where it begins, what may differ between segments;
             the rest is one sound in all of them, and no fade changes its level. `None` is all.
     """
@@ -107,32 +107,32 @@ def crossfade_join(
         rest = len(part) if last else spans[i + 1].start - spans[i].start
         yield part[done:rest]
         tail = None if last else np.array(part[rest:])
-    if tail is not None:  # the segments that would have gone on were never made
+    if tail is not None:  # there are fewer parts than segments
         yield tail
 
 
-def makeup(
+def makeup_gain(
     one: Channels, other: Channels, share: Float[np.ndarray, " samples"]
 ) -> Float[np.ndarray, "samples 1"]:
-    """What to multiply a mix of two sounds by, so that it is as loud as they are.
+    """The gain with which a mix of two sounds is as loud as they are.
 
     `(1 - share) * one + share * other` keeps the level of what the two have in common, but loses up
-    to 3 dB of what they do not; this is one over the root of the power that their correlation lets
-    expect (Fink, Holters & Zölzer, "Signal-matched power-complementary cross-fading and dry-wet
-    mixing", DAFx 2016).
+    to 3 dB of the rest; this is one over the root of the power expected for their correlation
+    (Fink, Holters & Zölzer, "Signal-matched power-complementary cross-fading and dry-wet mixing",
+    DAFx 2016).
 
     Args:
-        share: of the other, 0 to 1; the correlation is that of the samples where both sound.
+        share: of the other, 0 to 1; the correlation is that of the samples with a share of both.
     """
     rise = share[:, None]
     fall = 1.0 - rise
-    both_sound = (share > 0) & (share < 1)
-    if not both_sound.all():
-        one, other = one[both_sound], other[both_sound]
+    mixed = (share > 0) & (share < 1)
+    if not mixed.all():
+        one, other = one[mixed], other[mixed]
     energy = [float((y**2).sum(dtype=np.float64)) for y in (one, other)]
-    both = float((one * other).sum(dtype=np.float64))
-    common = both / math.sqrt(energy[0] * energy[1]) if min(energy) > 0 else 1.0
-    power = rise**2 + fall**2 + 2 * min(max(common, 0.0), 1.0) * rise * fall
+    product = float((one * other).sum(dtype=np.float64))
+    correlation = product / math.sqrt(energy[0] * energy[1]) if min(energy) > 0 else 1.0
+    power = rise**2 + fall**2 + 2 * min(max(correlation, 0.0), 1.0) * rise * fall
     return 1.0 / np.sqrt(power)
 
 
@@ -148,5 +148,5 @@ def _crossfaded(
     faded = (1.0 - rise) * ending + rise * beginning
     if within is not None:
         ending, beginning = within(ending, begins), within(beginning, begins)
-    lost = makeup(ending, beginning, share) - 1.0
-    return (faded + lost * ((1.0 - rise) * ending + rise * beginning)).astype(np.float32)
+    excess_gain = makeup_gain(ending, beginning, share) - 1.0
+    return (faded + excess_gain * ((1.0 - rise) * ending + rise * beginning)).astype(np.float32)

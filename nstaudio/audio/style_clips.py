@@ -1,4 +1,4 @@
-"""Several recordings of a style as the one that the method hears."""
+"""Several recordings of a style as one mono reference at the analysis rate."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,34 +17,34 @@ def prepare_style_audio(
     *,
     weights: Sequence[float] | None = None,
 ) -> np.ndarray:
-    """The style as the method hears it: mono samples at the rate `sr`, Hz.
+    """The style that is analysed: mono samples at the rate `sr`, Hz.
 
     Statistics are means over time, so a clip's weight is its share of the time.
 
     Args:
         clips: samples (`samples channels`), rate in Hz and name of each recording; of long ones
-            excerpts are heard.
-        weights: of the clips, see `check_clip_weights`; each is heard as long as the shortest,
-            for its weight, allows. `None` hears what there is, equally much of long ones.
+            excerpts are taken.
+        weights: of the clips, see `check_clip_weights`; durations are proportional to them, as long
+            as the clips allow. `None` takes the whole clips, of long ones equally much.
 
     Raises:
         InputError: no clip at all, silence, or weights that cannot be.
     """
-    seconds: Sequence[float | None] = [None] * len(clips)
+    durations_s: Sequence[float | None] = [None] * len(clips)
     if weights is not None:
         check_clip_weights(weights, len(clips))
-        seconds = _seconds(clips, weights, segments.style_max_s)
-    heard = []
-    for (y, of_clip, name), heard_s in zip(clips, seconds, strict=True):
-        if heard_s == 0:
+        durations_s = _durations_s(clips, weights, segments.style_max_s)
+    mono = []
+    for (y, clip_sr, name), duration_s in zip(clips, durations_s, strict=True):
+        if duration_s == 0:
             continue
-        spans = segments.excerpts(len(y), of_clip, share=1 / len(clips), heard_s=heard_s)
-        excerpts = [samples.to_mono(y[span], of_clip, sr) for span in spans]
+        spans = segments.excerpts(len(y), clip_sr, share=1 / len(clips), total_s=duration_s)
+        excerpts = [samples.to_mono(y[span], clip_sr, sr) for span in spans]
         joined = samples.join(excerpts, sr, level=False)
         if not joined.any():
             raise InputError(f"{name} is silent, or its channels cancel each other when mixed")
-        heard.append(joined)
-    return samples.join(heard, sr)
+        mono.append(joined)
+    return samples.join(mono, sr)
 
 
 def check_clip_weights(weights: Any, n_clips: int) -> None:
@@ -64,29 +64,29 @@ def check_clip_weights(weights: Any, n_clips: int) -> None:
         )
     checked = [number("a number in style.weights", weight, at_least=0) for weight in weights]
     if not any(checked):
-        raise InputError("style.weights are all 0: nothing to hear, set at least one above 0")
+        raise InputError("style.weights are all 0: set at least one above 0")
 
 
 _MIN_S = 0.05
 
 
-def _seconds(
-    clips: Sequence[tuple[np.ndarray, int, str]], weights: Sequence[float], most_s: float | None
+def _durations_s(
+    clips: Sequence[tuple[np.ndarray, int, str]], weights: Sequence[float], max_s: float | None
 ) -> list[float]:
-    """How much of each clip is heard, in proportion to the weights, at most `most_s` of all."""
+    """The duration taken of each clip, proportional to its weight, `max_s` at most together."""
     shares = np.array(weights, float) / max(weights)  # the sum of very large ones is infinite
     shares /= shares.sum()
-    enough_s = [
+    limits_s = [
         len(y) / sr / float(share)
         for (y, sr, _), share in zip(clips, shares, strict=True)
-        if share > 1e-9  # of less, any clip has enough
+        if share > 1e-9  # any clip is long enough for less
     ]
-    all_s = min([*enough_s, most_s or np.inf])
-    seconds = [float(share) * all_s for share in shares]
-    for (_, _, name), weight, heard_s in zip(clips, weights, seconds, strict=True):
-        if weight > 0 and heard_s < _MIN_S:
+    total_s = min([*limits_s, max_s or np.inf])
+    durations_s = [float(share) * total_s for share in shares]
+    for (_, _, name), weight, duration_s in zip(clips, weights, durations_s, strict=True):
+        if weight > 0 and duration_s < _MIN_S:
             raise InputError(
-                f"style.weights leave {heard_s:.2g} s of {name}; at least {_MIN_S:g} s are "
+                f"style.weights leave {duration_s:.2g} s of {name}; at least {_MIN_S:g} s are "
                 "needed: set its weight to 0, or make it greater"
             )
-    return seconds
+    return durations_s

@@ -1,4 +1,4 @@
-"""Sound files written whole, in any format, at a wanted gain."""
+"""Sound files written whole, in any format, with a gain."""
 
 import io
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from nstaudio.errors import InputError, choice, one_line
 
 @dataclass(frozen=True)
 class Coding:
-    """How a sound is written.
+    """The format and the sample coding of a sound file.
 
     Attributes:
         format: `wav`, `flac`, `ogg` or `mp3`.
@@ -34,15 +34,15 @@ class Coding:
     def __post_init__(self) -> None:
         choice("output.format", self.format, _BEST)
         if self.subtype is not None:
-            have = soundfile.available_subtypes(self.format.upper())
-            choice("output.subtype", self.subtype, have)
+            choice(
+                "output.subtype", self.subtype, soundfile.available_subtypes(self.format.upper())
+            )
 
     def like(self, subtype: str) -> str:
         """The subtype to write for a content of this `subtype`."""
         if self.subtype is not None:
             return self.subtype
-        same = self.format in _LOSSLESS and subtype in _LOSSLESS[self.format]
-        return subtype if same else _BEST[self.format]
+        return subtype if subtype in _LOSSLESS.get(self.format, ()) else _BEST[self.format]
 
     def check(self, sr: int, n_channels: int) -> None:
         """Check that the format has this rate, Hz, and so many channels.
@@ -52,17 +52,19 @@ class Coding:
         Raises:
             InputError: it has not.
         """
-        most = _MAX_CHANNELS.get(self.format, samples.MAX_CHANNELS)
-        if n_channels > most:
+        limit = _MAX_CHANNELS.get(self.format, samples.MAX_CHANNELS)
+        if n_channels > limit:
             raise InputError(
-                f"output.format={self.format} holds at most {most} channels, not {n_channels}; "
+                f"output.format={self.format} holds at most {limit} channels, not {n_channels}; "
                 "output.channels=1 mixes them, output.format=wav holds them"
             )
         rates = _RATES.get(self.format)
         if rates is not None and sr not in rates:
-            known = f"up to {rates[-1]}" if isinstance(rates, range) else ", ".join(map(str, rates))
+            allowed = (
+                f"up to {rates[-1]}" if isinstance(rates, range) else ", ".join(map(str, rates))
+            )
             raise InputError(
-                f"output.format={self.format} has rates of {known} Hz, not {sr}; choose another "
+                f"output.format={self.format} has rates of {allowed} Hz, not {sr}; choose another "
                 "output.sr or output.format=wav"
             )
 
@@ -98,16 +100,16 @@ class _Target(io.FileIO):
     error: OSError | None = None
 
     def write(self, data: Any) -> int:
-        left = memoryview(data)
+        rest = memoryview(data)
         try:
-            while self.error is None and len(left):
-                left = left[super().write(left) or 0 :]
+            while self.error is None and len(rest):
+                rest = rest[super().write(rest) or 0 :]
         except OSError as error:
             self.error = error
         return len(data)
 
     def check(self) -> None:
-        """Raise what has failed."""
+        """Raise the first error."""
         if self.error is not None:
             raise self.error
 

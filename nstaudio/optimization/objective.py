@@ -65,7 +65,7 @@ class Objective:
     def __call__(self, variable: Array, problem: Problem) -> Losses:
         """The losses of the variable."""
         y = None
-        if self.representation.of_samples:
+        if self.representation.needs_waveform:
             y = self.parametrization.samples(variable, problem.constants, self.spec)
         return self.losses(
             self.representation(y, self.log_mel(variable, problem), self.spec), problem

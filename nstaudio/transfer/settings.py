@@ -89,7 +89,7 @@ class Settings:
         if self.alpha == 0 and self.beta == 0:
             raise InputError("alpha=0 and beta=0: nothing to optimise, set at least one above 0")
         self.multiscale.specs(self.spec)  # each must be possible
-        if self.representation.of_samples and not self.parametrization.yields_waveform:
+        if self.representation.needs_waveform and not self.parametrization.yields_waveform:
             raise InputError(
                 f"representation={one_line(self.representation)} is made of samples, and "
                 f"parametrization={one_line(self.parametrization)} has none before the inversion: "

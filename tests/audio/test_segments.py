@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nstaudio.audio.segments import Segmentation, crossfade_join, makeup
+from nstaudio.audio.segments import Segmentation, crossfade_join, makeup_gain
 from nstaudio.errors import InputError
 
 
@@ -91,20 +91,20 @@ def test_what_makes_up_for_a_mix_depends_on_what_two_sounds_have_in_common():
     for common in (1.0, 0.5, 0.0):
         other = common * one + np.float32(np.sqrt(1 - common**2)) * new
         expected = share**2 + (1 - share) ** 2 + 2 * common * share * (1 - share)
-        found = makeup(one, other, share)[:, 0]
+        found = makeup_gain(one, other, share)[:, 0]
         np.testing.assert_allclose(found, 1 / np.sqrt(expected), atol=0.02)
         assert found[0] == found[-1] == 1
-    opposite = makeup(one, -one, share)
+    opposite = makeup_gain(one, -one, share)
     assert opposite.max() == pytest.approx(np.sqrt(2), abs=1e-3), "no more than 3 dB"
     # what sounds by itself has no say
-    np.testing.assert_array_equal(makeup(one, new, np.zeros(20000)), 1)
+    np.testing.assert_array_equal(makeup_gain(one, new, np.zeros(20000)), 1)
 
 
 def test_a_stretch_that_is_asked_for_is_heard_in_passages():
-    spans = Segmentation().excerpts(100_000, 1000, heard_s=25.0)
+    spans = Segmentation().excerpts(100_000, 1000, total_s=25.0)
     assert spans == [slice(0, 12500), slice(87500, 100_000)]
-    assert Segmentation(style_max_s=None).excerpts(100_000, 1000, heard_s=5.0) == [slice(0, 5000)]
-    assert Segmentation().excerpts(4000, 1000, heard_s=5.0) == [slice(0, 4000)]
+    assert Segmentation(style_max_s=None).excerpts(100_000, 1000, total_s=5.0) == [slice(0, 5000)]
+    assert Segmentation().excerpts(4000, 1000, total_s=5.0) == [slice(0, 4000)]
 
 
 def test_a_part_of_the_windows_is_the_beginning():
