@@ -103,11 +103,11 @@ def constant_q(
 ) -> Complex[Array, "frames bands"]:
     """The constant-Q transform of samples; pure and differentiable.
 
-    X(t, k) = sum_n y(n) w_k(n - t hop_length) exp(-2 pi i f_k (n - t hop_length) / sr). w_k is a Hann window Q sr / f_k samples long, of energy 1: white noise
-    is equally loud in all bands. Frames are centred on their samples, as many as `stft` has; beyond
-    its ends the sound is silent. Time and memory grow with the length of the sound as those of an
-    STFT do, where `hop_length` divides by a power of two; an odd one has every band computed at the
-    full rate.
+    X(t, k) = sum_n y(n) w_k(n - t hop_length) exp(-2 pi i f_k (n - t hop_length) / sr). w_k is a
+    Hann window Q sr / f_k samples long, of energy 1: white noise is equally loud in all bands.
+    Frames are centred on their samples, as many as `stft` has; beyond its ends the sound is silent.
+    Time and memory grow with the length of the sound as those of an STFT do, where `hop_length`
+    divides by a power of two; an odd one has every band computed at the full rate.
 
     Args:
         sr: rate, Hz.

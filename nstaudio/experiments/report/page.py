@@ -1,4 +1,4 @@
-"""Pictures of a run and the page that shows and plays it."""
+"""The page of a run: its clips to play, their spectrograms, its losses and figures."""
 
 import base64
 import html
@@ -28,7 +28,7 @@ class Panel:
         title: e.g. `content: jazz`.
         y: samples to play, full scale 1.
         sr: their rate, Hz.
-        gain: factor to play them with.
+        gain: factor applied when they are played.
         level_db: log-mel spectrogram of all of it; frames may be averages of several.
     """
 
@@ -48,7 +48,7 @@ def draw_spectrograms(panels: Sequence[Panel], spec: MelSpec) -> bytes:
     """The clips' mel spectrograms on one colour scale and one time axis; PNG."""
     height = 2.5 * len(panels)
     figure = Figure(figsize=(10, height))
-    # Fixed margins: matplotlib takes longer to find its own than to draw.
+    # Fixed margins: matplotlib takes longer to compute its own than to draw.
     margins = {"bottom": 0.5 / height, "top": 1 - 0.3 / height}
     rows = figure.add_gridspec(len(panels), 1, left=0.07, right=0.91, hspace=0.17, **margins)
     axes: Any = rows.subplots(sharex=True, squeeze=False)
@@ -93,9 +93,9 @@ def draw_losses(metrics: Sequence[Mapping[str, float]]) -> bytes:
     by_step: dict[float, list[Mapping[str, float]]] = {}
     for line in metrics:
         by_step.setdefault(line["step"], []).append(line)
-    # The last steps of all but one segment would be a mean of others than the first ones were.
-    most = max(len(lines) for lines in by_step.values())
-    steps = sorted(step for step, lines in by_step.items() if len(lines) == most)
+    # Only steps that all segments have logged, or means of different segments would be compared.
+    n_segments = max(len(lines) for lines in by_step.values())
+    steps = sorted(step for step, lines in by_step.items() if len(lines) == n_segments)
     layers = [key for key in metrics[0] if key.startswith("style_")]
     for axis, title, keys in zip(
         axes, ("total", "content", "style, by layer"), (["total"], ["content"], layers), strict=True
@@ -137,7 +137,7 @@ def draw_thumbnail(
 
 
 def _plain(title: str) -> str:
-    """`title` with what matplotlib would take for mathematics made literal."""
+    """`title` with matplotlib's mathematical markup escaped."""
     return title.replace("\\", "\\\\").replace("$", r"\$")
 
 
@@ -147,44 +147,46 @@ def _bands(hz: np.ndarray, spec: MelSpec) -> np.ndarray:
     return np.interp(hz_to_mel(hz, mel_scale=spec.mel_scale), mels, np.arange(len(mels))) - 1.0
 
 
-_drawing = threading.Lock()  # matplotlib's fonts and texts are one thread's at a time
+_drawing_lock = threading.Lock()  # matplotlib's fonts and texts are not safe in threads
 
 
 def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
-    with _drawing:
+    with _drawing_lock:
         figure.savefig(buffer, format="png", dpi=110)
     return buffer.getvalue()
 
 
 def data_url(mime: str, data: bytes) -> str:
-    """`data` as an address that holds it."""
+    """`data` as a URL that contains it."""
     return f"data:{mime};base64,{base64.b64encode(data).decode()}"
 
 
-_LOSSLESS_S = 60.0
-_FEW_BITS = 0.65  # 128 kbit/s
+_MAX_LOSSLESS_S = 60.0
+_MP3_COMPRESSION = 0.65  # 128 kbit/s
 
 
 def _player(panel: Panel) -> str:
-    """The sound as FLAC, half the size of wav, or as MP3 where that would be too long a page."""
-    lossless = panel.duration_s <= _LOSSLESS_S
+    """The sound as FLAC, half the size of wav; as MP3 where it is long."""
+    lossless = panel.duration_s <= _MAX_LOSSLESS_S
     return playable(panel.y, panel.sr, gain=panel.gain, lossless=lossless)
 
 
 def playable(y: Waveform, sr: int, *, gain: float = 1.0, lossless: bool) -> str:
     """A sound as a data URL: FLAC, or MP3 of 16 kB a second.
 
-    Every browser plays both, with two channels and rates that sound cards have. Of a constant bit
-    rate, since browsers only guess where a second begins in another MP3.
+    Every browser plays both, with at most two channels and common rates. MP3 has a constant bit
+    rate: with a variable one browsers seek only roughly.
     """
     n_channels = 1 if y.ndim == 1 or y.shape[1] > 2 else y.shape[1]
     playable_sr = sr if sr in (22050, 32000, 44100, 48000) else 48000
     kind = ("FLAC", "PCM_16") if lossless else ("MP3", "MPEG_LAYER_III")
-    few = {} if lossless else {"compression_level": _FEW_BITS, "bitrate_mode": "CONSTANT"}
+    options: dict[str, Any] = (
+        {} if lossless else {"compression_level": _MP3_COMPRESSION, "bitrate_mode": "CONSTANT"}
+    )
     buffer = io.BytesIO()
     with soundfile.SoundFile(
-        buffer, "w", playable_sr, n_channels, kind[1], format=kind[0], **few
+        buffer, "w", playable_sr, n_channels, kind[1], format=kind[0], **options
     ) as stream:
         for block in convert(y.reshape(len(y), -1), sr, playable_sr, n_channels):
             stream.write(np.clip(block * np.float32(gain), -1, 1))
@@ -203,30 +205,30 @@ HOW_TO_READ = {
     "positions: 0 is the style's statistics; it does not grow with the clip",
     "initial_style_loss": "the same before the first step",
     "style_loss_on_audio": "the style loss of the result analysed again: close to style_loss "
-    "when the sound is what was optimised, larger when the inversion lost some",
+    "when a waveform was optimised, larger when the inversion lost some",
     "style_share": "style loss on the audio over the content clip's own: 0.05 when nineteen "
     "twentieths of it are gone",
-    "unseen_style_share": "the same under an encoder that took no part: near style_share when "
-    "more was met than the filters",
-    "consistency_db": "how far the mel spectrogram of the result is from the optimised one: "
-    "what the way back to sound lost; the smaller, the less noise it added",
-    "style_ratio": "style loss on the audio over the optimised one: 1 when what was optimised is "
-    "what you hear",
+    "unseen_style_share": "the same under a held-out encoder: near style_share when the result "
+    "does not merely fit the filters that it was optimised for",
+    "consistency_db": "distance of the result's mel spectrogram from the optimised one: "
+    "the error of the inversion; the smaller, the less noise it added",
+    "style_ratio": "style loss on the audio over the optimised one: 1 when the inversion lost "
+    "none of the style",
     "added_noise_db": "energy where the content's spectrum has valleys and neither source has such "
     "noise, relative to the whole: the lower the cleaner",
     "added_floor_db": "the same between the partials of the result itself: hiss alone",
-    "added_residual_db": "how much more of the result is neither tone nor stroke than of the "
-    "noisier source: negative when it is less",
+    "added_residual_db": "energy that is neither tonal nor percussive, relative to the noisier "
+    "source: negative when it is less",
     "loudness_lufs": "integrated loudness of the result (ITU-R BS.1770): the content's, unless "
     "output.loudness_lufs says otherwise or the true peak would exceed output.true_peak_db",
     "true_peak_db": "its highest point, between samples too, dB of full scale",
-    "n_segments": "pieces in which the content was worked on, see segments.length_s; other figures "
-    "are means over them",
+    "n_segments": "segments of the content, see segments.length_s; other figures are means over "
+    "them",
     "n_steps": "updates made, in all segments",
     "steps_per_second": "speed of the optimisation alone",
     "seconds_total": "from the settings to this page",
 }
-"""One line on each figure of the summary."""
+"""The meaning of each figure of the summary, in one line."""
 
 STYLE = """
 :root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 20%, transparent); }
@@ -238,7 +240,7 @@ td, th { text-align: left; padding: .3rem .8rem .3rem 0; border-top: 1px solid v
 td.number { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .note { opacity: .75; }
 """
-"""What all pages look like."""
+"""The style sheet of all pages."""
 
 _PAGE = Template("""<!doctype html>
 <html lang="en">
@@ -262,16 +264,16 @@ pre { overflow-x: auto; border: 1px solid var(--line); border-radius: .5rem; pad
 <p>$lead</p>
 <section class="players">$players</section>
 <p class="note">The three are equally loud (ITU-R BS.1770), as far as their peaks allow; the style
-is mono, as the method hears it. Starting one stops the others.</p>
+is mono, as it is analysed. Starting one stops the others.</p>
 <h2>Spectrograms</h2>
 <p class="note">Bright is loud. Notes are horizontal lines, drums are vertical ones. A good result
 keeps the content's pattern in time and shows the style's balance of bright and dark bands. The
-generated one is analysed from the sound, so what you see is what you hear.</p>
+generated one is analysed from the sound, so it shows exactly what you hear.</p>
 <img id="spectrograms" alt="Mel spectrograms of the three clips" src="$spectrograms">
 <h2>Losses</h2>
-<p class="note">Style should fall by a factor of ten or so; where it does not, ask for more with
-strength=, from 0 (the content) to 1 (the style). Content rises from 0 when the start is the
-content. Curves that are still falling at the end ask for more steps.</p>
+<p class="note">Style should fall by a factor of ten or so; where it does not, raise
+strength=, from 0 (the content) to 1 (the style). Content rises from 0 when the
+optimisation starts at the content. Curves that still fall at the end need more steps.</p>
 <img id="losses" alt="Loss curves" src="$losses">
 <h2>Figures</h2>
 <table id="figures">$figures</table>
@@ -303,7 +305,7 @@ def make_page(
     Args:
         panels: the clips to play, content and style first, the generated one last.
         pictures: `spectrograms.png` and `losses.png`.
-        summary: what summary.json holds.
+        summary: the content of summary.json.
         settings_yaml: the resolved settings.
     """
     players = "".join(

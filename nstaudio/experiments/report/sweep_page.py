@@ -1,6 +1,6 @@
 """The page of a sweep: every run below a folder on one grid, to see, play and compare.
 
-It reads what finished runs have left (see `scripts/run.py`) and writes one file, `sweep.html`.
+It reads the files of finished runs and writes one file, `sweep.html`.
 """
 
 import html
@@ -32,25 +32,25 @@ from nstaudio.experiments.storage.summary import seed_folders
 
 NAME = "sweep.html"
 
-EMBEDDED_S = 1100.0
-"""Seconds of sound that a page holds, 24 MB; where there are more, they stay in their files."""
+MAX_EMBEDDED_S = 1100.0
+"""Seconds of sound that a page embeds, 24 MB; where there is more, it links to the files."""
 
 _RECORDS = ("config.yaml", "summary.json", "error.txt", ".hydra/overrides.yaml")
 _FORMATS = ("wav", "flac", "ogg", "mp3")
-_MAX_TEXT = 2**20  # bytes of a record; what is longer is none of ours
+_MAX_TEXT = 2**20  # bytes of a record; runs write shorter ones
 
 
 @dataclass
 class Job:
-    """A run as its folder tells of it.
+    """A run, as read from its folder.
 
     Attributes:
-        folder: where it lies.
+        folder: of the run.
         state: `finished`, `interrupted`, `failed`, `unfinished` or `damaged`.
         reason: why, in a line, where it is not simply finished.
         settings: every setting as text, by its dotted name, and every group's choice.
         chosen: the names of the groups among them.
-        given: the names of those that its command line gave.
+        overridden: the names of those on its command line.
         figures: the finite numbers of its summary.
     """
 
@@ -59,14 +59,14 @@ class Job:
     reason: str = ""
     settings: dict[str, str] = field(default_factory=dict)
     chosen: tuple[str, ...] = ()
-    given: tuple[str, ...] = ()
+    overridden: tuple[str, ...] = ()
     figures: dict[str, float] = field(default_factory=dict)
 
     def sound(self, role: str) -> Path | None:
         """The newest file of `generated`, `content` or `style`; `None` where there is none."""
         name = "generated.{}" if role == "generated" else f"{role}_*.{{}}"
-        found = [file for form in _FORMATS for file in self.folder.glob(name.format(form))]
-        return max(found, key=lambda file: file.stat().st_mtime_ns, default=None)
+        files = [file for form in _FORMATS for file in self.folder.glob(name.format(form))]
+        return max(files, key=lambda file: file.stat().st_mtime_ns, default=None)
 
 
 def write(folder: Path) -> Path:
@@ -82,14 +82,14 @@ def write(folder: Path) -> Path:
 
 
 def is_current(folder: Path) -> bool:
-    """Whether the page in `folder` is newer than all that it shows."""
+    """True where the page in `folder` is newer than all runs on it."""
     try:
-        made = (folder / NAME).stat().st_mtime_ns
+        written_ns = (folder / NAME).stat().st_mtime_ns
     except OSError:
         return False
-    # Hydra writes its own record anew whenever the sweep is called again.
+    # Hydra rewrites its own record whenever the sweep is called again.
     files = [run / name for run in find(folder) for name in _RECORDS if name[0] != "."]
-    return all(file.stat().st_mtime_ns < made for file in files if file.is_file())
+    return all(file.stat().st_mtime_ns < written_ns for file in files if file.is_file())
 
 
 def make_page(folder: Path) -> str:
@@ -102,12 +102,12 @@ def make_page(folder: Path) -> str:
     if not folder.is_dir():
         what = "is not a folder" if folder.exists() else "does not exist"
         raise InputError(f"{one_line(folder)} {what}")
-    jobs = [read(found) for found in find(folder)]
+    jobs = [read(run) for run in find(folder)]
     if not jobs:
         raise InputError(f"{one_line(folder)} holds no runs")
     settings = varied(jobs)
     shown = [_short_paths([job.settings.get(name) for job in jobs]) for name in settings]
-    clips, heard = _sounds(jobs, folder)
+    clips, players = _sounds(jobs, folder)
     names = {name for job in jobs for name in job.figures}
     title = one_line(folder.resolve().name or folder.resolve())
     data = {
@@ -124,7 +124,7 @@ def make_page(folder: Path) -> str:
                 "settings": [values[i] for values in shown],
                 "figures": job.figures,
                 "report": _address(job.folder / "report.html", folder),
-                **heard[i],
+                **players[i],
             }
             for i, job in enumerate(jobs)
         ],
@@ -132,25 +132,25 @@ def make_page(folder: Path) -> str:
     parts = {
         "title": html.escape(title),
         "style": STYLE,
-        # Inside a script element nothing but `<` could end it.
+        # Only `<` could end the script element.
         "data": json.dumps(data, allow_nan=False).replace("<", "\\u003c"),
     }
     template = importlib.resources.files("nstaudio.experiments.report").joinpath("sweep_page.html")
     page = template.read_text(encoding="utf-8")
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], page)
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], page)
 
 
 def find(folder: Path) -> list[Path]:
     """The folders of runs in and below `folder`, numbers in their names in order."""
-    found = []
-    for place, below, _ in os.walk(folder):
-        here = Path(place)
-        is_run = any((here / name).is_file() for name in _RECORDS) and not seed_folders(here)
+    runs = []
+    for root, subfolders, _ in os.walk(folder):
+        path = Path(root)
+        is_run = any((path / name).is_file() for name in _RECORDS) and not seed_folders(path)
         if is_run:
-            found.append(here)
+            runs.append(path)
         skipped = ("checkpoints", "segments") if is_run else ()
-        below[:] = [name for name in below if not name.startswith(".") and name not in skipped]
-    return sorted(found, key=lambda one: _natural(str(one)))
+        subfolders[:] = [n for n in subfolders if not n.startswith(".") and n not in skipped]
+    return sorted(runs, key=lambda run: _natural(str(run)))
 
 
 def _natural(text: str) -> list[tuple[int, str]]:
@@ -160,7 +160,7 @@ def _natural(text: str) -> list[tuple[int, str]]:
 
 
 def read(folder: Path) -> Job:
-    """What the records in a run's folder say; never fails."""
+    """Read the records in a run's folder; never fails."""
     job = Job(folder)
     _read_settings(job)
     try:
@@ -187,7 +187,7 @@ def _figures(summary: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
         if isinstance(value, Mapping):
             yield from _figures(value, f"{prefix}{name}.")
         elif isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300:
-            yield prefix + name, float(value)  # neither NaN nor an infinity comes here
+            yield prefix + name, float(value)  # neither NaN nor infinite
 
 
 def _text(file: Path) -> str | None:
@@ -204,7 +204,7 @@ def _yaml(file: Path) -> Any:
     loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
     text = _text(file) or ""
     try:
-        # A few lines of aliases can stand for more than any memory holds, and ours have none.
+        # A few lines of aliases can expand to more than any memory holds; runs write none.
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, loader)):
             return None
         return yaml.load(text, loader)
@@ -216,25 +216,24 @@ def _read_settings(job: Job) -> None:
     """The settings, from the run's record where there is one, else from Hydra's."""
     hydra = job.folder / ".hydra"
     overrides = _yaml(hydra / "overrides.yaml")
-    pairs = [str(one).lstrip("+").partition("=") for one in overrides or () if isinstance(one, str)]
-    given = {name: _plain(value.strip("'\"")) for name, equals, value in pairs if equals}
+    pairs = [text.lstrip("+").partition("=") for text in overrides or () if isinstance(text, str)]
+    overridden = {name: _plain(value.strip("'\"")) for name, equals, value in pairs if equals}
     config = _yaml(job.folder / "config.yaml") or _yaml(hydra / "config.yaml")
-    found = leaves(config) if isinstance(config, dict) else ()
-    saved = {name: _plain(value) for name, value in found}
+    saved = {name: _plain(value) for name, value in leaves(config) if name}
     saved.pop("resume", None)
     choices: Any = _yaml(hydra / "hydra.yaml")
     for key in ("hydra", "runtime", "choices"):
         choices = choices.get(key) if isinstance(choices, dict) else None
     groups = dict(choices) if isinstance(choices, dict) else {}
     groups = {k: _plain(v) for k, v in groups.items() if not k.startswith("hydra/")}
-    job.settings = {**given, **saved, **groups}
-    job.chosen, job.given = tuple(groups), tuple(given)
+    job.settings = {**overridden, **saved, **groups}
+    job.chosen, job.overridden = tuple(groups), tuple(overridden)
 
 
 def _plain(value: Any) -> str:
-    """A setting as one reads it: 1.0e-07 is 1e-07, and a demo clip is its file."""
+    """A setting as text for readers: 1.0e-07 is 1e-07, and a demo clip is its file."""
     if isinstance(value, list):
-        return f"[{', '.join(_plain(one) for one in value)}]"
+        return f"[{', '.join(_plain(entry) for entry in value)}]"
     text = one_line(value)
     if re.fullmatch(r"[+-]?[0-9]{1,30}", text):
         return str(int(text))
@@ -244,51 +243,56 @@ def _plain(value: Any) -> str:
 
 
 def varied(jobs: Sequence[Job]) -> list[str]:
-    """The settings that tell the jobs apart, those of the most values first.
+    """The settings in which jobs differ, those of the most values first.
 
-    What was given on a command line comes before what was not, and of the latter what follows from
-    a group's choice is left out: `optimizer=adam,lbfgs` is one setting, not all of the optimiser's.
+    Overrides on a command line come before other settings, and of the latter those that follow from
+    a group's choice are left out: `optimizer=adam,lbfgs` is one setting, not all of Adam's.
     """
-    given = dict.fromkeys(name for job in jobs for name in job.given)
+    overridden = dict.fromkeys(name for job in jobs for name in job.overridden)
     chosen = dict.fromkeys(name for job in jobs for name in job.chosen)
     others = dict.fromkeys(name for job in jobs for name in job.settings)
-    found: dict[str, int] = {}
-    for name in {**given, **chosen, **others}:
-        # A job that was refused early says nothing of what it was not told.
-        known = [job for job in jobs if name in job.settings or len(job.settings) > len(job.given)]
+    n_values: dict[str, int] = {}
+    for name in {**overridden, **chosen, **others}:
+        # Of a job that was refused early only the overrides are known.
+        known = [
+            job for job in jobs if name in job.settings or len(job.settings) > len(job.overridden)
+        ]
         values = [job.settings.get(name) for job in known]
-        causes = [cause for cause in found if cause in chosen]
-        told = name in given or not any(_follows(known, values, cause) for cause in causes)
-        if len(set(values)) > 1 and told:
-            found[name] = len(set(values))
-    return sorted(found, key=lambda name: -found[name])
+        causes = [cause for cause in n_values if cause in chosen]
+        independent = name in overridden or not any(
+            _follows(known, values, cause) for cause in causes
+        )
+        if len(set(values)) > 1 and independent:
+            n_values[name] = len(set(values))
+    return sorted(n_values, key=lambda name: -n_values[name])
 
 
 def _follows(jobs: Iterable[Job], values: Iterable[str | None], cause: str) -> bool:
+    """True where the values are a function of the setting `cause`."""
     pairs = {(job.settings.get(cause), value) for job, value in zip(jobs, values, strict=True)}
     return len(pairs) == len({choice for choice, _ in pairs})
 
 
 def _short_paths(values: Sequence[str | None]) -> list[str | None]:
-    """Paths by their names alone, where these tell them apart as well."""
+    """Paths without their folders, where these are not needed to distinguish them."""
     names = [value and re.sub(r"(^|[\[ ])/[^,\]]*/", r"\1", value) for value in values]
     return list(names if len(set(names)) == len(set(values)) else values)
 
 
 def _address(file: Path, folder: Path) -> str | None:
-    """What leads from a page in `folder` to a file below it."""
+    """The relative URL of a file from a page in `folder`; `None` where there is no such file."""
     return quote(os.fsencode(os.path.relpath(file, folder))) if file.is_file() else None
 
 
 @dataclass(frozen=True, eq=False)
 class _Fingerprint:
-    """What a clip is known by: jobs hold the same one, each as loud as its own result."""
+    """The identity of a clip: jobs share it, each as loud as its own result."""
 
     file: Path
     seconds: float
     power: float
     shares: Float[np.ndarray, " parts"]
-    """Of the power, in equal parts of the clip."""
+    """Shares of the power in equal parts of the clip."""
 
     def same_as(self, other: "_Fingerprint") -> bool:
         return (self.file.name, self.seconds) == (other.file.name, other.seconds) and np.allclose(
@@ -297,7 +301,7 @@ class _Fingerprint:
 
 
 def _fingerprint(file: Path) -> _Fingerprint | str:
-    """A clip's print, or why there is none."""
+    """The fingerprint of a clip, or the error that prevents it."""
     clip = _load(file)
     if isinstance(clip, str):
         return clip
@@ -315,45 +319,45 @@ def _load(file: Path) -> Recording | str:
 
 
 def _sounds(jobs: Sequence[Job], folder: Path) -> tuple[list[dict], list[dict]]:
-    """All clips of the page, each once, and for each job which of them it plays, and how loud."""
-    wanted = [(job, role) for job in jobs for role in ("generated", "content", "style")]
-    files = [job.sound(role) for job, role in wanted]
+    """All clips of the page, each once, and the clips and volumes that each job plays."""
+    roles = [(job, role) for job in jobs for role in ("generated", "content", "style")]
+    files = [job.sound(role) for job, role in roles]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         prints = list(pool.map(lambda file: file and _fingerprint(file), files))
         groups: list[list[_Fingerprint]] = []
-        for (_, role), one in zip(wanted, prints, strict=True):
-            if isinstance(one, _Fingerprint):
-                alike = (g for g in groups if role != "generated" and g[0].same_as(one))
-                group = next(alike, None)
-                group.append(one) if group is not None else groups.append([one])
+        for (_, role), entry in zip(roles, prints, strict=True):
+            if isinstance(entry, _Fingerprint):
+                matches = (g for g in groups if role != "generated" and g[0].same_as(entry))
+                group = next(matches, None)
+                group.append(entry) if group is not None else groups.append([entry])
         # A browser can lower a sound, not raise it.
-        loudest = [max(group, key=lambda one: one.power) for group in groups]
-        embedded = sum(one.seconds for one in loudest) <= EMBEDDED_S
-        made = list(pool.map(lambda one: _picture_and_source(one.file, embedded), loudest))
-    top_db = max((float(level_db.max()) for level_db, _ in made), default=0.0)
+        loudest = [max(group, key=lambda entry: entry.power) for group in groups]
+        embedded = sum(entry.seconds for entry in loudest) <= MAX_EMBEDDED_S
+        results = list(pool.map(lambda entry: _picture_and_source(entry.file, embedded), loudest))
+    top_db = max((float(level_db.max()) for level_db, _ in results), default=0.0)
     clips = []
-    for one, (level_db, source) in zip(loudest, made, strict=True):
+    for entry, (level_db, source) in zip(loudest, results, strict=True):
         picture = draw_thumbnail(level_db, floor_db=top_db - _RANGE_DB, top_db=top_db)
         clips.append(
             {
-                "name": one_line(one.file.stem),
-                "src": source or _address(one.file, folder) or "",
+                "name": one_line(entry.file.stem),
+                "src": source or _address(entry.file, folder) or "",
                 "picture": data_url("image/jpeg", picture),
-                "seconds": one.seconds,
+                "seconds": entry.seconds,
             }
         )
-    places = {id(one): i for i, group in enumerate(groups) for one in group}
-    heard: list[dict] = [{} for _ in jobs]
-    for at, ((job, role), one) in enumerate(zip(wanted, prints, strict=True)):
-        if isinstance(one, _Fingerprint):
-            i = places[id(one)]
-            volume = math.sqrt(one.power / loudest[i].power)
-            heard[at // 3][role] = {"clip": i, "volume": min(1.0, volume)}
+    group_of = {id(entry): i for i, group in enumerate(groups) for entry in group}
+    players: list[dict] = [{} for _ in jobs]
+    for n, ((job, role), entry) in enumerate(zip(roles, prints, strict=True)):
+        if isinstance(entry, _Fingerprint):
+            i = group_of[id(entry)]
+            volume = math.sqrt(entry.power / loudest[i].power)
+            players[n // 3][role] = {"clip": i, "volume": min(1.0, volume)}
         elif role == "generated" and job.state in ("finished", "interrupted"):
-            job.state, job.reason = "damaged", one or "it has no generated sound"
-        elif role != "generated" and one:
-            job.reason = "; ".join(filter(None, (job.reason, one)))
-    return clips, heard
+            job.state, job.reason = "damaged", entry or "it has no generated sound"
+        elif role != "generated" and entry:
+            job.reason = "; ".join(filter(None, (job.reason, entry)))
+    return clips, players
 
 
 _COLUMNS, _PER_COLUMN, _MELS = 256, 2, 72  # of a thumbnail
@@ -361,7 +365,7 @@ _TOP_HZ, _FRAME_S, _RANGE_DB = 12000.0, 0.085, 80.0
 
 
 def _picture_and_source(file: Path, embedded: bool) -> tuple[np.ndarray, str | None]:
-    """A clip's thumbnail in dB of full scale, and its data URL if it shall have one."""
+    """A clip's thumbnail in dB of full scale, and its data URL where it is embedded."""
     clip = load(file)
     source = playable(clip.y, clip.sr, lossless=False) if embedded else None
     return thumbnail(clip.y, clip.sr), source
@@ -370,16 +374,16 @@ def _picture_and_source(file: Path, embedded: bool) -> tuple[np.ndarray, str | N
 def thumbnail(y: Channels, sr: int) -> np.ndarray:
     """A small log-mel spectrogram `columns mels`, dB of full scale.
 
-    Its frames are picked from all over the clip, so an hour costs as much as ten seconds.
+    A fixed number of frames is spread over the clip, so an hour costs as much as ten seconds.
     """
     spec = _spec(sr)
     y = np.pad(y, ((0, max(0, spec.n_fft - len(y))), (0, 0))) if len(y) < spec.n_fft else y
     starts = np.linspace(0, len(y) - spec.n_fft, _COLUMNS * _PER_COLUMN).astype(int)
-    segment = hann(spec.n_fft).astype(np.float32)
-    segment *= 2 / segment.sum()
-    mixed = np.full(y.shape[1], 1 / y.shape[1], np.float32)
-    frames = np.stack([y[start : start + spec.n_fft] @ mixed for start in starts])
-    power = np.abs(np.fft.rfft(frames * segment)) ** 2 @ spec.filters
+    window = hann(spec.n_fft).astype(np.float32)
+    window *= 2 / window.sum()
+    to_mono = np.full(y.shape[1], 1 / y.shape[1], np.float32)
+    frames = np.stack([y[start : start + spec.n_fft] @ to_mono for start in starts])
+    power = np.abs(np.fft.rfft(frames * window)) ** 2 @ spec.filters
     columns = power.reshape(_COLUMNS, _PER_COLUMN, _MELS).mean(axis=1)
     return 10 * np.log10(np.maximum(columns, 1e-12))
 

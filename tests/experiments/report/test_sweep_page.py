@@ -258,14 +258,14 @@ def test_more_than_a_page_should_hold_stays_in_files(tmp_path, monkeypatch):
     name = "0_a#b%c ?ü:&'\""
     make_run(tmp_path / name, {"seed": 0}, {})
     make_run(tmp_path / "1", {"seed": 1}, {}, content="another")
-    monkeypatch.setattr(pages, "EMBEDDED_S", 4.9)  # two results, two contents, one style
+    monkeypatch.setattr(pages, "MAX_EMBEDDED_S", 4.9)  # two results, two contents, one style
     data = page_of(tmp_path)
     assert data["linked"]
     assert data["clips"][data["jobs"][0]["generated"]["clip"]]["src"] == (
         "0_a%23b%25c%20%3F%C3%BC%3A%26%27%22/generated.wav"
     )
     assert all(clip["picture"].startswith("data:image/") for clip in data["clips"])
-    monkeypatch.setattr(pages, "EMBEDDED_S", 5.1)
+    monkeypatch.setattr(pages, "MAX_EMBEDDED_S", 5.1)
     data = page_of(tmp_path)
     assert not data["linked"]
     assert all(clip["src"].startswith("data:audio/") for clip in data["clips"])
@@ -277,7 +277,7 @@ def test_a_page_of_64_jobs_stays_small():
     at_44100 = run_page.playable(music(3, 11.0, 44100)[:, None], 44100, lossless=False)
     assert len(url) < 2 * 16_500 * 4 / 3
     assert len(at_44100) * 66 < 17e6
-    assert len(at_44100) / 11 * pages.EMBEDDED_S < 25e6
+    assert len(at_44100) / 11 * pages.MAX_EMBEDDED_S < 25e6
 
 
 def test_values_from_files_are_text(tmp_path):
@@ -626,7 +626,7 @@ def test_the_plot_selects(page):
 def test_linked_files_play(driver, tmp_path, monkeypatch):
     name = "0_a#b%c ?ü&'"
     make_run(tmp_path / name, {"seed": 0}, {}, seconds=3.0)
-    monkeypatch.setattr(pages, "EMBEDDED_S", 0.0)
+    monkeypatch.setattr(pages, "MAX_EMBEDDED_S", 0.0)
     driver.get(pages.write(tmp_path).as_uri())
     page = Page(driver)
     assert "stay in the files" in page.find("#foot").text
