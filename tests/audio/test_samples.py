@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 from scipy.signal import lfilter, welch
 from scipy.stats import kurtosis
 
-from nstaudio.audio.content_cache import cached_by, content_key
 from nstaudio.audio.samples import join, noise_like, prepare, unit_power
 from nstaudio.errors import InputError
 
@@ -106,25 +105,6 @@ def test_one_clip_is_left_alone():
 def test_no_clips_are_refused():
     with pytest.raises(InputError, match="a style of no clips"):
         join([], 8000)
-
-
-def test_what_is_remembered():
-    asked = []
-
-    @cached_by(content_key, max_results=4)
-    def total(y):
-        asked.append(len(y))
-        return float(y.sum())
-
-    clips = [np.arange(i, i + 3, dtype=np.float32) for i in range(6)]
-    assert [total(y) for y in clips] == [float(y.sum()) for y in clips]
-    assert total(clips[5].copy()) == total(clips[5]) == 18.0
-    assert len(asked) == 6
-    assert total(clips[5].astype(np.int32)) == 18.0
-    assert total(clips[5][None]) == 18.0
-    assert len(asked) == 8, "another type or shape is another clip"
-    assert total(clips[0]) == 3.0
-    assert len(asked) == 9, "only the last few are kept"
 
 
 def test_noise_has_the_spectrum_and_the_power_of_a_sound():
