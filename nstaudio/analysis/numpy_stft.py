@@ -114,9 +114,7 @@ class BlockStft(NamedTuple):
         n_frames = -(-n_samples // self.grid.hop) + self.grid.n_hops - 1
         return range(0, n_frames, self.n_frames)
 
-    def stft(
-        self, y: Channels, first: int, *, margin: int = 0
-    ) -> ChannelSpectrum:
+    def stft(self, y: Channels, first: int, *, margin: int = 0) -> ChannelSpectrum:
         """The block of frames from `first` on, and `margin` frames on both sides of it.
 
         Before and after the samples is silence.
@@ -130,9 +128,7 @@ class BlockStft(NamedTuple):
         padded[:, low - start :][:, : inside.shape[1]] = inside
         return stft(padded, self.grid.n_fft, hop)
 
-    def add(
-        self, y: Channels, spectrum: ChannelSpectrum, first: int
-    ) -> None:
+    def add(self, y: Channels, spectrum: ChannelSpectrum, first: int) -> None:
         """Add the inverse of the frames from `first` on to `y`, in place."""
         start = self._first_sample(first)
         low = max(start, 0)
