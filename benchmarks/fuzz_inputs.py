@@ -65,20 +65,16 @@ def check_loaded(clip: Any) -> str | None:
 
 def build(overrides: list[str]) -> Any:
     """The config on trial; what Hydra refuses is said as scripts/run.py says it."""
-    from hydra import compose, initialize_config_dir
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
     from nstaudio.errors import InputError, one_line
-    from nstaudio.experiments import config
-
-    import run
+    from nstaudio.experiments import config, config_files, explain
 
     try:
-        with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
-            cfg = compose("config", overrides)
+        cfg = config_files.compose(overrides)
     except (HydraException, OmegaConfBaseException) as error:
-        raise InputError(run.explain(error)) from error
+        raise InputError(explain.explain(error)) from error
     except (AssertionError, OSError, TypeError, ValueError) as error:
         raise InputError(f"these settings cannot be understood: {one_line(error)}") from error
     return config.build(cfg)
@@ -190,9 +186,9 @@ def worker(connection: Any, kind: str, seed: int, folder: Path) -> None:
         sys.modules["nstaudio"] = package
         from nstaudio.audio import files  # noqa: F401
     else:
-        from nstaudio.experiments import config
+        from nstaudio.experiments import config_files
 
-        config.register_resolvers()
+        config_files.register_resolvers()
         build([])
     connection.send("ready")
     while True:

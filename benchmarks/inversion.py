@@ -12,9 +12,6 @@ import json
 import subprocess
 import sys
 import time
-from pathlib import Path
-
-CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 
 
 def measure(inversion: str, minutes: float) -> dict[str, float]:
@@ -22,16 +19,13 @@ def measure(inversion: str, minutes: float) -> dict[str, float]:
     import jax
     import jax.numpy as jnp
     import numpy as np
-    from hydra import compose, initialize_config_dir
 
     from nstaudio.analysis.spectrogram import log_mel, mel_power
     from nstaudio.audio import files
-    from nstaudio.experiments import config
+    from nstaudio.experiments import config, config_files
     from nstaudio.experiments.storage.summary import peak_rss_mb
 
-    config.register_resolvers()
-    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        settings = config.build(compose("config", [f"inversion={inversion}"])).transfer
+    settings = config.build(config_files.compose([f"inversion={inversion}"])).transfer
     spec = settings.spec
     y = files.load(files.CLIPS_DIR / "jazz.ogg").mono(spec.sr)
     y = np.tile(y, int(np.ceil(60 * minutes * spec.sr / len(y))))[: int(60 * minutes * spec.sr)]

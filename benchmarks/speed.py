@@ -16,7 +16,6 @@ Times are medians of rounds in which the contestants take turns, so a busy machi
 import argparse
 import itertools
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -27,13 +26,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from hydra import compose, initialize_config_dir
 
 from nstaudio.analysis.spectrogram import unit
 from nstaudio.audio import files
 from nstaudio.encoders import Conv1dEncoder, InfiniteEncoder, arc_cosine
 from nstaudio.encoders.fast_convolution import convolve
-from nstaudio.experiments import config, run, runner
+from nstaudio.experiments import config, config_files, run, runner
 from nstaudio.experiments.results import StepTimer
 from nstaudio.experiments.storage import metrics_log
 from nstaudio.experiments.storage.checkpoints import Checkpoints
@@ -45,7 +43,6 @@ import peers
 from transfers import LOSSES, SPEC, Transfer, clock, log_magnitudes
 
 LOOPS = 5  # gradients in one compiled loop, where layers are compared
-ROOT = Path(__file__).resolve().parent.parent
 
 
 def in_turns(rounds: int, *functions: Callable[[], Any]) -> list[float]:
@@ -214,12 +211,8 @@ def layers(args: argparse.Namespace) -> None:
 
 def paper(args: argparse.Namespace) -> None:
     """(d) The preset `paper`: bare, with everything around it, and in PyTorch."""
-    sys.path.insert(0, str(ROOT / "scripts"))
-
-    config.register_resolvers()
-    with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
-        overrides = ["experiment=paper", f"n_steps={args.paper_steps}"]
-        settings = config.build(compose("config", overrides))
+    overrides = ["experiment=paper", f"n_steps={args.paper_steps}"]
+    settings = config.build(config_files.compose(overrides))
     transfer = settings.transfer
     clips = [
         files.load(files.CLIPS_DIR / f"{name}.ogg").mono(transfer.spec.sr)

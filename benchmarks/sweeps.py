@@ -22,11 +22,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import soundfile
-from hydra import compose, initialize_config_dir
 
 from nstaudio.audio import files
 from nstaudio.audio.style_clips import prepare_style_audio
-from nstaudio.experiments import config
+from nstaudio.experiments import config, config_files
 from nstaudio.optimization import batching, loop
 from nstaudio.transfer import prepare
 
@@ -47,9 +46,7 @@ def grid(n_jobs: int) -> tuple[list[float], list[float]]:
 
 def steps(n_jobs: int, n_steps: int, rounds: int) -> None:
     """Print the part of this name."""
-    config.register_resolvers()
-    with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
-        settings = config.build(compose("config", list(SETTINGS)))
+    settings = config.build(config_files.compose(SETTINGS))
     transfer = settings.transfer
     content = files.load(**vars(settings.content))
     assert settings.style.path is not None

@@ -25,7 +25,6 @@ from typing import Any
 
 from nstaudio.errors import InputError, integer, one_line
 
-CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 OUTPUTS = Path("outputs")
 ROLES = ("content", "style", "target")
 TRUTH = ("lsd_db", "timbre", "pitch")
@@ -66,16 +65,12 @@ def build(overrides: list[str]) -> Any:
     Raises:
         InputError: an override that has no meaning here, or one that `config.build` refuses.
     """
-    from hydra import compose, initialize_config_dir
-
-    from nstaudio.experiments import config, resume
+    from nstaudio.experiments import config, config_files, resume
 
     for key in resume.override_keys(overrides):
         if key.split(".")[0] in NOT_HERE:
             raise InputError(f"{one_line(key)}= has no meaning here: the folder names the clips")
-    config.register_resolvers()
-    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return config.build(compose("config", overrides)).transfer
+    return config.build(config_files.compose(overrides)).transfer
 
 
 def sounds(files: dict[str, Path], settings: Any, method: str) -> Iterator[tuple[str, Any, float]]:
@@ -187,9 +182,8 @@ def main(argv: list[str] | None = None) -> int:
 
     from nstaudio.audio import writing as audio_files
     from nstaudio.evaluation import similarity
+    from nstaudio.experiments.explain import explain
     from nstaudio.experiments.storage import file_writing, summary
-
-    from run import explain
 
     rows: dict[str, dict[str, Figures]] = {}
     failed = 0

@@ -17,7 +17,6 @@ from typing import Any
 
 from nstaudio.errors import InputError, one_line
 
-CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 COLUMNS = ("convergence_db", "mel_error_db", "zimtohrli", "visqol", "seconds_per_second")
 
 
@@ -107,18 +106,15 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--save", type=Path, help="a folder for the results as wav")
     args = parser.parse_args(argv)
 
-    from hydra import compose, initialize_config_dir
     from hydra.errors import HydraException
 
     from nstaudio.audio import files, writing
-    from nstaudio.experiments import config
+    from nstaudio.experiments import config, config_files
     from nstaudio.experiments.storage import file_writing
 
-    config.register_resolvers()
     groups = [f"inversion={args.inversion}", f"spectrogram={args.spectrogram}"]
     try:
-        with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-            settings = config.build(compose("config", groups)).transfer
+        settings = config.build(config_files.compose(groups)).transfer
         if args.save is not None:
             args.save.mkdir(parents=True, exist_ok=True)
         clips = args.clips or [str(file) for file in sorted(files.CLIPS_DIR.glob("*.ogg"))]

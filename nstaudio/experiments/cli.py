@@ -1,233 +1,207 @@
-"""Run a transfer, or a sweep of them, as configs/ and the command line say.
+"""The command: run a transfer, or a sweep of them, as configs/ and the command line say.
 
-python scripts/run.py style=classical content=jazz
-python scripts/run.py content.path=my.mp3 style.path=other.flac
-python scripts/run.py experiment=texture style.path=rain.wav duration_s=20 n_seeds=4
-python scripts/run.py -m alpha=0.01,0.03,0.1 seed=0,1
-python scripts/run.py resume=outputs/2026-01-31/12-00-00_jazz_as_classical
+nstaudio style=classical content=jazz
+nstaudio content.path=my.mp3 style.path=other.flac
+nstaudio experiment=texture style.path=rain.wav duration_s=20 n_seeds=4
+nstaudio -m alpha=0.01,0.03,0.1 seed=0,1
+nstaudio resume=outputs/2026-01-31/12-00-00_jazz_as_classical
+
+In a checkout `python scripts/run.py` is the same.
 """
 
 import gc
 import logging
 import os
-import re
 import signal
 import sys
 import textwrap
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
-
-if __name__ == "__main__":
-    # Until there is something to finish, Ctrl-C just ends the process, without a traceback.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from nstaudio.errors import InputError, nearest, one_line
-from nstaudio.experiments.explain import PRESET_WITHOUT_PACKAGE, unknown_clip
-
-if TYPE_CHECKING:
-    from nstaudio.experiments.groups import RunSpec
-
-CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+from nstaudio.errors import InputError, one_line
+from nstaudio.experiments.config_files import CONFIGS, register_resolvers
+from nstaudio.experiments.explain import explain
 
 log = logging.getLogger("nstaudio.run")
 
-failed: list[Path] = []
-"""Folders of the jobs of this process that failed."""
 
-running: list[Path] = []
-"""The folder of a job that has begun and not returned; while there is none, Hydra is at work."""
+def main() -> int:
+    """Run the command line `sys.argv`.
+
+    Returns:
+        The exit code: 0, 2 for bad input, 130 for a second Ctrl-C.
+    """
+    from nstaudio.experiments import sweep, vmap_launcher
+
+    # Hydra would print its errors over many lines and exit with 1; like this it raises them.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    # A log that cannot be written, as on a full disk, would be reported by a traceback a line.
+    logging.raiseExceptions = False
+    sys.excepthook = print_traceback
+    register_resolvers(sweep.SweepNames.of(sys.argv[1:]))
+    vmap_launcher.register()
+    sweep.prefer_launchers(CONFIGS / "hydra" / "launcher")
+    return Command().run()
 
 
-@hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="config")
-def job(cfg: DictConfig) -> None:
-    """One Hydra job; every expected failure becomes one logged line, in a sweep every failure."""
-    # JAX, Orbax and matplotlib take seconds to import: --help needs none of them. Collecting
-    # garbage meanwhile takes as long as librosa, and finds none.
-    gc.disable()
-    from nstaudio.experiments.storage import compile_cache
+def script() -> int:
+    """`main` as an installed script: until there is something to finish, Ctrl-C just ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    return main()
 
-    compile_cache.keep()
-    from nstaudio.experiments import groups, parts, run, run_logging, runner, seeds, sweep
 
-    gc.enable()
-    runner.follow_parent()
-    hydra_cfg = HydraConfig.get()
-    of_sweep = hydra_cfg.mode is RunMode.MULTIRUN
-    folder = Path(hydra_cfg.runtime.output_dir if cfg.resume is None else cfg.resume)
-    running[:] = [folder]
-    part = groups.RunSpec(cfg, folder, list(hydra_cfg.overrides.task), run_logging.Log.current())
-    try:
-        parts.check_sources(cfg, hydra_cfg, CONFIGS)
-        if seeds.has_several_seeds(part):
-            outcome = make_takes(part, of_sweep=of_sweep)
-        else:
-            outcome = runner.run_one(run.run(*part[:3], of_sweep=of_sweep))
-    except Exception as error:
-        # Raising would have Hydra print more lines, and in a sweep report the first error alone.
+class Command:
+    """A command line being run: jobs by Hydra, errors as lines, the end of a sweep."""
+
+    def __init__(self) -> None:
+        from nstaudio.experiments import sweep
+
+        self._progress = sweep.Progress()
+
+    def run(self) -> int:
+        """Run all jobs; returns the exit code."""
+        from nstaudio.experiments import sweep
+
+        progress = self._progress
+        token = sweep.current_progress.set(progress)
+        try:
+            code = self._run_jobs()
+        except sweep.SweepInterrupted:
+            code = 130
+        except KeyboardInterrupt:
+            if progress.running or progress.sweep is None:
+                return 130
+            code = 130  # it waited for other processes
+        finally:
+            sweep.current_progress.reset(token)
+        if progress.sweep is not None:
+            code = end_sweep(progress.sweep) or code
+        return code
+
+    def _run_jobs(self) -> int:
+        """Let Hydra do all it does; what it raises becomes a line."""
+        from nstaudio.experiments import sweep
+
+        run = hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="config")
+        try:
+            run(self.job)()
+        except BrokenPipeError:  # the reader of our output has gone, e.g. head
+            sys.stderr.close()
+            return 1
+        except (Exception, sweep.Unreachable) as error:
+            line = self._refusal(error)
+            if line is None:
+                raise
+            print(f"error: {line}", file=sys.stderr)
+            return 2
+        return 2 if self._progress.failed else 0
+
+    def _refusal(self, error: BaseException) -> str | None:
+        """A line for what is not a bug; else `None`."""
+        from nstaudio.experiments import sweep
+
+        if isinstance(error, HydraException | OmegaConfBaseException):
+            return explain(error)
+        if isinstance(error, InputError | sweep.Unreachable):
+            return str(error)
+        if isinstance(error, ConnectionError):  # Ray's, e.g. of address=auto where no cluster runs
+            return f"no Ray cluster answers: {one_line(error)}"
+        if isinstance(error, OSError):
+            return f"the output folder cannot be used: {one_line(error)}"
+        if self._progress.running or not isinstance(error, Exception):
+            return None
+        missing = sweep.missing_extra(error)
+        if missing is not None:
+            self._progress.sweep = None  # there is no sweep
+            return missing
+        if self._progress.sweep is not None:  # e.g. a worker process that was killed
+            what = textwrap.shorten(f"{type(error).__name__}: {error}", 300, placeholder=" ...")
+            return f"the sweep was cut short: {one_line(what)}"
+        # Hydra trips over a number or a list where a name belongs, e.g. content=5.
+        if isinstance(error, AssertionError | TypeError | ValueError):
+            return f"these settings cannot be understood: {one_line(error)}"
+        return None
+
+    def job(self, cfg: DictConfig) -> None:
+        """One Hydra job; every expected failure becomes a logged line, in a sweep every failure."""
+        # JAX, Orbax and matplotlib take seconds to import: --help needs none of them. Collecting
+        # garbage meanwhile takes as long as librosa, and finds none.
+        gc.disable()
+        from nstaudio.experiments.storage import compile_cache
+
+        compile_cache.keep()
+        from nstaudio.experiments import groups, parts, run_logging, runner, sweep
+
+        gc.enable()
+        runner.follow_parent()
+        hydra_cfg = HydraConfig.get()
+        of_sweep = hydra_cfg.mode is RunMode.MULTIRUN
+        folder = Path(hydra_cfg.runtime.output_dir if cfg.resume is None else cfg.resume)
+        overrides = list(hydra_cfg.overrides.task)
+        self._progress.running = folder
+        spec = groups.RunSpec(cfg, folder, overrides, run_logging.Log.current())
+        try:
+            parts.check_sources(cfg, hydra_cfg, CONFIGS)
+            outcome = self._outcome(spec, of_sweep=of_sweep)
+        except Exception as error:
+            # Raising would make Hydra print more lines, and in a sweep report only the first error.
+            if of_sweep:
+                sweep.record_failure(folder, error)
+            elif isinstance(error, InputError | OSError):
+                log.error("error: %s", one_line(error))
+                self._progress.failed.append(folder)
+            else:
+                raise
+            self._progress.running = None
+            return
+        self._progress.running = None
         if of_sweep:
-            sweep.record_failure(folder, error)
-        elif isinstance(error, InputError | OSError):
-            log.error("error: %s", one_line(error))
-            failed.append(folder)
-        else:
-            raise
-        running.clear()
-        return
-    running.clear()
-    if of_sweep:
-        sweep.record_failure(folder, outcome)
-        if sweep.is_interrupted(outcome):
-            raise sweep.SweepInterrupted
+            sweep.record_failure(folder, outcome)
+            if sweep.is_interrupted(outcome):
+                raise sweep.SweepInterrupted
+
+    def _outcome(self, spec: Any, *, of_sweep: bool) -> dict[str, Any]:
+        """Run one job, of one seed or several.
+
+        Args:
+            spec: a `groups.RunSpec`.
+            of_sweep: whether it is a job of a sweep.
+        """
+        from nstaudio.experiments import groups, run, run_logging, runner, seeds, sweep
+
+        if not seeds.has_several_seeds(spec):
+            begun = run.run(spec.cfg, spec.folder, spec.overrides, of_sweep=of_sweep)
+            return runner.run_one(begun)
+        with seeds.open_seed_runs(spec, of_sweep=of_sweep) as found:
+            outcomes = groups.run_all(found.parts)
+            with run_logging.routed():
+                found.conclude(outcomes)
+        if not of_sweep:  # those that failed have said so in their own folders
+            self._progress.failed.extend(
+                part.folder
+                for part, outcome in zip(found.parts, outcomes, strict=True)
+                if isinstance(outcome, Exception)
+            )
+        return {"interrupted": any(sweep.is_interrupted(outcome) for outcome in outcomes)}
 
 
-def make_takes(job: "RunSpec", *, of_sweep: bool) -> dict[str, Any]:
-    """A job of several takes; those that fail say so in their own folders."""
-    from nstaudio.experiments import groups, run_logging, seeds, sweep
-
-    with seeds.open_seed_runs(job, of_sweep=of_sweep) as found:
-        outcomes = groups.run_all(found.parts)
-        with run_logging.routed():
-            found.conclude(outcomes)
-    if not of_sweep:
-        failed.extend(
-            part.folder
-            for part, outcome in zip(found.parts, outcomes, strict=True)
-            if isinstance(outcome, Exception)
-        )
-    return {"interrupted": any(sweep.is_interrupted(outcome) for outcome in outcomes)}
-
-
-def complain(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+def print_traceback(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
     """Print a traceback, but for one: when a checkpoint failed, it tells of nothing else.
 
     TensorStore goes on to speak to the event loop that Orbax has closed; nothing calls it there.
     """
     if trace is None or trace.tb_frame.f_code.co_name != "call_soon_threadsafe":
         sys.__excepthook__(kind, error, trace)
-
-
-def explain(error: Exception) -> str:
-    """One line for what Hydra says in several, with the nearest right name."""
-    return one_line(_explanation(error)) or "these settings cannot be resolved"
-
-
-def _explanation(error: Exception) -> str:
-    text = str(error)
-    if isinstance(error, OverrideParseException):
-        return f"{error.override} cannot be understood: {text.splitlines()[0]}"
-    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        group, _, name = str(error.missing_cfg_file).rpartition("/")
-        options = [str(option) for option in error.options or ()]
-        role = group.partition("/")[0]
-        if role in ("content", "style"):
-            return unknown_clip(role, str(error.missing_cfg_file).partition("/")[2], options)
-        return f"{group}={name} is not one of: {', '.join(options)}{nearest(name, options)}"
-    if re.search(r"Could not override '[^']*@experiment\.", text):
-        return PRESET_WITHOUT_PACKAGE
-    unknown = re.search(r"Could not override '([^']*)'|Key '([^']*)' is not in struct", text)
-    group = re.search(r"Could not override '([^']*)'\.\s*No match in the defaults list", text)
-    if group or unknown:
-        names = [n for n in (group or unknown).groups() if n]  # type: ignore[union-attr]
-        name = names[0] if names else "''"
-        return f"unknown option {name}{nearest(name, known_options())}"
-    return " ".join(line.strip() for line in text.splitlines() if line.strip())
-
-
-def known_options() -> list[str]:
-    """Every key of the default config in dotted form, and every group."""
-    from hydra import compose, initialize_config_dir
-    from hydra.core.global_hydra import GlobalHydra
-
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        cfg = compose("config")
-
-    def keys(node: Any, prefix: str = "") -> list[str]:
-        if not OmegaConf.is_dict(node):
-            return [prefix]
-        below = [k for key in node for k in keys(node._get_node(key), f"{prefix}.{key}".strip("."))]
-        return [prefix, *below]
-
-    return [key for key in keys(cfg) if key] + ["experiment"]
-
-
-def main() -> int:
-    """The command; returns the exit code: 0, 2 for bad input, 130 for a second Ctrl-C."""
-    from nstaudio.experiments import config, sweep
-
-    # Hydra would print its errors over many lines and exit with 1; like this it raises them.
-    os.environ["HYDRA_FULL_ERROR"] = "1"
-    # A log that cannot be written, as on a full disk, would be reported by a traceback a line.
-    logging.raiseExceptions = False
-    sys.excepthook = complain
-    config.register_resolvers(sweep.SweepNames.of(sys.argv[1:]))
-    sweep.prefer_launchers(CONFIGS / "hydra" / "launcher")
-    failed.clear()
-    running.clear()
-    sweep.SweepCallback.folder = None
-    try:
-        code = run_jobs()
-    except sweep.SweepInterrupted:
-        code = 130
-    except KeyboardInterrupt:
-        if running or sweep.SweepCallback.folder is None:
-            return 130
-        code = 130  # it waited for other processes
-    if sweep.SweepCallback.folder is not None:
-        code = end_sweep(sweep.SweepCallback.folder) or code
-    return code
-
-
-def run_jobs() -> int:
-    """All that Hydra does; what it raises becomes a line."""
-    from nstaudio.experiments import sweep
-
-    try:
-        job()
-    except (HydraException, OmegaConfBaseException) as error:
-        print(f"error: {explain(error)}", file=sys.stderr)
-        return 2
-    except sweep.Unreachable as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # the reader of our output has gone, e.g. head
-        sys.stderr.close()
-        return 1
-    except ConnectionError as error:  # Ray's, e.g. of address=auto where no cluster runs
-        print(f"error: no Ray cluster answers: {one_line(error)}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"error: the output folder cannot be used: {one_line(error)}", file=sys.stderr)
-        return 2
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except Exception as error:
-        if running:
-            raise
-        missing = sweep.missing_extra(error)
-        if missing is not None:
-            print(f"error: {missing}", file=sys.stderr)
-            sweep.SweepCallback.folder = None  # there is no sweep
-            return 2
-        if sweep.SweepCallback.folder is not None:  # e.g. a worker process that was killed
-            what = textwrap.shorten(f"{type(error).__name__}: {error}", 300, placeholder=" ...")
-            print(f"error: the sweep was cut short: {one_line(what)}", file=sys.stderr)
-            return 2
-        if not isinstance(error, AssertionError | TypeError | ValueError):
-            raise
-        # Hydra trips over a number or a list where a name belongs, e.g. content=5.
-        print(f"error: these settings cannot be understood: {one_line(error)}", file=sys.stderr)
-        return 2
-    return 2 if failed else 0
 
 
 def end_sweep(folder: Path) -> int:
@@ -253,7 +227,3 @@ def end_sweep(folder: Path) -> int:
         lines.append(f"no page of the sweep: {one_line(error)}")
     print("\n".join(lines), file=sys.stderr)
     return 2 if found.failed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,13 +1,9 @@
-"""Hydra's DictConfig to typed settings, and what Hydra must know before it composes one."""
+"""Hydra's DictConfig to typed settings."""
 
-from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-from hydra.core.config_store import ConfigStore
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from nstaudio.audio.files import CLIPS_DIR
 from nstaudio.audio.guide import Guide
 from nstaudio.audio.segments import Segmentation
 from nstaudio.errors import InputError, choice, one_line
@@ -15,7 +11,7 @@ from nstaudio.experiments import explain
 from nstaudio.experiments.parts import build_part, plain
 from nstaudio.experiments.schema import (
     GROUPS,
-    NOISE,
+    LAYER_WEIGHTS,
     NUMBERS,
     RUN_KEYS,
     CheckpointSettings,
@@ -24,63 +20,10 @@ from nstaudio.experiments.schema import (
     RunSettings,
     StyleSettings,
     n_seeds,
-    path_list,
 )
-from nstaudio.experiments.storage.file_writing import short_name
-from nstaudio.optimization.batching import n_cores
 from nstaudio.optimization.multiscale import MultiScale
 from nstaudio.optimization.optimizers import from_optax
 from nstaudio.transfer.settings import Settings
-
-_LAYER_WEIGHTS = ("content_weights", "style_weights")
-
-
-def register_resolvers(names: Any = None) -> None:
-    """Make known what configs/ refers to and Hydra does not find there; before Hydra composes.
-
-    These are the `${...:...}` functions, the demo clips as choices of `content` and `style`, and
-    `layer_weights`, which lets any layer have a weight.
-
-    Args:
-        names: what to call the folders of a sweep, see `sweep.SweepNames`.
-    """
-
-    def is_run(folder: object) -> bool:
-        return folder is not None and (Path(str(folder)) / "config.yaml").is_file()
-
-    for name, resolver in {
-        "clip": lambda name: str(CLIPS_DIR / name),
-        "clip_name": lambda path: short_name(
-            NOISE if path is None else "+".join(Path(p).stem for p in path_list(path))
-        ),
-        "sweep_name": lambda: names.sweep if names else "sweep",
-        "job_name": lambda overrides: names.job(overrides) if names else short_name(overrides),
-        "half_of_cores": lambda: max(2, n_cores() // 2),
-        # A resumed run goes on in its own folder; `.hydra` there keeps the record of its start.
-        "run_dir": lambda resume, default: str(resume) if is_run(resume) else default,
-        "record_dir": lambda folder: (
-            f".hydra/again_{datetime.now():%Y-%m-%d_%H-%M-%S}" if is_run(folder) else ".hydra"
-        ),
-    }.items():
-        OmegaConf.register_new_resolver(name, resolver, replace=True)
-    _register_clips()
-    # Which layers there are, the encoder knows and `Settings` checks: Hydra takes any name here.
-    weights = {name: DictConfig({}, flags={"struct": False}) for name in _LAYER_WEIGHTS}
-    ConfigStore.instance().store(name="layer_weights", node=weights, provider="nstaudio")
-
-
-def _register_clips() -> None:
-    """Make each sound file among the demo clips a choice of `content` and of `style`."""
-    for file in CLIPS_DIR.iterdir():
-        if file.suffix not in (".ogg", ".flac", ".wav", ".mp3"):
-            continue
-        for role, duration_s in (("content", "${duration_s}"), ("style", None)):
-            node = {
-                "path": f"${{clip:{file.name}}}",
-                "start_s": 0.0,
-                "duration_s": duration_s,
-            }
-            ConfigStore.instance().store(group=role, name=file.stem, node=node, provider="nstaudio")
 
 
 def build(cfg: DictConfig) -> RunSettings:
@@ -100,7 +43,7 @@ def build(cfg: DictConfig) -> RunSettings:
     n_seeds(cfg)
     parts = {group.field: build_part(name, cfg[name]) for name, group in GROUPS.items()}
     parts["optimizer"] = from_optax(parts["optimizer"])
-    for name in _LAYER_WEIGHTS:
+    for name in LAYER_WEIGHTS:
         if not isinstance(values[name], dict):
             raise InputError(f"{name} must be layer: weight pairs, not {one_line(values[name])}")
         values[name] = {k: weight for k, weight in values[name].items() if weight is not None}

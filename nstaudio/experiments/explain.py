@@ -1,8 +1,14 @@
 """Lines for what a config or a command line has wrong, where Hydra's own would not help."""
 
+import re
 from collections.abc import Iterable
+from typing import Any
 
-from nstaudio.errors import one_line
+from hydra.errors import MissingConfigException, OverrideParseException
+from omegaconf import OmegaConf
+
+from nstaudio.errors import nearest, one_line
+from nstaudio.experiments.config_files import compose
 
 PRESET_WITHOUT_PACKAGE = (
     "a preset changes settings of its own, experiment.*, instead of the run's: put "
@@ -21,3 +27,42 @@ def unknown_clip(role: str, name: str, clips: Iterable[str]) -> str:
         f"{role}={one_line(name)} is none of the clips here ({', '.join(sorted(clips))}); for your "
         f"own file write {role}.path={one_line(name)}"
     )
+
+
+def explain(error: Exception) -> str:
+    """One line for what Hydra says in several, with the nearest right name."""
+    return one_line(_explanation(error)) or "these settings cannot be resolved"
+
+
+def _explanation(error: Exception) -> str:
+    text = str(error)
+    if isinstance(error, OverrideParseException):
+        return f"{error.override} cannot be understood: {text.splitlines()[0]}"
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        group, _, name = str(error.missing_cfg_file).rpartition("/")
+        options = [str(option) for option in error.options or ()]
+        role = group.partition("/")[0]
+        if role in ("content", "style"):
+            return unknown_clip(role, str(error.missing_cfg_file).partition("/")[2], options)
+        return f"{group}={name} is not one of: {', '.join(options)}{nearest(name, options)}"
+    if re.search(r"Could not override '[^']*@experiment\.", text):
+        return PRESET_WITHOUT_PACKAGE
+    unknown = re.search(r"Could not override '([^']*)'|Key '([^']*)' is not in struct", text)
+    group = re.search(r"Could not override '([^']*)'\.\s*No match in the defaults list", text)
+    if group or unknown:
+        names = [n for n in (group or unknown).groups() if n]  # type: ignore[union-attr]
+        name = names[0] if names else "''"
+        return f"unknown option {name}{nearest(name, known_options())}"
+    return " ".join(line.strip() for line in text.splitlines() if line.strip())
+
+
+def known_options() -> list[str]:
+    """Every key of the default config in dotted form, and every group."""
+
+    def keys(node: Any, prefix: str = "") -> list[str]:
+        if not OmegaConf.is_dict(node):
+            return [prefix]
+        below = [k for key in node for k in keys(node._get_node(key), f"{prefix}.{key}".strip("."))]
+        return [prefix, *below]
+
+    return [key for key in keys(compose()) if key] + ["experiment"]

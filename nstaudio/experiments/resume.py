@@ -10,10 +10,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from nstaudio.errors import InputError, one_line
+from nstaudio.experiments.config_files import CONFIGS
 from nstaudio.experiments.nested import leaves
 from nstaudio.experiments.parts import check_saved
 from nstaudio.experiments.schema import (
-    CONFIGS,
     GROUPS,
     NUMBERS,
     RUN_KEYS,

@@ -56,6 +56,8 @@ NUMBERS = (
     "seed",
 )
 
+LAYER_WEIGHTS = ("content_weights", "style_weights")
+
 RUN_KEYS = (
     "segments",
     "multiscale",
@@ -71,8 +73,6 @@ RUN_KEYS = (
     "duration_s",
     "n_seeds",
 )
-
-CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
 MAX_SEEDS = 128
 

@@ -6,6 +6,7 @@ failed.
 """
 
 import contextlib
+import contextvars
 import hashlib
 import itertools
 import logging
@@ -15,6 +16,7 @@ import signal
 import socket
 import traceback
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -154,7 +156,8 @@ def missing_extra(error: Exception) -> str | None:
     if extra is None:
         return None
     return (
-        f"this launcher comes with the extra {extra}: uv run --extra {extra} python scripts/run.py"
+        f"this launcher comes with the extra {extra}: "
+        f"uv run --extra {extra} python scripts/run.py, or pip install 'nstaudio[{extra}]'"
     )
 
 
@@ -189,22 +192,40 @@ def chdir_to_sweep() -> None:
     os.chdir(os.environ["NSTAUDIO_FOLDER"])
 
 
-class SweepCallback(Callback):
-    """Hydra's callback: remembers where a sweep's folder is, and removes what is out of date."""
+@dataclass
+class Progress:
+    """How far a command has come in this process.
 
-    folder: Path | None = None
-    """Of the sweep that this process has begun."""
+    Attributes:
+        running: the folder of the job that has begun and not returned; while `None`, Hydra is at
+            work.
+        failed: the folders of the jobs that failed, but for those of a sweep.
+        sweep: the folder of the sweep that has begun.
+    """
+
+    running: Path | None = None
+    failed: list[Path] = field(default_factory=list)
+    sweep: Path | None = None
+
+
+current_progress: contextvars.ContextVar[Progress] = contextvars.ContextVar("progress")
+"""Of the command that is running: Hydra makes its callbacks itself and passes them no object."""
+
+
+class SweepCallback(Callback):
+    """Hydra's callback: notes where a sweep's folder is, and removes what is out of date."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Before the first job."""
         del kwargs
         refuse_silent_cluster(config)
-        SweepCallback.folder = Path(config.hydra.sweep.dir)
+        folder = Path(config.hydra.sweep.dir)
+        current_progress.get().sweep = folder
         for number in (signal.SIGINT, signal.SIGTERM):  # a launcher that waits ends its workers
             signal.signal(number, signal.default_int_handler)
         # Under `uv run` Ray would copy the working folder, with all outputs, to every worker and
         # install the project there anew.
         os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
         for pattern in (f"*/{_ERROR}", f"*/take_*/{_ERROR}"):
-            for error in SweepCallback.folder.glob(pattern):
+            for error in folder.glob(pattern):
                 error.unlink()

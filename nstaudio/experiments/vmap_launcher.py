@@ -3,8 +3,7 @@
     python scripts/run.py -m hydra/launcher=vmap alpha=0.001,0.005,0.02 seed=0,1
 
 Jobs are alike when they differ only in numbers that the compiled program takes as they are. The
-rest goes one by one, as with Hydra's own launcher. It lies here since Hydra finds its plugins in a
-package of this name.
+rest goes one by one, as with Hydra's own launcher.
 """
 
 import logging
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, configure_log, filter_overrides, run_job, setup_globals
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
@@ -23,6 +23,15 @@ if TYPE_CHECKING:
     from nstaudio.experiments.groups import RunSpec
 
 log = logging.getLogger(__name__)
+
+
+TARGET = "hydra_plugins.nstaudio.VmapLauncher"
+"""The launcher's name in configs/: Hydra takes plugins of this namespace alone."""
+
+
+def register() -> None:
+    """Make the launcher known to Hydra, which finds only those installed as packages of theirs."""
+    Plugins.instance().class_name_to_class[TARGET] = VmapLauncher
 
 
 class VmapLauncher(Launcher):
@@ -38,11 +47,12 @@ class VmapLauncher(Launcher):
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
         """All jobs, group after group."""
-        from nstaudio.experiments import parts, schema
+        from nstaudio.experiments import parts
+        from nstaudio.experiments.config_files import CONFIGS
         from nstaudio.experiments.storage import compile_cache
         from nstaudio.optimization import batching
 
-        parts.check_sources(self._config, self._config.hydra, schema.CONFIGS)
+        parts.check_sources(self._config, self._config.hydra, CONFIGS)
         compile_cache.keep()
         batching.use_cores()
         setup_globals()

@@ -7,7 +7,8 @@ import absl.logging
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 
-import run
+from nstaudio.experiments import cli
+
 from small_runs import SMALL
 
 
@@ -28,7 +29,7 @@ def command(tmp_path, monkeypatch, clips, capfd):
         monkeypatch.setattr(sys, "argv", argv)
         GlobalHydra.instance().clear()
         capfd.readouterr()
-        code = run.main()
+        code = cli.main()
         return code, capfd.readouterr().err
 
     yield call

@@ -9,7 +9,7 @@ from nstaudio.analysis.spectrogram import MelSpec
 from nstaudio.audio.files import CLIPS_DIR
 from nstaudio.encoders import InfiniteEncoder
 from nstaudio.errors import InputError
-from nstaudio.experiments import config, resume, schema
+from nstaudio.experiments import config, config_files, resume, schema
 from nstaudio.experiments.storage import file_writing
 from nstaudio.optimization import initializers, loop
 from nstaudio.optimization.waveform import Waveform
@@ -28,7 +28,7 @@ def choices(group: str) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def hydra():
-    config.register_resolvers()
+    config_files.register_resolvers()
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         yield

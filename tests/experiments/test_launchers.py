@@ -196,7 +196,7 @@ def test_a_launcher_that_is_not_installed_is_a_line(command, tmp_path, monkeypat
     assert code == 2
     extra = EXTRAS[launcher]
     expected = f"this launcher comes with the extra {extra}: uv run --extra {extra} python"
-    assert err == f"error: {expected} scripts/run.py\n"
+    assert err == f"error: {expected} scripts/run.py, or pip install 'nstaudio[{extra}]'\n"
     assert not list(tmp_path.iterdir())
 
 

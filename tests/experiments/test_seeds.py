@@ -8,7 +8,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from nstaudio.errors import InputError
-from nstaudio.experiments import config, resume, seeds, sweep
+from nstaudio.experiments import config_files, resume, seeds, sweep
 from nstaudio.experiments.run import folder_lock
 from nstaudio.experiments.storage import summary as summaries
 
@@ -191,7 +191,7 @@ def test_an_interrupt_stops_all_takes(tmp_path, clips, command):
 
 
 def test_the_configs_of_takes(tmp_path):
-    config.register_resolvers()
+    config_files.register_resolvers()
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
         cfg = compose("config", ["n_seeds=3", "seed=5"])
