@@ -1,7 +1,7 @@
-"""The simplest style transfer there is: the content through an equaliser.
+"""Baseline: long-term equaliser matching, the simplest style transfer there is.
 
-What every other method should beat, and what is left of a style when its notes, its attacks and
-its texture are taken away: the long-term balance of its bands.
+Every other method should beat it. It keeps of a style the long-term balance of its bands, without
+its notes, its attacks and its texture.
 """
 
 from functools import partial
@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from nstaudio.analysis.bands import mel_to_bins
 from nstaudio.analysis.spectrogram import MelSpec, istft, mel_power, power_to_db, stft
 from nstaudio.audio import samples
 from nstaudio.audio.samples import Other, Samples
@@ -31,8 +32,7 @@ def match(content: Samples, style: Other, sr: int, *, n_bands: int = 40) -> Samp
     y = jnp.asarray(samples.unit_power(content, name="content"))
     reference = jnp.asarray(samples.unit_power(style, name="style"))
     gain_db = _balance_db(reference, spec=spec) - _balance_db(y, spec=spec)
-    bins_hz = np.fft.rfftfreq(spec.n_fft, 1 / sr)
-    gain_db = np.interp(bins_hz, spec.edges_hz[1:-1], np.asarray(gain_db))
+    gain_db = np.asarray(gain_db) @ mel_to_bins(spec)
     filtered = _filter(y, jnp.asarray(10 ** (gain_db / 20), jnp.float32), spec=spec)
     return samples.unit_power(np.asarray(filtered), name="the filtered content")
 

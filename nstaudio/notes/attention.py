@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from nstaudio.analysis.bands import mel_to_bins
 from nstaudio.analysis.numpy_stft import Grid, Spectrum
 from nstaudio.analysis.spectrogram import MelSpec
 from nstaudio.audio.samples import Other, Samples
@@ -17,10 +18,10 @@ from nstaudio.errors import integer, number
 from nstaudio.notes import Note
 from nstaudio.notes.note_samples import LEAD_S, Example, Moved, bandwidth_hz, examples, formants
 
-_LEAST_WEIGHT = 0.02
+_MIN_WEIGHT = 0.02
 _LOUDNESS_S = 0.25  # a note is as loud as it begins
-_BALANCE, _BALANCE_LIMIT_DB, _BALANCE_FROM_HZ = 0.3, 4.0, 500.0
-_SOUNDS = 1e-2  # of the loudest frame's energy, what a frame needs to count
+_BALANCE, _MAX_BALANCE_DB, _BALANCE_FROM_HZ = 0.3, 4.0, 500.0
+_MIN_ENERGY = 1e-2  # of the loudest frame's energy, what a frame needs to count
 _LEVEL = 0.1  # root mean square of the style, to which small numbers below refer
 _BALANCE_BANDS, _BALANCE_FLOOR = 40, 1e-10
 _HARMONIC_SEMITONES = (12, 19, 24, 28, 31, 34, 36)  # of harmonics 2 to 8, rounded
@@ -28,7 +29,7 @@ _HARMONIC_SEMITONES = (12, 19, 24, 28, 31, 34, 36)  # of harmonics 2 to 8, round
 
 @dataclass(frozen=True)
 class Attention:
-    """How content notes choose style notes, and how they are played.
+    """Weights of style notes for a content note, and the way they are played.
 
     Attributes:
         heads: style notes that answer a content note.
@@ -61,7 +62,7 @@ class Attention:
         cost = np.array([self._cost(query, key) for key in keys])
         weights = np.exp(-(cost - cost.min()) / self.temperature)
         weights[np.argsort(cost, kind="stable")[self.heads :]] = 0.0
-        return np.where(weights < _LEAST_WEIGHT, 0.0, weights)
+        return np.where(weights < _MIN_WEIGHT, 0.0, weights)
 
     def _cost(self, query: Note, key: Example) -> float:
         shift = query.midi - key.note.midi
@@ -83,7 +84,7 @@ def render(
 
     Args:
         content, style: mono samples at `sr`.
-        content_notes, style_notes: what was heard in them, each at least one note.
+        content_notes, style_notes: their notes, each at least one.
         sr: rate, Hz.
     """
     grid = Grid.at(sr)
@@ -145,14 +146,14 @@ def _balanced(y: Samples, style: Other, grid: Grid) -> Samples:
     def balance_db(spectrum: Spectrum) -> Float[np.ndarray, " bands"]:
         power = np.abs(spectrum) ** 2
         total = power.sum(axis=1)
-        power = power[total >= _SOUNDS * total.max()]
+        power = power[total >= _MIN_ENERGY * total.max()]
         power /= max(float(power.sum(axis=1).mean()), 1e-30)
         return (10 * np.log10(power @ spec.filters + _BALANCE_FLOOR)).mean(axis=0)
 
     change_db = _BALANCE * (balance_db(grid.stft(style)) - balance_db(x))
-    change_db = np.clip(change_db, -_BALANCE_LIMIT_DB, _BALANCE_LIMIT_DB)
+    change_db = np.clip(change_db, -_MAX_BALANCE_DB, _MAX_BALANCE_DB)
     high = np.clip(grid.hz / _BALANCE_FROM_HZ - 1, 0, 1)
-    gain_db = high * np.interp(grid.hz, spec.edges_hz[1:-1], change_db)
+    gain_db = high * (change_db @ mel_to_bins(spec))
     x *= 10 ** (gain_db / 20).astype(np.float32)
     return grid.istft(x)[grid.lead * grid.hop :][: len(y)]
 

@@ -1,7 +1,7 @@
-"""Where the optimisation starts: each function makes the first sound and its spectrogram.
+"""Starting points of the optimisation: each function gives the first sound and its spectrogram.
 
 Every function is called as `initial(content, style, key=key, spec=spec)` with the two clips, and
-returns a `Start`.
+returns an `Initialization`.
 """
 
 import logging
@@ -10,12 +10,13 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, PRNGKeyArray
+from jaxtyping import PRNGKeyArray
 
 from nstaudio import notes
 from nstaudio.analysis.clip import Clip, LogMel
 from nstaudio.analysis.spectrogram import MelSpec, log_mel
 from nstaudio.audio.content_cache import cached_by, content_key
+from nstaudio.audio.samples import Samples
 from nstaudio.errors import integer, number
 from nstaudio.notes import Note, onset_refinement, percussion
 from nstaudio.notes.attention import Attention, render
@@ -24,20 +25,20 @@ from nstaudio.notes.percussion import energy
 log = logging.getLogger(__name__)
 
 # Unpitched energy of a result of note attention, times the content's.
-_UNPITCHED_KEPT, _UNPITCHED_MOST = 0.6, 2.0
-_UNPITCHED_LEAST = 0.003  # of the content's energy: less is none to speak of
-_UNPITCHED_IN_NOTES = 0.02  # of the style's energy: more is no note's own, but drums
+_UNPITCHED_KEPT, _MAX_UNPITCHED = 0.6, 2.0
+_MIN_UNPITCHED = 0.003  # of the content's energy: less is none to speak of
+_MAX_UNPITCHED_IN_NOTES = 0.02  # of the style's energy: more is no note's own, but drums
 
 
 class Initialization(NamedTuple):
-    """Where the optimisation starts."""
+    """The starting point of the optimisation."""
 
     carrier: Clip
     """The sound of which a gain is taken and a change is counted: as long as the content."""
     level_db: LogMel
     """The first generated spectrogram: the carrier's own, or one that no sound needs to have."""
     n_steps: int = 0
-    """Steps that it takes at least to come to anything."""
+    """Steps to make at least."""
 
 
 def content(content: Clip, style: Clip, *, key: PRNGKeyArray, spec: MelSpec) -> Initialization:
@@ -87,8 +88,8 @@ def note_attention(
     is the content, to be optimised.
 
     Args:
-        attention: how notes choose notes.
-        transcriber: what hears the notes, see `notes.transcribe`.
+        attention: weights of the style's notes for each of the content's.
+        transcriber: the method of `notes.transcribe`.
         n_steps_without_notes: steps to make at least where one of the clips has no notes.
 
     Raises:
@@ -96,10 +97,11 @@ def note_attention(
     """
     del key
     integer("init.n_steps_without_notes", n_steps_without_notes, at_least=0)
-    clips = {"content": np.asarray(content.y), "style": np.asarray(style.y)}
-    of_style = _style_notes(clips["style"], spec.sr, transcriber)
-    heard = notes.transcribe(clips["content"], spec.sr, method=transcriber)
-    silent = [role for role, n in (("content", heard), ("style", of_style.notes)) if not n]
+    y = np.asarray(content.y)
+    style_notes = _style_notes(np.asarray(style.y), spec.sr, transcriber)
+    content_notes = notes.transcribe(y, spec.sr, method=transcriber)
+    by_role = (("content", content_notes), ("style", style_notes.notes))
+    silent = [role for role, role_notes in by_role if not role_notes]
     if silent:
         log.warning(
             "no notes were heard in the %s: the style is transferred by its statistics, in %d "
@@ -108,47 +110,51 @@ def note_attention(
             n_steps_without_notes,
         )
         return Initialization(content, content.level_db, n_steps_without_notes)
-    found = onset_refinement.refined(clips["content"], spec.sr, heard)
-    pitched = render(
-        clips["content"],
-        of_style.pitched,
-        found,
-        of_style.notes,
-        spec.sr,
-        attention=attention,
-    )
-    noise = percussion.split(clips["content"], spec.sr, found)
-    # The style's notes bring noise of their own, their attacks and breath: not much more than the
-    # content has, and where there is less the content's own, restyled.
-    for measure in (percussion.SOUNDS, percussion.STROKES):
-        own = max(percussion.share(clips["content"], spec.sr, measure=measure), _UNPITCHED_LEAST)
-        most = _UNPITCHED_MOST * own
-        pitched = percussion.limited(pitched, spec.sr, at_most=most, measure=measure)
-    pitched *= _root(energy(clips["content"] - noise) / energy(pitched))
-    lacking = _UNPITCHED_KEPT * energy(noise) - energy(percussion.split(pitched, spec.sr))
-    restyled = percussion.restyle(noise, of_style.unpitched, spec.sr)
-    y = jnp.asarray(pitched + _root(lacking / energy(restyled)) * restyled)
-    carrier = Clip(y, log_mel(y, spec))
+    content_notes = onset_refinement.refined(y, spec.sr, content_notes)
+    result = jnp.asarray(_play_notes(y, content_notes, style_notes, spec.sr, attention))
+    carrier = Clip(result, log_mel(result, spec))
     return Initialization(carrier, carrier.level_db)
 
 
 class _StyleNotes(NamedTuple):
     notes: list[Note]
-    pitched: Float[np.ndarray, " samples"]
-    unpitched: Float[np.ndarray, " samples"]
+    pitched: Samples
+    unpitched: Samples
 
 
 @cached_by(content_key, max_results=1)  # all segments of a content have the same style
-def _style_notes(style: np.ndarray, sr: int, transcriber: str) -> _StyleNotes:
-    heard = notes.transcribe(style, sr, method=transcriber)
-    if not heard:
-        return _StyleNotes([], style, style)
-    found = onset_refinement.refined(style, sr, heard)
+def _style_notes(y: Samples, sr: int, transcriber: str) -> _StyleNotes:
+    style_notes = notes.transcribe(y, sr, method=transcriber)
+    if not style_notes:
+        return _StyleNotes([], y, y)
+    style_notes = onset_refinement.refined(y, sr, style_notes)
     return _StyleNotes(
-        found,
-        percussion.limited(style, sr, found, at_most=_UNPITCHED_IN_NOTES),
-        percussion.split(style, sr, found),
+        style_notes,
+        percussion.limited(y, sr, style_notes, at_most=_MAX_UNPITCHED_IN_NOTES),
+        percussion.split(y, sr, style_notes),
     )
+
+
+def _play_notes(
+    content: Samples,
+    content_notes: list[Note],
+    style: _StyleNotes,
+    sr: int,
+    attention: Attention,
+) -> Samples:
+    """The content's notes in the style's sound, and the content's unpitched part restyled."""
+    pitched = render(content, style.pitched, content_notes, style.notes, sr, attention=attention)
+    unpitched = percussion.split(content, sr, content_notes)
+    # The style's notes bring noise of their own, their attacks and breath: not much more than the
+    # content has, and where there is less the content's own, restyled.
+    for separation in (percussion.RESIDUAL, percussion.TRANSIENTS):
+        content_share = percussion.share(content, sr, separation=separation)
+        at_most = _MAX_UNPITCHED * max(content_share, _MIN_UNPITCHED)
+        pitched = percussion.limited(pitched, sr, at_most=at_most, separation=separation)
+    pitched *= _root(energy(content - unpitched) / energy(pitched))
+    lacking = _UNPITCHED_KEPT * energy(unpitched) - energy(percussion.split(pitched, sr))
+    restyled = percussion.restyle(unpitched, style.unpitched, sr)
+    return pitched + _root(lacking / energy(restyled)) * restyled
 
 
 def _root(x: float) -> np.float32:

@@ -85,17 +85,17 @@ def test_nothing_unpitched_stays_nothing():
     assert np.isfinite(kept).all()
 
 
-@pytest.mark.parametrize("measure", [percussion.SOUNDS, percussion.STROKES])
-def test_the_mask_by_scipys_medians(measure):
+@pytest.mark.parametrize("separation", [percussion.RESIDUAL, percussion.TRANSIENTS])
+def test_the_mask_by_scipys_medians(separation):
     y = tone() + strokes()
     grid = Grid.at(SR, 0.128)
     x = grid.stft(y)
-    frames, bins = {0.28: (19, 31), 0.74: (47, 43)}[measure.lasting_s]  # at 16 ms and 7.8 Hz
+    frames, bins = {0.28: (19, 31), 0.74: (47, 43)}[separation.harmonic_s]  # at 16 ms and 7.8 Hz
     lasting = scipy.ndimage.median_filter(abs(x), (frames, 1), mode="reflect")
     wide = scipy.ndimage.median_filter(abs(x), (1, bins), mode="reflect")
-    wide *= measure.margin
+    wide *= separation.margin
     expected = grid.istft(x * wide**2 / (lasting**2 + wide**2))[4 * grid.hop :][: len(y)]
-    np.testing.assert_allclose(percussion.split(y, SR, measure=measure), expected, atol=1e-5)
+    np.testing.assert_allclose(percussion.split(y, SR, separation=separation), expected, atol=1e-5)
 
 
 def test_share_and_limit():
@@ -125,14 +125,14 @@ def test_change():
     assert softer == pytest.approx(20 * np.log10(0.3) - (db(t + 0.3 * s) - db(t + s)), abs=1)
 
 
-def test_an_attack_is_a_stroke_only_by_that_measure():
+def test_an_attack_is_a_stroke_only_among_transients():
     """Short notes on end: pitched sound, every beginning of it a stroke to a longer look."""
     n = SR // 5
     notes = [tone(0.2, 330 * 2 ** (k % 5 / 12)) * np.linspace(1, 0, n) ** 2 for k in range(20)]
     y = np.concatenate(notes).astype(np.float32)
     sounds, strokes = (
-        percussion.share(y, SR, measure=m) for m in (percussion.SOUNDS, percussion.STROKES)
+        percussion.share(y, SR, separation=m) for m in (percussion.RESIDUAL, percussion.TRANSIENTS)
     )
     assert strokes > 1.5 * sounds
-    quiet = percussion.limited(y, SR, at_most=strokes / 4, measure=percussion.STROKES)
-    assert percussion.share(quiet, SR, measure=percussion.STROKES) < 1.1 * strokes / 4
+    quiet = percussion.limited(y, SR, at_most=strokes / 4, separation=percussion.TRANSIENTS)
+    assert percussion.share(quiet, SR, separation=percussion.TRANSIENTS) < 1.1 * strokes / 4
