@@ -116,7 +116,7 @@ def test_a_part_outside_the_package(copy):
         ["A part outside the package"],
         more=[
             [*run, "resume=outputs/peaks", "n_steps=4"],
-            [*run, "--config-path", str(copy / "outputs/peaks"), "+hydra.run.dir=other"],
+            [*run, "--config-path", str(copy / "outputs/peaks"), "hydra.run.dir=other"],
             [*run, "style_loss._target_=my_parts.Peak"],
             [*run, "style_loss._target_=no_parts.Peaks"],
             [*run, "encoder._target_=my_parts.Peaks", "encoder={_target_:my_parts.Peaks}"],
