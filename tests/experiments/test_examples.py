@@ -1,0 +1,60 @@
+"""The scripts in examples/, run for real with few steps."""
+
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from helpers import ROOT
+from small_runs import summary
+
+
+def example(name: str):
+    return runpy.run_path(str(ROOT / "examples" / f"{name}.py"))
+
+
+def test_two_clips(tmp_path, clips, capsys):
+    out = tmp_path / "r.wav"
+    files = [str(clips["content"]), str(clips["style"])]
+    example("two_clips")["main"]([*files, "--n-steps", "10", "--out", str(out)])
+    content, sr = soundfile.read(clips["content"])
+    y, made_sr = soundfile.read(out)
+    assert (made_sr, y.shape) == (sr, content.shape)
+    assert np.abs(y - content).max() > 0.01, "it has changed"
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("step 0: total loss ")
+    assert said[-1].startswith(f"{out}: style loss ")
+
+
+def test_own_style_loss(tmp_path, capsys):
+    module = example("own_style_loss")
+    rows = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
+    loss = module["Moments"](spread_weight=2.0)
+    target = loss.statistic(rows)
+    np.testing.assert_allclose(target["mean"], rows.mean(0), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(target["spread"], rows.std(0), rtol=1e-5)
+    expected = np.mean((2 * rows.mean(0) - rows.mean(0)) ** 2) + 2 * np.mean(rows.std(0) ** 2)
+    assert float(loss.distance(2 * rows, target)) == pytest.approx(expected, rel=1e-4)
+
+    out = tmp_path / "own.wav"
+    module["main"](["--n-steps", "10", "--seconds", "1.5", "--out", str(out)])
+    first, last = capsys.readouterr().out.rsplit("style loss ", 1)[1].split(" -> ")
+    assert float(last) < float(first)
+    assert soundfile.info(out).duration == pytest.approx(1.5, abs=1e-3)
+
+
+def test_a_sweep_as_a_table(command, tmp_path, capsys):
+    code, err = command("-m", "seed=0,1", "n_steps=2")
+    assert code == 0, err
+    (folder,) = (tmp_path / "outputs" / "sweeps").iterdir()
+    example("sweep_table")["main"]([str(folder), "seed", "encoder.features"])
+    header, *lines = capsys.readouterr().out.splitlines()
+    assert header.split("\t") == [
+        "seed", "encoder.features", "style_share", "added_noise_db", "seconds_total",
+    ]  # fmt: skip
+    assert [line.split("\t")[:2] for line in lines] == [["0", "[16, 8]"], ["1", "[16, 8]"]]
+    runs = [Path(folder) / f"{i}_seed={i}" for i in range(2)]
+    for line, run in zip(lines, runs, strict=True):
+        assert float(line.split("\t")[2]) == pytest.approx(summary(run)["style_share"], rel=1e-3)
