@@ -1,4 +1,4 @@
-"""How like one sound another is: in spectrum, in timbre, in pitch.
+"""Distances of two sounds in spectrum, timbre and pitch.
 
 The three measures of Cífka, Ozerov, Simsekli & Richard, "Self-supervised VQ-VAE for one-shot music
 style transfer" (ICASSP 2021), for results whose truth is known: the content's notes as the style's
@@ -33,7 +33,7 @@ RANGE_DB = 80.0
 
 
 class Features(NamedTuple):
-    """What is compared of a sound."""
+    """Features by which sounds are compared."""
 
     level_db: Float[np.ndarray, "frames mels"]
     """Mel bands at unit power, dB; what lies 80 dB below the loudest is cut there."""

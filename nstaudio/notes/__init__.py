@@ -1,7 +1,7 @@
-"""Transcription: which notes a recording holds.
+"""Transcription of the notes of a recording.
 
 `transcribe` gives them; `basic_pitch` is the trained network behind it, `pyin` what listens to one
-voice without one, `creation` makes notes of a network's activations.
+voice without one, `note_events` makes notes of a network's activations.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ class Note(NamedTuple):
     midi: int
     """MIDI number: 69 is A4, 440 Hz."""
     strength: float
-    """How sure it is, 0 to 1."""
+    """Mean probability, 0 to 1."""
 
     @property
     def length_s(self) -> float:

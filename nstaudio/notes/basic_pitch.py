@@ -1,4 +1,4 @@
-"""Basic Pitch: how probable each note is at each moment, by a small trained network.
+"""Basic Pitch: the probability of each note at each moment, by a small trained network.
 
 Bittner, Bosch, Rubinstein, Meseguer-Brocal & Ewert, "A lightweight instrument-agnostic model for
 polyphonic note transcription and multipitch estimation" (ICASSP 2022). The weights are the ones
@@ -137,7 +137,7 @@ def _harmonic_stack(x: Float[Array, "windows frames bins"]) -> Float[Array, "win
 
 
 class _Affine(nn.Module):
-    """What is left of a trained batch normalisation: one scale and one bias."""
+    """A trained batch normalisation, folded to one scale and one bias."""
 
     @nn.compact
     def __call__(self, x: Float[Array, "windows frames bins"]) -> Float[Array, "windows _ _"]:

@@ -1,4 +1,4 @@
-"""Notes out of activations: where each begins and ends."""
+"""Notes, their beginnings and ends, out of activations."""
 
 from typing import NamedTuple
 
@@ -102,7 +102,7 @@ def _peaks(activation: NoteActivations, threshold: float) -> tuple[np.ndarray, n
 
 
 def _sounding(sounds: np.ndarray, gap_frames: int) -> tuple[int, int]:
-    """How long a note goes on from the first of `sounds`, and after how many frames that is clear.
+    """Frames that a note lasts from the first of `sounds`, and frames after which that is clear.
 
     It ends before the first hole of `gap_frames`; the last frame that sounds is its last.
     """

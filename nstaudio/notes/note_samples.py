@@ -16,12 +16,12 @@ from nstaudio.notes import Note
 LEAD_S = 0.01
 """A note is cut out from this long before its onset."""
 
-_LEAST_S = 0.12  # shorter notes are no example of a sound
+_MIN_S = 0.12  # shorter notes are no example of a sound
 _MASKED_OVERLAP = 0.25
 _CLEAN_OVERLAP = 0.5
-_LOWEST = 0.7  # of the fundamental: where a note begins
+_MIN_HARMONIC = 0.7  # of the fundamental: where a note begins
 _FORMANT_LOW_HZ = 60.0
-_FORMANT_LIMIT_DB = 24.0
+_MAX_FORMANT_DB = 24.0
 _FLOOR_DB = -140.0
 _REPEATED = 0.05  # trust in frames that are not the note's own
 
@@ -42,7 +42,7 @@ class Example(NamedTuple):
 
     note: Note
     overlap: float
-    """How much of it sounds together with others; above 1 with more than one."""
+    """Share of it that sounds together with others; above 1 with more than one."""
     y: Samples
     """Its sound, the harmonics of others masked."""
     envelope_db: Bins
@@ -56,7 +56,7 @@ def examples(style: Samples, notes: list[Note], top_hz: float, grid: Grid) -> li
         top_hz: `bandwidth_hz` of the style.
     """
     found, top = [], round(top_hz * grid.n_fft / grid.sr) + 1
-    for note in [n for n in notes if n.length_s > _LEAST_S] or notes:
+    for note in [n for n in notes if n.length_s > _MIN_S] or notes:
         others = [n for n in notes if n is not note and _common_s(n, note) > 0]
         overlap = sum(_common_s(n, note) for n in others) / note.length_s
         y = _faded(_alone(style, note, others if overlap > _MASKED_OVERLAP else [], grid), grid.sr)
@@ -85,7 +85,9 @@ def _alone(style: Samples, note: Note, others: list[Note], grid: Grid) -> NoteSa
     for n in others:
         sounds = (t > n.onset_s - 0.06) & (t < n.offset_s + 0.06)
         masking[sounds] += _comb(n.midi, grid)
-    masking[:, grid.hz < _LOWEST * hz(note.midi)] += 1.0  # whatever it is, it is not the note's
+    masking[:, grid.hz < _MIN_HARMONIC * hz(note.midi)] += (
+        1.0  # whatever it is, it is not the note's
+    )
     y = grid.istft(x * (own + 0.05) / (own + 0.05 + masking))[grid.lead * grid.hop :]
     return y[start - first : stop - first]
 
@@ -121,9 +123,9 @@ class Formants(NamedTuple):
     """Above this the style has nothing, be it the rate of its file or a codec."""
 
     def shift_db(self, ratio: float, grid: Grid) -> Bins:
-        """What a spectrum moved by `ratio` needs for its resonances to stay, dB."""
+        """Gain that keeps the resonances of a spectrum moved by `ratio` in place, dB."""
         here, moved = (np.interp(grid.hz / r, self.hz, self.level_db) for r in (1.0, ratio))
-        return np.clip(here - moved, -_FORMANT_LIMIT_DB, _FORMANT_LIMIT_DB).astype(np.float32)
+        return np.clip(here - moved, -_MAX_FORMANT_DB, _MAX_FORMANT_DB).astype(np.float32)
 
 
 def bandwidth_hz(y: Samples, grid: Grid) -> float:
@@ -223,7 +225,7 @@ class Moved:
 
     @cached_property
     def _slope_db(self) -> Bins:
-        """How the sustain decays, dB a frame."""
+        """Decay of the sustain, dB a frame."""
         t = np.arange(self._first, self._last + 1)
         if len(t) < 4:
             return np.zeros(self.spectrum.shape[1], np.float32)

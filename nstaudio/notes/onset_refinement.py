@@ -1,4 +1,4 @@
-"""Where notes begin and end, from their energy.
+"""Onsets and ends of notes, from their energy.
 
 A network hears a slow attack late, and loses a note that dies away before it is over.
 """
@@ -10,13 +10,13 @@ from nstaudio.analysis.spectrogram import hann
 from nstaudio.notes import Note
 
 _WINDOW_S, _HOP_S = 0.046, 0.005
-_EARLIEST_S = 0.1  # before the onset that was heard
+_MAX_EARLIER_S = 0.1  # before the onset that was heard
 _PEAK_S = 0.08  # after which the attack is over
-_LATEST_S = 0.3  # after the end that was heard
+_MAX_LATER_S = 0.3  # after the end that was heard
 _LAST_S = 0.06  # before the end that was heard: how loud the note is then
 _HARMONICS = 6
 _DROP_DB = 10.0
-_LEAST_RISE_DB = 6.0
+_MIN_RISE_DB = 6.0
 _AHEAD_S = 0.01  # by so much a window sees a rise before it happens
 _TOUCH_S = 0.02  # what overlaps by less follows on
 
@@ -41,7 +41,7 @@ def refined(y: Float[np.ndarray, " samples"], sr: int, notes: list[Note]) -> lis
         if others.any():
             return note.offset_s
         follows = onsets[onsets >= note.offset_s - _TOUCH_S]
-        latest_s = min(note.offset_s + _LATEST_S, len(y) / sr, *follows)
+        latest_s = min(note.offset_s + _MAX_LATER_S, len(y) / sr, *follows)
         return max(note.offset_s, _offset_s(note, latest_s, listener))
 
     return [note._replace(offset_s=offset_s(note)) for note in begun]
@@ -78,13 +78,13 @@ class _Listener:
 
 
 def _onset_s(note: Note, listener: _Listener) -> float:
-    at = listener.times(note.onset_s - _EARLIEST_S, note.onset_s + _PEAK_S)
+    at = listener.times(note.onset_s - _MAX_EARLIER_S, note.onset_s + _PEAK_S)
     heard = int(np.searchsorted(at, round(note.onset_s * listener.sr)))
     if not 0 < heard < len(at):
         return note.onset_s
     level = listener.level_db(at, note.midi)
     peak, lowest = level[heard:].max(), level[: heard + 1].min()
-    if peak - lowest < _LEAST_RISE_DB:
+    if peak - lowest < _MIN_RISE_DB:
         return note.onset_s
     threshold = max(peak - _DROP_DB, lowest + min(3.0, (peak - lowest) / 2))
     below = np.flatnonzero(level[:heard] < threshold)

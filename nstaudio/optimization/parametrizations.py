@@ -1,4 +1,4 @@
-"""What is optimised, and how it becomes a spectrogram and samples.
+"""Parametrizations: the optimised variable, and the spectrogram and samples that it stands for.
 
 A parametrization is a frozen dataclass (a static argument of compiled functions). Its `constants`
 are the arrays it needs besides the variable; they are traced.
@@ -23,7 +23,7 @@ class Parametrization(Protocol):
     """The way from the variable, one array, to a log-mel spectrogram in dB and to samples."""
 
     yields_waveform: ClassVar[bool]
-    """Whether `samples` knows the sound; where not, only an inversion can tell."""
+    """True where `samples` gives the sound, so that no inversion is needed."""
 
     def constants(self, carrier: Clip, style: Clip, spec: MelSpec) -> Any:
         """Arrays computed once; any pytree.
