@@ -51,7 +51,7 @@ def mel_to_hz(mel: float | np.ndarray, *, mel_scale: MelScale = "slaney") -> np.
 
 @dataclass(frozen=True)
 class MelSpec:
-    """How samples become a log-mel spectrogram.
+    """The parameters of a log-mel spectrogram.
 
     Attributes:
         sr: sampling rate of the analysis, Hz.

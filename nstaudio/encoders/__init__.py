@@ -1,7 +1,7 @@
-"""Spectrograms to what the losses compare.
+"""Encoders: from spectrograms to the features that the losses compare.
 
-Every encoder sees `frames mels` in units of 0 (silence) to 1, says how many frames it needs, makes
-the targets of two clips and tells how far a third is from them, layer by layer.
+The input of every encoder is `frames mels` in units of 0 (silence) to 1. An encoder has a receptive
+field, computes the targets of two clips, and the distances of a third from them, layer by layer.
 
 Most encoders have activations: they are Flax Linen modules that return `{layer name: frames
 channels}`, or `frames bands channels`, in order of depth, and `ActivationEncoder` does the rest.

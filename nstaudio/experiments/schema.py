@@ -94,7 +94,7 @@ class ClipSettings:
 
 @dataclass(frozen=True)
 class StyleSettings(ClipSettings):
-    """The same for the style; of several files each may have a weight, see `hear_style`."""
+    """The files of the style and their weights, see `style_clips.prepare_style_audio`."""
 
     weights: list[float] | None = None
 
