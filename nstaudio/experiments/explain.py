@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 
 from nstaudio.errors import nearest, one_line
 from nstaudio.experiments.config_files import compose
+from nstaudio.experiments.nested import leaves
 
 PRESET_WITHOUT_PACKAGE = (
     "a preset changes settings of its own, experiment.*, instead of the run's: put "
@@ -58,11 +59,7 @@ def _explanation(error: Exception) -> str:
 
 def known_options() -> list[str]:
     """Every key of the default config in dotted form, and every group."""
-
-    def keys(node: Any, prefix: str = "") -> list[str]:
-        if not OmegaConf.is_dict(node):
-            return [prefix]
-        below = [k for key in node for k in keys(node._get_node(key), f"{prefix}.{key}".strip("."))]
-        return [prefix, *below]
-
-    return [key for key in keys(compose()) if key] + ["experiment"]
+    cfg: Any = OmegaConf.to_container(compose())
+    paths = [key.split(".") for key, _ in leaves(cfg)]
+    options = [".".join(path[:depth]) for path in paths for depth in range(1, len(path) + 1)]
+    return list(dict.fromkeys([*cfg, *options, "experiment"]))
