@@ -8,12 +8,19 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-# What one test or its processes have compiled, the others need not; nothing of it in the user's
-# own folder. Before JAX is imported.
-CACHE = tempfile.mkdtemp(prefix="nstaudio-tests-")
-atexit.register(shutil.rmtree, CACHE, ignore_errors=True)
-os.environ["JAX_COMPILATION_CACHE_DIR"] = CACHE
-os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
+# Before JAX is imported. What one test, its processes or another worker has compiled, the others
+# need not; nothing of it in the user's own folder. Of a limited size, JAX locks the folder.
+WORKER = os.environ.get("PYTEST_XDIST_WORKER")
+if WORKER is None:
+    CACHE = tempfile.mkdtemp(prefix="nstaudio-tests-")
+    atexit.register(shutil.rmtree, CACHE, ignore_errors=True)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = CACHE
+    os.environ["JAX_COMPILATION_CACHE_MAX_SIZE"] = str(2**32)
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
+elif hasattr(os, "sched_setaffinity"):
+    # Workers that share cores wait for each other: each has its own, its processes too.
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[int(WORKER.removeprefix("gw")) % len(cores)]})
 
 import jax
 import numpy as np
@@ -33,7 +40,9 @@ from helpers import SR, music
 def _programs() -> Iterator[None]:
     """Let go of compiled programs: of 65530 maps of memory a process may have, each takes some."""
     yield
-    jax.clear_caches()
+    maps = Path("/proc/self/maps")
+    if not maps.exists() or maps.read_bytes().count(b"\n") > 30_000:
+        jax.clear_caches()
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import soundfile
 from helpers import ROOT, SR
 
 
+@pytest.mark.slow
 def test_length_prints_a_row():
     command = [sys.executable, ROOT / "benchmarks" / "length.py", "--seconds", "1"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

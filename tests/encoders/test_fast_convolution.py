@@ -4,8 +4,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from nstaudio.encoders.fast_convolution import convolve, convolve2d
 
@@ -22,14 +20,10 @@ def draw(n_frames: int, size: int, channels: int, features: int):
     return x, rng.standard_normal((size, channels, features))
 
 
-@given(
-    size=st.integers(1, 16),
-    more=st.integers(0, 30),
-    channels=st.integers(1, 5),
-    features=st.integers(1, 4),
-)
-@settings(max_examples=40, deadline=None)
-def test_any_shape_is_the_sum_over_taps(size, more, channels, features):
+# Every size of kernel; shapes are few, for each is a program.
+@pytest.mark.parametrize("size", range(1, 17))
+def test_any_shape_is_the_sum_over_taps(size):
+    more, channels, features = 7 * size % 31, 1 + size % 5, 1 + size % 4
     x, kernel = draw(size + more, size, channels, features)
     got = convolve(jnp.asarray(x, jnp.float32), jnp.asarray(kernel, jnp.float32))
     assert got.shape == (more + 1, features)

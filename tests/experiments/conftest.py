@@ -1,5 +1,6 @@
 """The main job in this process, in a small form."""
 
+import base64
 import logging
 import sys
 
@@ -8,8 +9,20 @@ import pytest
 from hydra.core.global_hydra import GlobalHydra
 
 from nstaudio.experiments import cli
+from nstaudio.experiments.report import page
 
 from small_runs import SMALL
+
+ONE_PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
+)
+
+
+@pytest.fixture(autouse=True)
+def _pictures(request, monkeypatch):
+    """Draw nothing, which takes as long as a small run, but for the tests that look at it."""
+    if "pictures" not in request.keywords and "report" not in request.path.parts:
+        monkeypatch.setattr(page, "_png", lambda figure: ONE_PIXEL)
 
 
 @pytest.fixture

@@ -159,6 +159,7 @@ def cluster(tmp_path_factory) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("launcher", ["joblib", "slurm", "ray"])
+@pytest.mark.slow
 def test_a_sweep_of_processes_is_that_of_one(request, tmp_path, clips, basic, launcher):
     need(launcher)
     arguments, env = [f"hydra/launcher={launcher}", *SWEEP], {}
@@ -259,6 +260,7 @@ def assert_same(sweep: Path, other: Path) -> None:
             assert (sweep / job / name).read_bytes() == (other / job / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_joblib_can_be_killed_and_goes_on(tmp_path, clips, unbroken):
     need("joblib")
     arguments = [*LONG, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
@@ -294,6 +296,7 @@ def test_joblib_can_be_killed_and_goes_on(tmp_path, clips, unbroken):
     assert_same(tmp_path / "s", unbroken)
 
 
+@pytest.mark.slow
 def test_what_slurm_is_about_to_end_goes_back_into_its_queue(tmp_path, clips, unbroken):
     """By submitit's local executor: the signal, the queue and the second start are submitit's."""
     need("submitit_local")

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import jax.numpy as jnp
+import matplotlib.pyplot as plt
 import numpy as np
 import pyloudnorm
 import pytest
@@ -41,6 +42,7 @@ FIGURES = {
 }
 
 
+@pytest.mark.pictures
 def test_a_run_writes_everything(command, tmp_path, clips):
     code, err = command()
     assert code == 0, err
@@ -80,8 +82,10 @@ def test_a_run_writes_everything(command, tmp_path, clips):
     levels = [pyloudnorm.Meter(SR).integrated_loudness(a) for a in (y, content, style)]
     assert max(levels) - min(levels) < 0.1
 
-    for name in ("report.html", "spectrograms.png", "losses.png", "config.yaml", "run.log"):
+    for name in ("report.html", "config.yaml", "run.log"):
         assert (folder / name).stat().st_size > 0
+    for name in ("spectrograms.png", "losses.png"):
+        assert np.std(plt.imread(folder / name)) > 0
     assert list((folder / "checkpoints" / "0000").iterdir())
     assert not list(folder.glob(".*.part"))
     assert "my song as other" in err, "the progress bar"
@@ -624,6 +628,7 @@ LONG = ["n_steps=200000", "checkpoint.interval_s=0", "log_every=10"]
 
 
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.slow
 def test_an_interrupt_finishes_cleanly(tmp_path, clips, kind):
     folder = tmp_path / "r"
     process = start(tmp_path, clips, *LONG, "checkpoint.interval_s=1000", f"hydra.run.dir={folder}")
@@ -643,6 +648,7 @@ def test_an_interrupt_finishes_cleanly(tmp_path, clips, kind):
 
 
 @pytest.mark.parametrize("moment_s", [1.0, 2.0])
+@pytest.mark.slow
 def test_an_interrupt_before_there_is_anything_just_ends_it(tmp_path, clips, moment_s):
     process = start(tmp_path, clips, *LONG, f"hydra.run.dir={tmp_path / 'r'}")
     time.sleep(moment_s)
@@ -657,6 +663,7 @@ def test_an_interrupt_before_there_is_anything_just_ends_it(tmp_path, clips, mom
     assert "Traceback" not in process.communicate()[1]
 
 
+@pytest.mark.slow
 def test_kill_9_at_any_moment_loses_no_more_than_an_interval(tmp_path, clips, command):
     """SIGKILL, again and again at other moments, then to the end: the bits of an unbroken run."""
     folder, n_steps = tmp_path / "killed", 600

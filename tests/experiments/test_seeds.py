@@ -112,6 +112,7 @@ def test_takes_are_kept_apart_from_those_before(command, tmp_path, clips):
     assert err.count("resuming at step 6 of 8") == 3
 
 
+@pytest.mark.slow
 def test_an_interrupt_begins_no_take_after_it(tmp_path, clips, command):
     process = start(tmp_path, clips, *DIVERSE, *TAKES, "n_steps=200000")
     first, second = (tmp_path / "t" / f"take_{i}" for i in (1, 2))
@@ -173,6 +174,7 @@ def test_takes_in_a_sweep(command, tmp_path, launcher):
     assert err.count("done before: ") == 3
 
 
+@pytest.mark.slow
 def test_an_interrupt_stops_all_takes(tmp_path, clips, command):
     process = start(tmp_path, clips, *TAKES, "n_steps=200000")
     metrics = [tmp_path / "t" / f"take_{i}" / "metrics.jsonl" for i in (1, 2)]

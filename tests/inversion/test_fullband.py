@@ -92,10 +92,16 @@ def image(y, sr=SR, above_hz=100, below_hz=8000):
     return np.array(level_db), np.array(correlation)
 
 
-@pytest.mark.parametrize("channels", [1, 2, 6])
-@pytest.mark.parametrize("sr", [8000, 16000, 22050, 44100, 48000, 96000])
-@pytest.mark.parametrize("length", [2, 3, 777, 30011])
-def test_what_has_not_changed_is_the_content(channels, sr, length):
+# Every rate with every length, and every number of channels with every other value once or more.
+@pytest.mark.parametrize(
+    ("sr", "length", "channels"),
+    [
+        (sr, length, (1, 2, 6)[(i + j) % 3])
+        for i, sr in enumerate([8000, 16000, 22050, 44100, 48000, 96000])
+        for j, length in enumerate([2, 3, 777, 30011])
+    ],
+)
+def test_what_has_not_changed_is_the_content(sr, length, channels):
     content = np.random.default_rng(0).uniform(-1, 1, (length, channels)).astype(np.float32)
     y = restore(content, mono(content, sr), sr=sr)
     assert db(y - content) < -80

@@ -370,7 +370,7 @@ def test_every_parametrization_with_any_optimizer(content, style, name, make, en
         assert got.figures.consistency_db > 0.1
 
 
-def test_a_sweep_over_sixteen_weights_compiles_once(content, style):
+def test_a_sweep_over_weights_compiles_once(content, style):
     def losses(alpha, beta):
         return nstaudio.transfer(
             content, style, SR, **{**SMALL, "n_steps": 2, "alpha": alpha, "beta": beta}
@@ -380,9 +380,9 @@ def test_a_sweep_over_sixteen_weights_compiles_once(content, style):
     compiled = [loop.advance, make_problem, evaluate]
     before = [function._cache_size() for function in compiled]  # type: ignore[attr-defined]
     totals = {
-        float(losses(alpha, beta).total) for alpha in (0, 0.1, 0.3, 1) for beta in (0.5, 1, 2, 4)
+        float(losses(alpha, beta).total) for alpha, beta in ((0, 0.5), (0.1, 1), (0.3, 4), (1, 2))
     }
-    assert len(totals) == 16
+    assert len(totals) == 4
     assert [function._cache_size() for function in compiled] == before  # type: ignore[attr-defined]
 
 
@@ -404,7 +404,16 @@ def demo(name: str) -> np.ndarray:
     return samples.to_mono(clip.y, clip.sr, SR)
 
 
-@pytest.mark.parametrize("pair", ["synthetic", "jazz as classical", "classical as jazz"])
+@pytest.mark.parametrize(
+    "pair",
+    [
+        "synthetic",
+        *(
+            pytest.param(p, marks=pytest.mark.slow)
+            for p in ("jazz as classical", "classical as jazz")
+        ),
+    ],
+)
 def test_strength_goes_from_the_content_to_the_style_step_by_step(content, style, pair):
     if pair != "synthetic":
         content, style = (demo(name) for name in pair.split(" as "))

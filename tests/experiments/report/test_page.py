@@ -129,6 +129,7 @@ def chromium() -> str | None:
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(chromium() is None, reason="needs a chromium browser on the PATH")
 def test_a_browser_shows_the_page(page, tmp_path):
     """Headless Chromium, from the file system: players know their length, no script of a name."""

@@ -450,6 +450,7 @@ class Page:
         return self.sounding[role]
 
 
+@pytest.mark.slow
 def test_the_grid(page):
     """Rows by alpha, columns by the first setting of two values; numbers in their order."""
     headers = [one.text.replace("\n", " ") for one in page.all(".grid th[scope=row]")]
@@ -471,6 +472,7 @@ def test_the_grid(page):
     assert all(pictures)
 
 
+@pytest.mark.slow
 def test_other_rows_and_columns(page):
     page.run(
         "const menu = document.querySelector('[data-field=columns] select');"
@@ -490,6 +492,7 @@ def test_other_rows_and_columns(page):
     assert page.jobs == [0, 6, 1, 2, 3, 7, 4, 5]
 
 
+@pytest.mark.slow
 def test_arrows_move_on_the_grid(page):
     assert page.selected == 0
     visited = []
@@ -499,6 +502,7 @@ def test_arrows_move_on_the_grid(page):
     assert visited == [1, 3, 7, 5, 4, 2, 2]
 
 
+@pytest.mark.slow
 def test_a_card_plays_and_pauses(page):
     page.find(".card[data-job='3']").click()
     first = page.wait_to_play("generated", 0.1)
@@ -509,6 +513,7 @@ def test_a_card_plays_and_pauses(page):
     assert page.sounding == {}
 
 
+@pytest.mark.slow
 def test_space_plays_and_pauses_and_one_sound_at_a_time(page):
     page.keys(" ")
     page.wait_to_play("generated", 0.1)
@@ -521,6 +526,7 @@ def test_space_plays_and_pauses_and_one_sound_at_a_time(page):
     assert page.sounding == {}
 
 
+@pytest.mark.slow
 def test_a_and_b_keep_the_place(page):
     page.keys(" ")
     before, started = page.wait_to_play("generated", 0.5), time.monotonic()
@@ -540,6 +546,7 @@ def test_a_and_b_keep_the_place(page):
     assert page.at("generated") == pytest.approx(paused, abs=0.01)
 
 
+@pytest.mark.slow
 def test_a_clip_that_ended_leads_back_to_the_place(page):
     page.run("document.getElementById('sound-generated').currentTime = 4.5")
     page.wait(lambda: page.at("generated") == 4.5)
@@ -549,6 +556,7 @@ def test_a_clip_that_ended_leads_back_to_the_place(page):
     assert page.at("generated") == pytest.approx(4.5, abs=0.05)
 
 
+@pytest.mark.slow
 def test_another_job_sounds_from_the_same_place(page):
     page.keys(" ")
     before, started = page.wait_to_play("generated", 0.5), time.monotonic()
@@ -557,6 +565,7 @@ def test_another_job_sounds_from_the_same_place(page):
     assert before <= page.wait_to_play("generated") < before + time.monotonic() - started + 0.2
 
 
+@pytest.mark.slow
 def test_a_job_without_a_sound_is_silent(page):
     page.keys(" ")
     page.wait_to_play("generated")
@@ -570,12 +579,14 @@ def test_a_job_without_a_sound_is_silent(page):
     assert page.at("generated") > 0, "the place is kept"
 
 
+@pytest.mark.slow
 def test_pins_are_those_of_the_selected_job(page):
     assert "song" in page.find("#deck-content").text
     page.find(".card[data-job='3']").click()
     assert "another" in page.find("#deck-content").text
 
 
+@pytest.mark.slow
 def test_the_table_sorts_by_figures_and_settings(page):
     page.find("[data-view=table]").click()
 
@@ -601,6 +612,7 @@ def test_the_table_sorts_by_figures_and_settings(page):
     assert page.selected == 4
 
 
+@pytest.mark.slow
 def test_the_plot_selects(page):
     from selenium.webdriver import ActionChains
 
@@ -623,6 +635,7 @@ def test_the_plot_selects(page):
     assert "Without such values, and so not here: 4" in page.find(".plot").text
 
 
+@pytest.mark.slow
 def test_linked_files_play(driver, tmp_path, monkeypatch):
     name = "0_a#b%c ?ü&'"
     make_run(tmp_path / name, {"seed": 0}, {}, seconds=3.0)
