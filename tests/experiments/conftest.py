@@ -22,7 +22,7 @@ ONE_PIXEL = base64.b64decode(
 def _pictures(request, monkeypatch):
     """Draw nothing, which takes as long as a small run, but for the tests that look at it."""
     if "pictures" not in request.keywords and "report" not in request.path.parts:
-        monkeypatch.setattr(page, "_png", lambda figure: ONE_PIXEL)
+        monkeypatch.setattr(page, "_png", lambda _: ONE_PIXEL)
 
 
 @pytest.fixture
