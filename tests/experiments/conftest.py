@@ -2,7 +2,9 @@
 
 import base64
 import logging
+import shutil
 import sys
+from pathlib import Path
 
 import absl.logging
 import pytest
@@ -25,6 +27,32 @@ def _pictures(request, monkeypatch):
         monkeypatch.setattr(page, "_png", lambda _: ONE_PIXEL)
 
 
+def arguments(clips: dict[str, Path]) -> list[str]:
+    return [f"{role}.path='{clips[role]}'" for role in ("content", "style")] + SMALL
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory, clips) -> Path:
+    """A run of twelve steps with a checkpoint at each logged one: to be copied."""
+    folder = tmp_path_factory.mktemp("finished") / "r"
+    place = [f"hydra.run.dir={folder}", "checkpoint.interval_s=0"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder.parent)
+        patch.setattr(page, "_png", lambda _: ONE_PIXEL)
+        patch.setattr(sys, "stderr", sys.__stderr__)
+        absl.logging.get_absl_handler().python_handler.stream = sys.__stderr__
+        patch.setattr(sys, "argv", ["run.py", *arguments(clips), *place])
+        GlobalHydra.instance().clear()
+        assert run.main() == 0
+    return folder
+
+
+@pytest.fixture
+def finished(finished_run, tmp_path) -> Path:
+    """A copy of the finished run, in `r`."""
+    return shutil.copytree(finished_run, tmp_path / "r")
+
+
 @pytest.fixture
 def command(tmp_path, monkeypatch, clips, capfd):
     """Run scripts/run.py in this process, in an empty folder; returns exit code and stderr."""
@@ -34,11 +62,10 @@ def command(tmp_path, monkeypatch, clips, capfd):
     monkeypatch.setattr(sys, "stderr", sys.__stderr__)
     absl.logging.get_absl_handler().python_handler.stream = sys.__stderr__
 
-    def call(*arguments: str, defaults: bool = True) -> tuple[int, str]:
-        files = [f"content.path='{clips['content']}'", f"style.path='{clips['style']}'"]
-        multirun = [a for a in arguments if a == "-m"]
-        others = [a for a in arguments if a != "-m"]
-        argv = ["run.py", *multirun, *([*files, *SMALL] if defaults else []), *others]
+    def call(*given: str, defaults: bool = True) -> tuple[int, str]:
+        multirun = [a for a in given if a == "-m"]
+        others = [a for a in given if a != "-m"]
+        argv = ["run.py", *multirun, *(arguments(clips) if defaults else []), *others]
         monkeypatch.setattr(sys, "argv", argv)
         GlobalHydra.instance().clear()
         capfd.readouterr()

@@ -212,9 +212,8 @@ def test_a_texture_has_no_content(command, tmp_path, clips):
     assert (code, "content.duration_s=-1 must be above 0" in text) == (2, True)
 
 
-@pytest.mark.parametrize("strength", ["null", "0.5"])
-def test_resume_is_bit_for_bit(command, tmp_path, strength):
-    chosen = f"strength={strength}"
+def test_resume_is_bit_for_bit(command, tmp_path):
+    chosen = "strength=0.5"
     assert command("hydra.run.dir=outputs/d/whole", "n_steps=20", chosen)[0] == 0
     assert command("hydra.run.dir=outputs/d/cut", "n_steps=7", chosen)[0] == 0
     code, err = command("resume=outputs/d/cut", "n_steps=20", defaults=False)
@@ -443,8 +442,7 @@ def test_outputs_of_other_kinds(command, tmp_path, song, arguments, expected):
         assert summary(tmp_path / "r")["loudness_lufs"] == pytest.approx(-30, abs=0.01)
 
 
-def test_a_config_that_was_edited_is_refused(command, tmp_path):
-    assert command("hydra.run.dir=r")[0] == 0
+def test_a_config_that_was_edited_is_refused(command, tmp_path, finished):
     record = tmp_path / "r" / "config.yaml"
     before = record.read_text()
     record.write_text(before.replace("alpha: null", "alpha: 0.01"))
@@ -455,26 +453,22 @@ def test_a_config_that_was_edited_is_refused(command, tmp_path):
     assert command("resume=r", "n_steps=14", defaults=False)[0] == 0
 
 
-def test_a_folder_that_holds_a_run_is_not_overwritten(command, tmp_path):
-    assert command("hydra.run.dir=outputs/d/r")[0] == 0
-    run = tmp_path / "outputs/d/r"
-    before = {file: file.read_bytes() for file in run.rglob("*") if file.is_file()}
-    code, err = command("hydra.run.dir=outputs/d/r", "seed=5")
+def test_a_folder_that_holds_a_run_is_not_overwritten(command, tmp_path, finished):
+    before = {file: file.read_bytes() for file in finished.rglob("*") if file.is_file()}
+    code, err = command("hydra.run.dir=r", "seed=5")
     assert code == 2
     assert "already holds a run; continue it with resume=" in err
-    assert {file for file in before if file.read_bytes() != before[file]} == {run / "run.log"}
+    assert {file for file in before if file.read_bytes() != before[file]} == {finished / "run.log"}
 
 
-@pytest.mark.parametrize("arguments", [["hydra.run.dir=r"], ["resume=r"]])
-def test_a_folder_has_one_user_at_a_time(command, tmp_path, arguments):
-    if arguments == ["resume=r"]:
-        assert command("hydra.run.dir=r", "n_steps=2")[0] == 0
-    (tmp_path / "r").mkdir(exist_ok=True)
-    with folder_lock(tmp_path / "r"):
-        code, err = command(*arguments, defaults=arguments != ["resume=r"])
-    assert code == 2
-    assert "error: r is being used by another run" in err.replace(str(tmp_path) + "/", "")
-    assert command(*arguments, defaults=arguments != ["resume=r"])[0] == 0
+def test_a_folder_has_one_user_at_a_time(command, tmp_path, finished):
+    (tmp_path / "new").mkdir()
+    for folder, arguments in ((tmp_path / "new", ["hydra.run.dir=new"]), (finished, ["resume=r"])):
+        with folder_lock(folder):
+            code, err = command(*arguments, defaults=folder != finished)
+        assert code == 2
+        assert f"{folder.name} is being used by another run" in err
+        assert command(*arguments, defaults=folder != finished)[0] == 0
 
 
 def bad_clip(folder: Path, kind: str) -> str:
@@ -498,22 +492,24 @@ def bad_clip(folder: Path, kind: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("kind", "message"),
+    ("role", "kind", "message"),
     [
-        ("missing", "missing.wav does not exist"),
-        ("folder", "folder.wav is a folder"),
-        ("empty", "empty.wav is empty (0 bytes)"),
-        ("text", "text.wav cannot be decoded"),
-        ("truncated", "truncated.wav is cut short: 19956 of 44100 bytes"),
-        ("0", "0.wav has 0 samples; at least 2"),
-        ("1", "1.wav has 1 samples; at least 2"),
-        ("9000", "9000.wav is 0.41 s long (36 frames); the encoder's receptive field is 41"),
-        ("silence", "silence.wav is silent"),
-        ("nan", "nan.wav has a sample that is not a finite number"),
+        ("content", "missing", "missing.wav does not exist"),
+        ("style", "missing", "missing.wav does not exist"),
+        ("content", "folder", "folder.wav is a folder"),
+        ("style", "empty", "empty.wav is empty (0 bytes)"),
+        ("content", "text", "text.wav cannot be decoded"),
+        ("style", "truncated", "truncated.wav is cut short: 19956 of 44100 bytes"),
+        ("content", "0", "0.wav has 0 samples; at least 2"),
+        ("style", "1", "1.wav has 1 samples; at least 2"),
+        ("content", "9000", "9000.wav is 0.41 s long (36 frames); the encoder's receptive field"),
+        ("style", "9000", "9000.wav is 0.41 s long (36 frames); the encoder's receptive field"),
+        ("content", "silence", "silence.wav is silent"),
+        ("style", "silence", "silence.wav is silent"),
+        ("style", "nan", "nan.wav has a sample that is not a finite number"),
     ],
 )
-@pytest.mark.parametrize("role", ["content", "style"])
-def test_a_bad_clip_is_one_line_and_nothing_written(command, tmp_path, kind, message, role):
+def test_a_bad_clip_is_one_line_and_nothing_written(command, tmp_path, role, kind, message):
     code, err = command(f"{role}.path='{bad_clip(tmp_path, kind)}'", "encoder.kernel_size=21")
     assert_refused(code, err, message, tmp_path)
     assert f"error: {role} file {tmp_path}" in err
@@ -522,20 +518,7 @@ def test_a_bad_clip_is_one_line_and_nothing_written(command, tmp_path, kind, mes
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
-        ("n_steps=-5", "n_steps=-5 must be at least 0"),
-        ("segments.length_s=0", "segments.length_s=0 must be above 0"),
         ("segments.lenght_s=9", "segments.lenght_s"),
-        ("segments=3", "segments=3 is not a group of settings"),
-        ("output.format=wma", "output.format=wma is not one of: wav, flac, ogg, mp3"),
-        ("output.subtype=PCM_12", "output.subtype=PCM_12 is not one of"),
-        ("output.channels=65", "output.channels=65 must be at most 64"),
-        ("output.sr=10", "output.sr=10 must be at least 1000"),
-        ("output.true_peak_db=nan", "output.true_peak_db=nan must be finite"),
-        ("n_steps=many", "n_steps must be a whole number, not 'many'"),
-        ("alpha=-1", "alpha=-1 must be at least 0"),
-        ("n_seeds=0", "n_seeds=0 must be at least 1"),
-        ("n_seeds=129", "n_seeds=129 must be at most 128"),
-        ("n_seeds=2.5", "n_seeds must be a whole number, not 2.5"),
         ("alhpa=2", "unknown option alhpa (did you mean alpha?)"),
         ("encoder.kernel=3", "unknown option encoder.kernel (did you mean encoder.kernel_size?)"),
         ("experimnt=quick", "unknown option experimnt (did you mean experiment?)"),
@@ -545,7 +528,6 @@ def test_a_bad_clip_is_one_line_and_nothing_written(command, tmp_path, kind, mes
         ("content=jaz", "content=jaz is none of the clips here (classical, jazz, none)"),
         ("optimizer=adm", "optimizer=adm is not one of: adam, lbfgs, sgd (did you mean adam?)"),
         ("experiment=papr", "(did you mean paper?)"),
-        ("optimizer.learning_rate=0", "optimizer.learning_rate=0 must be above 0"),
         ("content.start_s=99", "is 2.00 s long; it cannot start at 99 s"),
         ("style_weights.conv3=1", "layer in style_weights=conv3 is not one of: conv1, conv2"),
         ("n_steps=[", "n_steps=["),
@@ -605,16 +587,6 @@ def test_the_infinite_encoder_on_linear_bands_resumes_bit_for_bit(command, tmp_p
     ).read_bytes()
     assert set(figures["style_loss_by_layer"]) == {"conv1", "conv2"}
     assert figures["style_loss"] < figures["initial_style_loss"]
-
-
-def test_alpha_and_beta_both_zero(command, tmp_path):
-    code, err = command("alpha=0", "beta=0")
-    assert_refused(code, err, "alpha=0 and beta=0: nothing to optimise", tmp_path)
-
-
-def test_strength_beside_what_it_chooses(command, tmp_path):
-    code, err = command("strength=0.5", "beta=2")
-    assert_refused(code, err, "strength=0.5 chooses alpha and beta, and beta=2 is given", tmp_path)
 
 
 @pytest.mark.parametrize("folder", ["file/below", "/proc/nowhere/run"])
@@ -702,17 +674,16 @@ def test_kill_9_at_any_moment_loses_no_more_than_an_interval(tmp_path, clips, co
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_truncated_checkpoint_falls_back_with_a_warning(command, tmp_path):
-    assert command("checkpoint.interval_s=0", "hydra.run.dir=r", "n_steps=20")[0] == 0
-    newest = tmp_path / "r" / "checkpoints" / "0000" / "20"
+def test_a_truncated_checkpoint_falls_back_with_a_warning(command, tmp_path, finished):
+    newest = finished / "checkpoints" / "0000" / "12"
     for file in newest.rglob("*"):
         if file.is_file():
             file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
     expected = (tmp_path / "r" / "generated.wav").read_bytes()
     code, err = command("resume=r", defaults=False)
     assert code == 0, err
-    assert "checkpoint of step 20 cannot be read" in err
-    assert "resuming at step 15 of 20" in err
+    assert "checkpoint of step 12 cannot be read" in err
+    assert "resuming at step 10 of 12" in err
     assert (tmp_path / "r" / "generated.wav").read_bytes() == expected
 
 
