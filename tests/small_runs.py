@@ -40,10 +40,13 @@ def assert_refused(code: int, err: str, message: str, folder: Path) -> None:
     assert all(p.parent.name == ".hydra" or p.name == "run.log" for p in left), left
 
 
-def start(folder: Path, clips: dict[str, Path], *arguments: str) -> subprocess.Popen:
+def start(
+    folder: Path, clips: dict[str, Path], *arguments: str, within: tuple[str, ...] = ()
+) -> subprocess.Popen:
+    """The main job in a process; `within` is what Python is given before the script."""
     files = [f"content.path='{clips['content']}'", f"style.path='{clips['style']}'"]
     return subprocess.Popen(
-        [sys.executable, ROOT / "scripts" / "run.py", *files, *SMALL, *arguments],
+        [sys.executable, *within, ROOT / "scripts" / "run.py", *files, *SMALL, *arguments],
         cwd=folder,
         stderr=subprocess.PIPE,
         text=True,
@@ -51,7 +54,7 @@ def start(folder: Path, clips: dict[str, Path], *arguments: str) -> subprocess.P
     )
 
 
-def wait_for(found, process: subprocess.Popen, seconds: float = 120.0) -> None:
+def wait_for(found, process: subprocess.Popen, seconds: float = 900.0) -> None:
     deadline = time.monotonic() + seconds
     while not found():
         assert process.poll() is None, process.communicate()[1]

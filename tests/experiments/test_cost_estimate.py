@@ -1,5 +1,7 @@
 """What a transfer will take."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -79,7 +81,20 @@ def test_memory_that_is_there(monkeypatch, tmp_path):
     assert cost_estimate.available_bytes() > 2_000_000
 
 
-def test_time_is_that_of_all_windows():
+def test_time_is_that_of_all_windows(monkeypatch):
+    """By a clock of its own: a step takes 0.25 s, the moment that is rendered 2 s."""
+    now = [0.0]
+
+    def advance(state, problem, n, **_):
+        now[0] += 0.25 * int(n)
+        return state
+
+    def restore(moment, *_, **__):
+        now[0] += 2.0
+
+    monkeypatch.setattr(cost_estimate, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    monkeypatch.setattr(cost_estimate, "advance", advance)
+    monkeypatch.setattr(cost_estimate.fullband, "restore", restore)
     content = music(1, 3.0)[:, None]
     style = music(2)
     prepared = prepare.prepare_segment(content, SR, style, SETTINGS)
@@ -88,6 +103,7 @@ def test_time_is_that_of_all_windows():
         cost_estimate.measure(content, SR, n, prepared, 0.5, [len(style)], SETTINGS)
         for n in (1, 10)
     )
-    assert 0.5 < one.seconds < 60
-    assert 5 < ten.seconds < 600
+    rendering = 2 * 2.0 * len(content) / min(len(content), int(cost_estimate._TRIED_S * SR))
+    expected = prepared.n_steps * 0.25 + 0.5 + rendering
+    assert [one.seconds, ten.seconds] == pytest.approx([expected, 10 * expected])
     assert ten.bytes == pytest.approx(one.bytes, rel=0.1), "one segment at a time"

@@ -119,7 +119,7 @@ def test_an_interrupt_begins_no_take_after_it(tmp_path, clips, command):
     metrics = first / "metrics.jsonl"
     wait_for(lambda: metrics.exists() and metrics.read_text().count("\n") > 3, process)
     process.send_signal(signal.SIGINT)
-    err = process.communicate(timeout=200)[1]
+    err = process.communicate(timeout=900)[1]
     assert process.returncode == 0, err
     assert f"interrupted; go on with: resume={tmp_path}/t\n" in err
     assert not (second / "config.yaml").exists()
@@ -180,7 +180,7 @@ def test_an_interrupt_stops_all_takes(tmp_path, clips, command):
     metrics = [tmp_path / "t" / f"take_{i}" / "metrics.jsonl" for i in (1, 2)]
     wait_for(lambda: all(m.exists() and m.read_text().count("\n") > 3 for m in metrics), process)
     process.send_signal(signal.SIGINT)
-    err = process.communicate(timeout=200)[1]
+    err = process.communicate(timeout=900)[1]
     assert process.returncode == 0, err
     assert f"interrupted; go on with: resume={tmp_path}/t\n" in err
     reached = [summary(m.parent) for m in metrics]
