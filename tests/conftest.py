@@ -26,7 +26,12 @@ import jax
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
+
+# An example takes as long as it takes: the machine may be busy, and some compile.
+settings.register_profile("any speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any speed")
 
 # Shapes and types on signatures are enforced here and cost nothing elsewhere.
 install_import_hook("nstaudio", "typecheck.check")

@@ -184,7 +184,7 @@ def test_any_length_has_librosas_frames(n_samples):
     np.testing.assert_allclose(got, expected, atol=1e-5 * np.abs(expected).max())
 
 
-@settings(deadline=None, max_examples=8)
+@settings(max_examples=8)
 @given(
     n_samples=st.integers(2, 6000),
     hop=st.sampled_from([100, 128]),

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.signal import lfilter, welch
 from scipy.stats import kurtosis
@@ -60,7 +60,6 @@ def test_bad_rates(sr):
         prepare(TONE, sr, target_sr=8000, name="x")
 
 
-@settings(deadline=None)
 @given(
     st.integers(1, 3000),
     st.integers(1, 4),

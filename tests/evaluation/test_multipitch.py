@@ -22,7 +22,7 @@ def heard(y: np.ndarray) -> set[int]:
 
 
 @given(st.integers(40, 90), st.integers(1, 12))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_one_tone_of_any_pitch_and_brightness(midi, n_harmonics):
     assert heard(tone(midi, n_harmonics=n_harmonics)) == {midi}
 

@@ -268,7 +268,7 @@ shapes = st.tuples(st.integers(1, 5000), st.integers(1, 3))
 values = st.floats(-1, 1, width=32) | st.sampled_from([0.0, 1.0, -1.0, 1e-40])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     hnp.arrays(np.float32, shapes, elements=values),
     st.integers(0, 5000),

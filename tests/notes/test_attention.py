@@ -168,7 +168,7 @@ NOTES = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(NOTES, NOTES, SECONDS, SECONDS, st.sampled_from([2000, 8000, 22050]), st.floats(-8, 2))
 def test_any_notes_of_any_noise_give_a_sound(content, style, content_s, style_s, sr, level):
     """Notes that nothing in the clip bears out, beyond its end, at any rate and level."""

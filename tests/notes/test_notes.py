@@ -121,7 +121,7 @@ def test_neighbours_of_a_note_are_its_own():
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([1, 3, 40]), st.integers(1, 9))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_whatever_the_activations(seed, smooth, min_frames):
     rng = np.random.default_rng(seed)
     a = rng.random((2, 50 + smooth, 88), np.float32)

@@ -216,7 +216,7 @@ def test_smooth_mel_stays_inside_the_two_clips(clips):
     assert (np.asarray(level_db) >= both.min(axis=0) - 1e-4).all()
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(st.floats(0, 4), st.floats(0, 3), st.integers(1, 30), st.integers(1, 12), st.integers(0, 99))
 def test_blur_is_scipys(sigma_frames, sigma_bands, n_frames, n_mels, seed):
     x = np.random.default_rng(seed).standard_normal((n_frames, n_mels)).astype(np.float32)

@@ -341,7 +341,7 @@ ADAM = partial(optax.adam, learning_rate=1.0)
     ("name", "make", "encoder"),
     [
         *((name, make, SMALL["encoder"]) for name in NAMES for make in (ADAM, optax.lbfgs)),
-        *((name, ADAM, InfiniteEncoder((3,))) for name in ("free", "smooth", "waveform")),
+        *((name, ADAM, InfiniteEncoder((3,))) for name in ("free", "waveform")),
         *((name, optax.lbfgs, InfiniteEncoder((3,))) for name in ("smooth", "gain")),
     ],
 )
