@@ -43,7 +43,7 @@ def finished_run(tmp_path_factory, clips) -> Path:
         absl.logging.get_absl_handler().python_handler.stream = sys.__stderr__
         patch.setattr(sys, "argv", ["run.py", *arguments(clips), *place])
         GlobalHydra.instance().clear()
-        assert run.main() == 0
+        assert cli.main() == 0
     return folder
 
 

@@ -89,6 +89,8 @@ def test_time_is_that_of_all_windows(monkeypatch):
         now[0] += 0.25 * int(n)
         return state
 
+    advance.lower = cost_estimate.advance.lower
+
     def restore(moment, *_, **__):
         now[0] += 2.0
 
