@@ -17,10 +17,6 @@ if WORKER is None:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = CACHE
     os.environ["JAX_COMPILATION_CACHE_MAX_SIZE"] = str(2**32)
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
-elif hasattr(os, "sched_setaffinity"):
-    # Workers that share cores wait for each other: each has its own, its processes too.
-    cores = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {cores[int(WORKER.removeprefix("gw")) % len(cores)]})
 
 import jax
 import numpy as np
@@ -39,6 +35,16 @@ install_import_hook("nstaudio", "typecheck.check")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 from helpers import SR, music
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each worker a core of its own: those that share cores wait for each other.
+
+    Slow tests start processes, which use what cores there are.
+    """
+    if WORKER and config.option.markexpr == "not slow" and hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[int(WORKER.removeprefix("gw")) % len(cores)]})
 
 
 @pytest.fixture(scope="module", autouse=True)
