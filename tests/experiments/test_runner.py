@@ -10,7 +10,7 @@ from nstaudio.experiments import cost_estimate, runner
 from nstaudio.experiments.run import StepRequest
 from nstaudio.optimization import loop
 
-from helpers import small_updates
+from small_updates import small_updates
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,8 @@ from nstaudio.encoders import Conv1dEncoder
 from nstaudio.losses import Gram
 from nstaudio.optimization import batching, loop
 
-from helpers import ROOT, assert_equal, small_updates
+from helpers import ROOT
+from small_updates import assert_equal, small_updates
 
 
 @pytest.mark.parametrize("n", [1, 2, 5])
@@ -81,7 +82,8 @@ def test_several_devices_share_the_rows():
 import sys; sys.path.insert(0, "tests")
 import jax; jax.config.update("jax_num_cpu_devices", 3)
 import numpy as np
-from helpers import assert_equal, music, small_updates
+from helpers import music
+from small_updates import assert_equal, small_updates
 from nstaudio.optimization import batching, loop
 many = [small_updates(music(1), music(2), alpha=0.01 * i) for i in range(5)]
 made = batching.Batch().make(many)
