@@ -31,13 +31,15 @@ from nstaudio.analysis.spectrogram import unit
 from nstaudio.audio import files
 from nstaudio.encoders import Conv1dEncoder, InfiniteEncoder, arc_cosine
 from nstaudio.encoders.fast_convolution import convolve
-from nstaudio.experiments import config, config_files, run, runner
+from nstaudio.experiments import config, config_files, runner
 from nstaudio.experiments.results import StepTimer
+from nstaudio.experiments.run_recorder import SegmentProgress
 from nstaudio.experiments.storage import metrics_log
 from nstaudio.experiments.storage.checkpoints import Checkpoints
 from nstaudio.losses import Gram
 from nstaudio.optimization.loop import run as run_steps
 from nstaudio.transfer import prepare
+from nstaudio.transfer.segment_loop import optimize_segment
 
 import peers
 from transfers import LOSSES, SPEC, Transfer, clock, log_magnitudes
@@ -246,13 +248,19 @@ def paper(args: argparse.Namespace) -> None:
             ) as checkpoints,
             metrics_log.Metrics(Path(folder) / "metrics.jsonl") as metrics,
         ):
-            descend = run.optimize_segment(
-                *(prepared.state, prepared, settings, checkpoints, metrics, StepTimer()),
+            progress = SegmentProgress(prepared.state, checkpoints, metrics, StepTimer())
+            steps = optimize_segment(
+                prepared.state,
+                prepared,
+                transfer,
+                progress.record,
                 name="the preset",
-                before=0,
+                log_every=settings.log_every,
+                steps_before=0,
                 total=prepared.n_steps,
             )
-            runner.run_one(descend)
+            runner.run_one(steps)
+            progress.finish()
 
     def in_torch() -> None:
         peer = peers.Paper(

@@ -59,7 +59,12 @@ class Transfer:
         )
         content, style = (Clip(jnp.zeros(1), level_db) for level_db in clips)  # FreeMel needs no y
         self.problem = make_problem(
-            jax.random.key(1), content, style, content, weights, objective=objective
+            key=jax.random.key(1),
+            content=content,
+            style=style,
+            carrier=content,
+            weights=weights,
+            objective=objective,
         )
         self.start = TransferState(clips[0], optimizer.init(clips[0]), jnp.int32(0))
         self.compile_s = clock(lambda: self.steps(0)) - clock(lambda: self.steps(0))

@@ -181,13 +181,13 @@ class Command:
             begun = run.run(spec.cfg, spec.folder, spec.overrides, of_sweep=of_sweep)
             return runner.run_one(begun)
         with seeds.open_seed_runs(spec, of_sweep=of_sweep) as found:
-            outcomes = groups.run_all(found.parts)
+            outcomes = groups.run_all(found.specs)
             with run_logging.routed():
                 found.conclude(outcomes)
         if not of_sweep:  # those that failed have said so in their own folders
             self._progress.failed.extend(
                 part.folder
-                for part, outcome in zip(found.parts, outcomes, strict=True)
+                for part, outcome in zip(found.specs, outcomes, strict=True)
                 if isinstance(outcome, Exception)
             )
         return {"interrupted": any(sweep.is_interrupted(outcome) for outcome in outcomes)}

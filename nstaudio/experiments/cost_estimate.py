@@ -1,4 +1,4 @@
-"""What a transfer will take: memory by the compiled programs, time by a try."""
+"""Memory of a transfer, from its compiled programs, and time, measured on two steps."""
 
 import functools
 import time
@@ -19,7 +19,7 @@ from nstaudio.audio import samples
 from nstaudio.errors import InputError
 from nstaudio.inversion import fullband
 from nstaudio.losses import Weights
-from nstaudio.optimization.loop import TransferState, Updates, advance
+from nstaudio.optimization.loop import TransferState, Updates, advance, run_updates
 from nstaudio.optimization.objective import Objective, make_problem
 from nstaudio.optimization.optimizers import Optimizer
 from nstaudio.transfer import prepare
@@ -28,43 +28,43 @@ from nstaudio.transfer.settings import Settings
 
 _CGROUP = Path("/sys/fs/cgroup")
 _COPIES = 12  # of a segment as it was recorded, in memory at the same time
-_TRIED_S = 2.0
+_TRIAL_S = 2.0  # of sound, rendered to measure the time
 
 
 def available_bytes() -> int:
-    """Memory that this process can still have: of the machine, or of what it is confined to."""
+    """Free memory of this process: of the machine, or of its container."""
     free = [psutil.virtual_memory().available]
     try:
-        most, now = (
+        limit, used = (
             (_CGROUP / f"memory.{name}").read_text().strip() for name in ("max", "current")
         )
-        if most != "max":
-            free.append(int(most) - int(now))
+        if limit != "max":
+            free.append(int(limit) - int(used))
     except (OSError, ValueError):
-        pass  # no such confinement here
+        pass  # no container
     try:
         import resource
 
-        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-        if limit != resource.RLIM_INFINITY:
-            free.append(limit - psutil.Process().memory_info().vms)
-    except ImportError:  # Segments
+        max_bytes = resource.getrlimit(resource.RLIMIT_AS)[0]
+        if max_bytes != resource.RLIM_INFINITY:
+            free.append(max_bytes - psutil.Process().memory_info().vms)
+    except ImportError:  # Windows
         pass
     return max(0, min(free))
 
 
-def window_bytes(n_content: int, n_styles: Sequence[int], settings: Settings) -> int:
+def segment_bytes(n_content: int, style_lengths: Sequence[int], settings: Settings) -> int:
     """Memory of the optimisation of a segment: the compiled programs' arguments and temporaries.
 
-    Nothing is computed but the shapes.
+    Only shapes are computed.
 
     Args:
         n_content: samples of the segment at the analysis rate.
-        n_styles: samples of the style, and of each clip that the result shall not be like.
+        style_lengths: samples of the style and of each negative clip.
     """
     return _program_bytes(
         n_content,
-        tuple(n_styles),
+        tuple(style_lengths),
         prepare.make_objective(settings),
         settings.optimizer.transformation,
         tuple(settings.optimizer.hyperparams),
@@ -75,7 +75,7 @@ def window_bytes(n_content: int, n_styles: Sequence[int], settings: Settings) ->
 @functools.lru_cache(maxsize=8)  # the jobs of a sweep have the same programs
 def _program_bytes(
     n_content: int,
-    n_styles: tuple[int, ...],
+    style_lengths: tuple[int, ...],
     objective: Objective,
     transformation: optax.GradientTransformationExtraArgs,
     hyperparams: tuple[str, ...],
@@ -88,13 +88,21 @@ def _program_bytes(
         shapes: Any = [jax.ShapeDtypeStruct(s, jnp.float32) for s in ((n,), shape)]
         return Clip(*shapes)
 
-    content, style, *negatives = (clip(n) for n in (n_content, *n_styles))
+    content, style, *negatives = (clip(n) for n in (n_content, *style_lengths))
     optimizer = Optimizer(transformation, dict.fromkeys(hyperparams, 0.5))
     layers = {name: jnp.float32(1) for name in objective.encoder.layer_names}
     weights = Weights(jnp.float32(1), jnp.float32(1), layers, layers)
-    strength = jnp.float32(0.5) if balanced else None
-    arguments = (jax.random.key(0), content, style, content, weights, None, strength, negatives)
-    problem = jax.eval_shape(partial(make_problem, objective=objective), *arguments)
+    arguments: dict[str, Any] = {
+        "key": jax.random.key(0),
+        "content": content,
+        "style": style,
+        "carrier": content,
+        "weights": weights,
+        "style_targets": None,
+        "strength": jnp.float32(0.5) if balanced else None,
+        "negatives": negatives,
+    }
+    problem = jax.eval_shape(partial(make_problem, objective=objective), **arguments)
     variable = jax.eval_shape(
         partial(objective.parametrization.init, spec=spec),
         content.level_db,
@@ -106,7 +114,7 @@ def _program_bytes(
         jax.ShapeDtypeStruct((), jnp.int32),  # type: ignore[arg-type]
     )
     programs = (
-        make_problem.lower(*arguments, objective=objective),
+        make_problem.lower(**arguments, objective=objective),
         advance.lower(
             state,
             problem,
@@ -125,18 +133,18 @@ def _program_bytes(
     return max(needed)
 
 
-def how_many_fit(steps: Updates) -> int:
-    """How many runs like this one can go side by side in half of the memory that is free."""
+def n_fitting(updates: Updates) -> int:
+    """The number of runs like this one that fit side by side in half of the free memory."""
     program = advance.lower(
-        steps.state,
-        steps.problem,
-        jnp.int32(steps.n_steps),
-        objective=steps.objective,
-        transformation=steps.transformation,
+        updates.state,
+        updates.problem,
+        jnp.int32(updates.n_steps),
+        objective=updates.objective,
+        transformation=updates.transformation,
     )
     memory = program.compile().memory_analysis()
     assert memory is not None
-    # Each run holds its arguments itself, and is held once more in a stack.
+    # Each run holds its arguments itself, and the batch holds them once more.
     needed = (
         memory.temp_size_in_bytes
         + 2 * memory.argument_size_in_bytes
@@ -146,7 +154,7 @@ def how_many_fit(steps: Updates) -> int:
 
 
 def _device_bytes() -> int:
-    """Memory that the devices have left; the machine's, where they have none of their own."""
+    """Free memory of the devices; the machine's for devices without their own."""
     left = 0
     for device in jax.local_devices():
         stats = device.memory_stats()
@@ -157,45 +165,46 @@ def _device_bytes() -> int:
 
 
 class Estimate(NamedTuple):
-    """What is left to do."""
+    """The expected cost of a run."""
 
     seconds: float
     bytes: int
-    """Of the whole process, at most."""
+    """The peak memory of the whole process."""
 
 
 def check_memory(
     content: Float[np.ndarray, "samples channels"],
     sr: int,
-    n_styles: Sequence[int],
+    style_lengths: Sequence[int],
     settings: Settings,
 ) -> None:
-    """Refuse what cannot fit, before anything is computed, and say what would.
+    """Check, before anything is computed, that a segment fits in the memory.
 
     Args:
         content: as it was recorded, at the rate `sr`, Hz.
-        n_styles: see `window_bytes`.
+        style_lengths: see `segment_bytes`.
 
     Raises:
-        InputError: a segment needs more memory than there is.
+        InputError: it does not; the message says which length would.
     """
     segments, rate, n_channels = settings.segments, settings.spec.sr, content.shape[1]
     span = segments.spans(len(content), sr)[0]
     length_s = (span.stop - span.start) / sr
-    needed = _bytes(length_s, n_channels, sr, n_styles, settings)
-    there = available_bytes()
-    if needed <= there:
+    needed = _bytes(length_s, n_channels, sr, style_lengths, settings)
+    available = available_bytes()
+    if needed <= available:
         return
-    # What does not grow with the segment is the style's.
-    half = _bytes(length_s / 2, n_channels, sr, n_styles, settings)
-    a_second = max(needed - half, 1) / (length_s / 2)
-    fits_s = int((0.8 * there - (needed - a_second * length_s)) / a_second)
+    # The part that does not grow with the segment is the style's.
+    half = _bytes(length_s / 2, n_channels, sr, style_lengths, settings)
+    bytes_per_second = max(needed - half, 1) / (length_s / 2)
+    style_bytes = needed - bytes_per_second * length_s
+    max_length_s = int((0.8 * available - style_bytes) / bytes_per_second)
     message = (
-        f"a segment of {length_s:.0f} s with a style of {sum(n_styles) / rate:.0f} s needs about "
-        f"{needed / 1e9:.1f} GB of memory, and {there / 1e9:.1f} GB are free"
+        f"a segment of {length_s:.0f} s with a style of {sum(style_lengths) / rate:.0f} s needs "
+        f"about {needed / 1e9:.1f} GB of memory, and {available / 1e9:.1f} GB are free"
     )
-    if fits_s >= max(3 * segments.overlap_s, 1):
-        raise InputError(f"{message}; segments.length_s={fits_s} would fit")
+    if max_length_s >= max(3 * segments.overlap_s, 1):
+        raise InputError(f"{message}; segments.length_s={max_length_s} would fit")
     raise InputError(
         f"{message}; shorter segments (segments.length_s, now {segments.length_s}) and less of the "
         f"style (segments.style_max_s, now {segments.style_max_s}) need less"
@@ -203,56 +212,68 @@ def check_memory(
 
 
 def _bytes(
-    length_s: float, n_channels: int, sr: int, n_styles: Sequence[int], settings: Settings
+    length_s: float, n_channels: int, sr: int, style_lengths: Sequence[int], settings: Settings
 ) -> int:
     recorded = 4 * int(length_s * sr) * n_channels
-    return window_bytes(int(length_s * settings.spec.sr), n_styles, settings) + _COPIES * recorded
+    return (
+        segment_bytes(int(length_s * settings.spec.sr), style_lengths, settings)
+        + _COPIES * recorded
+    )
 
 
 def measure(
     segment: Float[np.ndarray, "samples channels"],
     sr: int,
-    n_segments: int,
     prepared: PreparedTransfer,
-    seconds_preparing: float,
-    n_styles: Sequence[int],
     settings: Settings,
+    *,
+    n_segments: int,
+    seconds_preparing: float,
+    style_lengths: Sequence[int],
 ) -> Estimate:
-    """Time and memory, by two steps and by the rendering of a moment.
+    """Time and memory of all segments, from two steps and a short rendering of one.
 
     Args:
-        segment: the first one, as it was recorded at the rate `sr`, Hz.
-        n_segments: all of them.
-        prepared: the same, prepared.
-        seconds_preparing: what that took.
-        n_styles: see `window_bytes`.
+        segment: as it was recorded at the rate `sr`, Hz.
+        prepared: the same segment.
+        n_segments: all that are to be optimised.
+        seconds_preparing: time spent on preparing one.
+        style_lengths: see `segment_bytes`.
     """
-    transformation = settings.optimizer.transformation
+    seconds = prepared.n_steps * _seconds_per_step(prepared, settings) + seconds_preparing
+    seconds += _seconds_rendering(segment, sr, settings.spec.sr)
+    needed = _bytes(len(segment) / sr, segment.shape[1], sr, style_lengths, settings)
+    # The recording and the result; the system can reclaim them where they are files.
+    needed += 2 * n_segments * segment.nbytes
+    return Estimate(seconds=n_segments * seconds, bytes=psutil.Process().memory_info().rss + needed)
 
-    def step(n: int) -> float:
-        started = time.perf_counter()
-        made = advance(
-            prepared.state,
-            prepared.problem,
-            jnp.int32(n),
+
+def _seconds_per_step(prepared: PreparedTransfer, settings: Settings) -> float:
+    if not prepared.n_steps:
+        return 0.0
+
+    def seconds(n_steps: int) -> float:
+        updates = Updates(
+            state=prepared.state,
+            problem=prepared.problem,
+            n_steps=n_steps,
             objective=prepared.objective,
-            transformation=transformation,
+            transformation=settings.optimizer.transformation,
         )
-        jax.block_until_ready(made)
+        started = time.perf_counter()
+        run_updates(updates)
         return time.perf_counter() - started
 
-    a_step = 0.0
-    if prepared.n_steps:
-        step(0)  # compiles
-        a_step = max(step(2) - step(0), 0.0) / 2
-    moment = segment[: int(_TRIED_S * sr)]
-    heard = samples.to_mono(moment, sr, settings.spec.sr)
+    seconds(0)  # compiles
+    return max(seconds(2) - seconds(0), 0.0) / 2
+
+
+def _seconds_rendering(
+    segment: Float[np.ndarray, "samples channels"], sr: int, analysis_sr: int
+) -> float:
+    excerpt = segment[: int(_TRIAL_S * sr)]
+    mono = samples.to_mono(excerpt, sr, analysis_sr)
     started = time.perf_counter()
-    fullband.restore(moment, heard, heard, sr=sr, analysis_sr=settings.spec.sr)
-    # About as much again goes into the figures and the files.
-    rendering = 2 * (time.perf_counter() - started) * len(segment) / len(moment)
-    seconds = n_segments * (prepared.n_steps * a_step + seconds_preparing + rendering)
-    needed = _bytes(len(segment) / sr, segment.shape[1], sr, n_styles, settings)
-    # The recording and the result; the system can take them back where they are files.
-    needed += 2 * n_segments * segment.nbytes
-    return Estimate(seconds, psutil.Process().memory_info().rss + needed)
+    fullband.restore(excerpt, mono, mono, sr=sr, analysis_sr=analysis_sr)
+    # The figures and the files cost about as much again.
+    return 2 * (time.perf_counter() - started) * len(segment) / len(excerpt)

@@ -1,4 +1,4 @@
-"""What a run works on: its folder, its settings, its two clips, and the segments of the content."""
+"""The inputs of a run: its folder, its settings, and its clips."""
 
 import functools
 from pathlib import Path
@@ -14,35 +14,22 @@ from nstaudio.errors import number
 from nstaudio.experiments import config, cost_estimate, resume, schema
 from nstaudio.experiments.schema import ClipSettings, RunSettings
 from nstaudio.experiments.storage.checkpoints import fingerprint
-from nstaudio.transfer.prepare import (
-    NEGATIVES,
-    PreparedStyle,
-    PreparedTransfer,
-    check_length,
-    check_negatives,
-    prepare_segment,
-    silence_error,
-)
+from nstaudio.transfer.inputs import TransferInputs
+from nstaudio.transfer.prepare import NEGATIVES, check_length, check_negatives
 
 
 class Job(NamedTuple):
-    """What a run works on."""
+    """The inputs of a run."""
 
     folder: Path
     settings: RunSettings
-    lasting: dict[str, Any]
-    """The settings that must stay as they are when the run goes on."""
+    immutable: dict[str, Any]
+    """The settings that must not change when the run is resumed."""
     content: Recording
     style_name: str
-    style_label: str
-    style: np.ndarray
-    """As the method hears it, see `style_clips.prepare_style_audio`."""
-    spans: list[slice]
-    """The segments of the content."""
-    inputs: str
-    """A fingerprint of both clips."""
-    negatives: tuple[np.ndarray, ...]
-    """What the result shall not be like, as the style."""
+    fingerprint: str
+    """A hash of both clips."""
+    inputs: TransferInputs
 
     @classmethod
     def load(cls, cfg: Any, folder: Path) -> "Job":
@@ -65,81 +52,43 @@ class Job(NamedTuple):
         settings.output.check(content.sr, content.y.shape[1])
         transfer.guide.check(len(content.y), content.sr, name=content.label)
         check_negatives(len(settings.negatives), transfer)
-        others = [files.load(file, role=NEGATIVES) for file in settings.negatives]
+        negatives = [files.load(file, role=NEGATIVES) for file in settings.negatives]
         return cls(
-            folder,
-            settings,
-            resume.immutable_settings(cfg),
-            *clips[:-1],
-            transfer.segments.spans(len(content.y), content.sr),
-            clips.inputs,
-            tuple(
-                prepare_style_audio(
-                    [(clip.y, clip.sr, clip.label)], transfer.segments, transfer.spec.sr
-                )
-                for clip in others
+            folder=folder,
+            settings=settings,
+            immutable=resume.immutable_settings(cfg),
+            content=content,
+            style_name=clips.style_name,
+            fingerprint=clips.fingerprint,
+            inputs=TransferInputs(
+                content=content.y,
+                sr=content.sr,
+                style=clips.style,
+                settings=transfer,
+                negatives=[
+                    prepare_style_audio(
+                        [(clip.y, clip.sr, clip.label)], transfer.segments, transfer.spec.sr
+                    )
+                    for clip in negatives
+                ],
+                content_label=content.label,
+                style_label=clips.style_label,
             ),
         )
 
     def check_size(self) -> None:
-        """Check that the clips are long enough, and that they fit.
+        """Check that the clips are long enough, and that they fit in the memory.
 
         Raises:
             InputError: they are not, or do not.
         """
-        transfer, content = self.settings.transfer, self.content
-        n_segment = round(len(self.segment(0)) * transfer.spec.sr / content.sr)
-        check_length(n_segment, transfer, name=self.label(0))
-        check_length(len(self.style), transfer, name=self.style_label)
-        for y in self.negatives:
+        inputs, transfer = self.inputs, self.settings.transfer
+        n_segment = round(len(inputs.segment(0)) * transfer.spec.sr / inputs.sr)
+        check_length(n_segment, transfer, name=inputs.label(0))
+        check_length(len(inputs.style), transfer, name=inputs.style_label)
+        for y in inputs.negatives:
             check_length(len(y), transfer, name=NEGATIVES)
-        cost_estimate.check_memory(content.y, content.sr, self.style_lengths, transfer)
-
-    @property
-    def style_lengths(self) -> tuple[int, ...]:
-        """Samples of the style, and of what the result shall not be like."""
-        return (len(self.style), *map(len, self.negatives))
-
-    def segment(self, index: int) -> np.ndarray:
-        """The content's samples in a segment."""
-        return self.content.y[self.spans[index]]
-
-    @property
-    def wanted(self) -> list[int]:
-        """The segments in which the guide wants any of the style."""
-        guide, sr = self.settings.transfer.guide, self.content.sr
-        return [i for i, span in enumerate(self.spans) if guide.reaches(span, sr)]
-
-    def label(self, index: int) -> str:
-        """What to call a segment in errors."""
-        if len(self.spans) == 1:
-            return self.content.label
-        return f"segment {index + 1} of {self.content.label} (see segments.length_s)"
-
-    def prepare(self, index: int, shared: PreparedStyle | None = None) -> PreparedTransfer | None:
-        """A segment ready to be optimised; `None` where it stays as it is."""
-        return prepare_segment(
-            self.segment(index),
-            self.content.sr,
-            self.style,
-            self.settings.transfer,
-            names=(self.label(index), self.style_label),
-            shared=shared,
-            begins=self.spans[index].start,
-            negatives=self.negatives,
-        )
-
-    def first_sound(self) -> tuple[int, PreparedTransfer]:
-        """The first segment that is to be changed, and its number.
-
-        Raises:
-            InputError: there is none, or it cannot be used.
-        """
-        for index in range(len(self.spans)):
-            prepared = self.prepare(index)
-            if prepared is not None:
-                return index, prepared
-        raise silence_error(self.content.label, self.settings.transfer.guide)
+        cost_estimate.check_memory(inputs.content, inputs.sr, inputs.style_lengths, transfer)
 
 
 class _Clips(NamedTuple):
@@ -147,11 +96,11 @@ class _Clips(NamedTuple):
     style_name: str
     style_label: str
     style: np.ndarray
-    inputs: str
+    fingerprint: str
 
 
 class _Source(NamedTuple):
-    """Files, and what tells whether they have changed."""
+    """Files, and stamps that change with them."""
 
     settings: tuple[tuple[str, ...] | str | None, float, float | None]
     stamps: tuple[tuple[int, int, int] | None, ...]
@@ -170,13 +119,13 @@ class _Source(NamedTuple):
 
 def _stamp(path: str) -> tuple[int, int, int] | None:
     try:
-        found = Path(path).expanduser().stat()
+        status = Path(path).expanduser().stat()
     except (OSError, RuntimeError, ValueError):
         return None  # `files.load` says what is wrong with it
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-@functools.lru_cache(maxsize=2)  # the jobs of a sweep have the same clips, most of them
+@functools.lru_cache(maxsize=2)  # most jobs of a sweep have the same clips
 def _clips(
     content: _Source,
     style: _Source,
@@ -189,24 +138,31 @@ def _clips(
     recording = None if arguments["path"] is None else files.load(**arguments, role="content")
     styles = files.load_all(**style.arguments(), role="style")
     recorded = [(clip.y, clip.sr, clip.label) for clip in styles]
-    heard = prepare_style_audio(recorded, segments, sr, weights=weights)
+    mono = prepare_style_audio(recorded, segments, sr, weights=weights)
     if recording is None:
-        recording = _noise(heard, sr, arguments["duration_s"], seed)
-    for shared in (recording.y, heard):
+        recording = _noise(mono, sr, arguments["duration_s"], seed)
+    for shared in (recording.y, mono):
         shared.flags.writeable = False
     return _Clips(
-        recording,
-        "+".join(clip.name for clip in styles),
-        styles[0].label,
-        heard,
-        fingerprint(np.array([recording.sr, *recording.y.shape]), recording.y, heard),
+        content=recording,
+        style_name="+".join(clip.name for clip in styles),
+        style_label=styles[0].label,
+        style=mono,
+        fingerprint=fingerprint(np.array([recording.sr, *recording.y.shape]), recording.y, mono),
     )
 
 
 def _noise(style: np.ndarray, sr: int, duration_s: float | None, seed: int) -> Recording:
-    """What stands for a content where there is none."""
+    """Noise in place of a content."""
     n = len(style)
     if duration_s is not None:
         n = max(2, round(sr * number("content.duration_s", duration_s, above=0)))
     y = samples.noise_like(style, n, seed=seed)[:, None]
-    return Recording(schema.NOISE, y, sr, Path(schema.NOISE), "PCM_16", "the noise for a content")
+    return Recording(
+        name=schema.NOISE,
+        y=y,
+        sr=sr,
+        path=Path(schema.NOISE),
+        subtype="PCM_16",
+        label="the noise for a content",
+    )

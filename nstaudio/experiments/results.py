@@ -1,23 +1,27 @@
-"""What a run writes: each segment's sound and figures, and at the end the files of its folder."""
+"""The results of a run: the record of each segment, and at the end the files of its folder."""
 
 import time
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jaxtyping import Float
 
-from nstaudio.audio import files, loudness, samples, segments, writing
+from nstaudio.audio import files, loudness, samples, writing
+from nstaudio.audio.loudness import Gain, Level
 from nstaudio.evaluation import held_out, noise
 from nstaudio.experiments.job import Job
 from nstaudio.experiments.report.page import Panel, draw_losses, draw_spectrograms, make_page
 from nstaudio.experiments.storage import file_writing, metrics_log
 from nstaudio.experiments.storage.finished_segments import FinishedSegment, SegmentStore
-from nstaudio.experiments.storage.summary import mean, peak_rss_mb, versions, write_summary
-from nstaudio.losses import Losses
-from nstaudio.optimization.loop import TransferState
-from nstaudio.transfer import render as rendering
-from nstaudio.transfer.prepare import PreparedStyle, PreparedTransfer
-from nstaudio.transfer.render import RenderedSegment
+from nstaudio.experiments.storage.summary import peak_rss_mb, versions, write_summary
+from nstaudio.transfer.prepare import PreparedStyle
+from nstaudio.transfer.render import RenderedSegment, join_levels, mean_figures
+from nstaudio.transfer.segment_loop import OptimizedSegment
+
+MAX_COLUMNS = 6000
+"""Frames of a spectrogram that are kept for the pictures, of all segments."""
 
 
 class StepTimer:
@@ -34,62 +38,84 @@ class StepTimer:
 
 
 class OptimizedRun(NamedTuple):
-    """What the optimisation leaves behind."""
+    """A run after its last segment."""
 
-    parts: SegmentStore
-    """The segments."""
+    segments: SegmentStore
     records: list[dict[str, Any]]
-    """Of each segment that was made."""
+    """One of each segment, in order; fewer than the segments if the run was interrupted."""
     lines: list[dict[str, float]]
     """metrics.jsonl."""
     style: PreparedStyle
-    clock: StepTimer
+    timer: StepTimer
     interrupted: bool
 
 
-def render(
-    job: Job, index: int, prepared: PreparedTransfer, state: TransferState, losses: Losses
+def finished_segment(
+    job: Job, index: int, rendered: RenderedSegment, optimized: OptimizedSegment | None
 ) -> FinishedSegment:
-    """A segment's sound, and all that is said of it."""
-    transfer = job.settings.transfer
-    content, sr, rate = job.segment(index), job.content.sr, transfer.spec.sr
-    begins = job.spans[index].start
-    made = rendering.render_segment(content, sr, prepared, state, transfer, begins=begins)
-    y, heard = (samples.to_mono(a, sr, rate) for a in (made.y, content))
-    record = {
-        "step": int(state.step),
-        "interrupted": int(state.step) < prepared.n_steps,
-        "power": made.power,
-        "figures": {
-            "total_loss": float(losses.total),
-            "content_loss": float(losses.content),
-            "style_loss": float(losses.style),
-            "style_loss_by_layer": {k: float(v) for k, v in losses.style_layers.items()},
-            **(made.figures._asdict() if made.figures else {}),
-            "unseen_style_share": held_out.unseen_style_share(y, heard, job.style, rate),
-            **noise.noise(y, heard, job.style)._asdict(),
-        },
-    }
-    return _part(job, made, record)
+    """A rendered segment with its record.
 
-
-def unchanged(job: Job, index: int) -> FinishedSegment:
-    """A segment that stays as it is: silence, or where the guide wants nothing of the style."""
-    made = rendering.pass_through(job.segment(index), job.content.sr, job.settings.transfer.spec)
-    return _part(job, made, {"step": 0, "interrupted": False, "power": made.power})
-
-
-def _part(job: Job, made: RenderedSegment, record: dict[str, Any]) -> FinishedSegment:
-    # A picture has no use for more columns than these, and long recordings have many segments.
-    n_columns = -(-len(made.content_db) // -(-len(job.spans) * len(made.content_db) // 6000))
-    generated_db, content_db = (
-        np.stack([part.mean(axis=0) for part in np.array_split(level_db, n_columns)])
-        for level_db in (made.generated_db, made.content_db)
+    Args:
+        optimized: `None` for a segment that stays as it is.
+    """
+    n_frames = len(rendered.content_db)
+    n_columns = -(-n_frames // -(-len(job.inputs.spans) * n_frames // MAX_COLUMNS))
+    record = {"step": 0, "interrupted": False, "power": rendered.power}
+    if optimized is not None:
+        step = int(optimized.state.step)
+        record["step"] = step
+        record["interrupted"] = step < optimized.prepared.n_steps
+        record["figures"] = _figures(job, index, rendered, optimized)
+    return FinishedSegment(
+        y=rendered.y,
+        generated_db=_thinned(rendered.generated_db, n_columns),
+        content_db=_thinned(rendered.content_db, n_columns),
+        record=record,
     )
-    return FinishedSegment(made.y, generated_db, content_db, record)
 
 
-def write(job: Job, done: OptimizedRun, settings_yaml: str, started: float) -> dict[str, Any]:
+def _figures(
+    job: Job, index: int, rendered: RenderedSegment, optimized: OptimizedSegment
+) -> dict[str, Any]:
+    """The losses, and the figures measured on the audio."""
+    inputs, losses = job.inputs, optimized.losses
+    sr = inputs.settings.spec.sr
+    y = samples.to_mono(rendered.y, inputs.sr, sr)
+    content = samples.to_mono(inputs.segment(index), inputs.sr, sr)
+    assert rendered.figures is not None
+    return {
+        "total_loss": float(losses.total),
+        "content_loss": float(losses.content),
+        "style_loss": float(losses.style),
+        "style_loss_by_layer": {k: float(v) for k, v in losses.style_layers.items()},
+        **rendered.figures._asdict(),
+        "unseen_style_share": held_out.unseen_style_share(y, content, inputs.style, sr),
+        **noise.noise(y, content, inputs.style)._asdict(),
+    }
+
+
+def _thinned(
+    level_db: Float[np.ndarray, "frames mels"], n_columns: int
+) -> Float[np.ndarray, "columns mels"]:
+    """A spectrogram with fewer columns, means of neighbouring frames."""
+    return np.stack([part.mean(axis=0) for part in np.array_split(level_db, n_columns)])
+
+
+class _Output(NamedTuple):
+    """The joined result, and the content that it stands beside."""
+
+    y: Float[np.ndarray, "samples channels"]
+    sr: int
+    gain: Gain
+    """From `y` to the file."""
+    level: Level
+    """The level of the file."""
+    content: Float[np.ndarray, "samples channels"]
+    """As it was recorded, cut to the length of an interrupted run."""
+    content_level: Level
+
+
+def write(job: Job, run: OptimizedRun, settings_yaml: str, started: float) -> dict[str, Any]:
     """Join and write everything; the summary comes last, so a folder that has one is complete.
 
     Args:
@@ -98,75 +124,130 @@ def write(job: Job, done: OptimizedRun, settings_yaml: str, started: float) -> d
     Raises:
         OSError: a file cannot be written.
     """
-    output, content, spec = job.settings.output, job.content, job.settings.transfer.spec
-    n_channels, sr = output.channels or content.y.shape[1], output.sr or content.sr
-    indices = range(len(done.records))
-    joined = files.spool(
-        segments.crossfade_join(
-            (done.parts[i].y for i in indices),
-            job.spans,
-            within=job.settings.transfer.guide.within(content.sr),
-        ),
-        content.y.shape[1],
-    )
-    original = content.y[: len(joined)]  # what an interrupted run has come to
-    y = files.spool(samples.convert(joined, content.sr, sr, n_channels), n_channels)
-    levels = [loudness.measure(a, r) for a, r in ((y, sr), (original, content.sr))]
-    wanted = levels[1] if output.loudness_lufs is None else output.loudness_lufs
-    gain = loudness.gain(levels[0], wanted, max_true_peak_db=output.true_peak_db)
-    generated = job.folder / f"generated.{output.format}"
-    writing.save(generated, y, sr, coding=output.coding, subtype=content.subtype, gain=gain.factor)
-    # For a fair comparison the two inputs are as loud as the result.
-    made = levels[0].amplified(gain.gain_db)
-    inputs = (
-        (f"content: {content.name}", "content", content.name, original, content.sr, levels[1]),
-        (
-            *(f"style: {job.style_name}", "style", job.style_name, job.style, spec.sr),
-            loudness.measure(job.style, spec.sr),
-        ),
-    )
-    panels = []
-    powers = [record["power"] for record in done.records]
-    level_db = {
-        "content": rendering.join_levels(
-            [done.parts[i].content_db for i in indices], powers, job.spans
-        ),
-        "style": np.asarray(done.style.clip.level_db),
-    }
-    for title, role, name, samples_, rate, level in inputs:
-        factor = loudness.gain(level, made, max_true_peak_db=0.0).factor
-        file = f"{role}_{file_writing.short_name(name)}.wav"
-        coded = content.subtype if role == "content" else "PCM_24"
-        writing.save(job.folder / file, samples_, rate, subtype=coded, gain=factor)
-        panels.append(Panel(title, samples_, rate, factor, level_db[role]))
-    generated_db = rendering.join_levels(
-        [done.parts[i].generated_db for i in indices], powers, job.spans
-    )
-    panels.append(Panel("generated", y, sr, gain.factor, generated_db))
+    output = _join(job, run)
+    panels = _write_sounds(job, run, output)
     pictures = {
-        "spectrograms.png": draw_spectrograms(panels, spec),
-        "losses.png": draw_losses(done.lines),
+        "spectrograms.png": draw_spectrograms(panels, job.settings.transfer.spec),
+        "losses.png": draw_losses(run.lines),
     }
+    summary = _summary(job, run, output, started)
+    page = make_page(panels, pictures=pictures, summary=summary, settings_yaml=settings_yaml)
+    for file, data in {**pictures, "report.html": page}.items():
+        file_writing.write_whole(job.folder / file, data)
+    write_summary(job.folder / "summary.json", summary)
+    if not run.interrupted:
+        run.segments.remove()
+    return summary
+
+
+def _join(job: Job, run: OptimizedRun) -> _Output:
+    """Join the segments, in the form that the output settings ask for."""
+    settings, inputs = job.settings.output, job.inputs
+    n_recorded = inputs.content.shape[1]
+    n_channels, sr = settings.channels or n_recorded, settings.sr or inputs.sr
+    sounds = (run.segments[i].y for i in range(len(run.records)))
+    joined = files.spool(inputs.join(sounds), n_recorded)
+    y = files.spool(samples.convert(joined, inputs.sr, sr, n_channels), n_channels)
+    content = inputs.content[: len(joined)]
+    measured, of_content = loudness.measure(y, sr), loudness.measure(content, inputs.sr)
+    target = of_content if settings.loudness_lufs is None else settings.loudness_lufs
+    gain = loudness.gain(measured, target, max_true_peak_db=settings.true_peak_db)
+    return _Output(
+        y=y,
+        sr=sr,
+        gain=gain,
+        level=measured.amplified(gain.gain_db),
+        content=content,
+        content_level=of_content,
+    )
+
+
+def _write_sounds(job: Job, run: OptimizedRun, output: _Output) -> list[Panel]:
+    """Write content, style and result; the panels that show them.
+
+    For a fair comparison the two inputs are as loud as the result.
+    """
+    settings, inputs, subtype = job.settings.output, job.inputs, job.content.subtype
+    writing.save(
+        job.folder / f"generated.{settings.format}",
+        output.y,
+        output.sr,
+        coding=settings.coding,
+        subtype=subtype,
+        gain=output.gain.factor,
+    )
+    style_sr = inputs.settings.spec.sr
+    style_gain = _gain_to(output.level, loudness.measure(inputs.style, style_sr))
+    content_gain = _gain_to(output.level, output.content_level)
+    content_file, style_file = (
+        job.folder / f"{role}_{file_writing.short_name(name)}.wav"
+        for role, name in (("content", job.content.name), ("style", job.style_name))
+    )
+    writing.save(content_file, output.content, inputs.sr, subtype=subtype, gain=content_gain)
+    writing.save(style_file, inputs.style, style_sr, subtype="PCM_24", gain=style_gain)
+    # One segment at a time: their sounds would not fit in the memory.
+    indices = range(len(run.records))
+    content_db = _join_levels(job, run, [run.segments[i].content_db for i in indices])
+    generated_db = _join_levels(job, run, [run.segments[i].generated_db for i in indices])
+    return [
+        Panel(
+            title=f"content: {job.content.name}",
+            y=output.content,
+            sr=inputs.sr,
+            gain=content_gain,
+            level_db=content_db,
+        ),
+        Panel(
+            title=f"style: {job.style_name}",
+            y=inputs.style,
+            sr=style_sr,
+            gain=style_gain,
+            level_db=np.asarray(run.style.clip.level_db),
+        ),
+        Panel(
+            title="generated",
+            y=output.y,
+            sr=output.sr,
+            gain=output.gain.factor,
+            level_db=generated_db,
+        ),
+    ]
+
+
+def _gain_to(target: Level, level: Level) -> float:
+    """The factor that makes a sound as loud as another, with peaks up to full scale."""
+    return loudness.gain(level, target, max_true_peak_db=0.0).factor
+
+
+def _join_levels(
+    job: Job, run: OptimizedRun, levels: Sequence[Float[np.ndarray, "frames mels"]]
+) -> Float[np.ndarray, "joined_frames mels"]:
+    powers = [record["power"] for record in run.records]
+    return join_levels(levels, powers, job.inputs.spans)
+
+
+def _summary(job: Job, run: OptimizedRun, output: _Output, started: float) -> dict[str, Any]:
+    """The contents of summary.json."""
     summary = {
-        "content": content.name,
+        "content": job.content.name,
         "style": job.style_name,
-        "inputs": job.inputs,
-        **mean([a["figures"] for a in done.records if "figures" in a]),
-        "initial_style_loss": metrics_log.initial(done.lines)["style"],
-        "alpha": float(done.style.weights.alpha),
-        "beta": float(done.style.weights.beta),
-        "loudness_lufs": made.lufs,
-        "content_loudness_lufs": levels[1].lufs,
-        "true_peak_db": made.true_peak_db,
-        "output_gain_db": gain.gain_db,
-        "loudness_limited": gain.limited,
-        "duration_s": len(y) / sr,
-        "n_segments": len(done.records),
-        "n_steps": sum(record["step"] for record in done.records),
-        "interrupted": done.interrupted,
-        "seconds_compiling": done.clock.compiling,
-        "seconds_optimizing": done.lines[-1]["seconds"],
-        "steps_per_second": done.clock.steps_per_second,
+        "inputs": job.fingerprint,
+        **mean_figures([record["figures"] for record in run.records if "figures" in record]),
+        "initial_style_loss": metrics_log.initial(run.lines)["style"],
+        "alpha": float(run.style.weights.alpha),
+        "beta": float(run.style.weights.beta),
+        "loudness_lufs": output.level.lufs,
+        "content_loudness_lufs": output.content_level.lufs,
+        "true_peak_db": output.level.true_peak_db,
+        "output_gain_db": output.gain.gain_db,
+        "loudness_limited": output.gain.limited,
+        "duration_s": len(output.y) / output.sr,
+        "n_segments": len(run.records),
+        "n_steps": sum(record["step"] for record in run.records),
+        "interrupted": run.interrupted,
+        "seconds_compiling": run.timer.compiling,
+        "seconds_optimizing": run.lines[-1]["seconds"],
+        "steps_per_second": run.timer.steps_per_second,
         "device": jax.devices()[0].device_kind,
         "peak_rss_mb": peak_rss_mb(),
         "seconds_total": time.perf_counter() - started,
@@ -175,10 +256,4 @@ def write(job: Job, done: OptimizedRun, settings_yaml: str, started: float) -> d
     summary["style_ratio"] = summary["style_loss_on_audio"] / max(summary["style_loss"], 1e-30)
     if job.settings.reference_loss is not None:
         summary["reference_loss"] = job.settings.reference_loss
-    page = make_page(panels, pictures=pictures, summary=summary, settings_yaml=settings_yaml)
-    for file, data in {**pictures, "report.html": page}.items():
-        file_writing.write_whole(job.folder / file, data)
-    write_summary(job.folder / "summary.json", summary)
-    if not done.interrupted:
-        done.parts.remove()
     return summary

@@ -113,7 +113,7 @@ def immutable_settings(cfg: DictConfig) -> dict[str, Any]:
     """The settings that must not change while a run is under way, by dotted key.
 
     Of the clips' paths nothing is said: the files may move, but what is in content and style may
-    not change. What is in `negatives` may: a take before this one that goes on changes it.
+    not change. What is in `negatives` may: an earlier seed run that is resumed changes it.
     """
     others = (*CHANGEABLE, "resume", "reference_loss", *_FILES)
     found = leaves(OmegaConf.to_container(cfg, resolve=True))

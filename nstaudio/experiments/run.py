@@ -1,63 +1,33 @@
-"""A run from files to files, as a coroutine: it asks for steps and does all the rest.
-
-Whoever drives it makes the steps, of one run by itself or of many in one program, and shows how far
-they have come. Nothing here waits for steps, or knows of other runs.
-"""
+"""A run from files to files, as a coroutine that yields the steps it needs, see `segment_loop`."""
 
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from nstaudio.errors import InputError, one_line
 from nstaudio.experiments import cost_estimate, results, resume
 from nstaudio.experiments.job import Job
-from nstaudio.experiments.results import OptimizedRun, StepTimer
-from nstaudio.experiments.schema import RunSettings
-from nstaudio.experiments.storage import file_writing, metrics_log
-from nstaudio.experiments.storage.checkpoints import Checkpoints, OtherInputs
-from nstaudio.experiments.storage.finished_segments import SegmentStore
+from nstaudio.experiments.run_recorder import RunRecorder
+from nstaudio.experiments.storage import file_writing
+from nstaudio.experiments.storage.checkpoints import SaveQueue
 from nstaudio.experiments.storage.summary import read_summary
-from nstaudio.losses import Losses
-from nstaudio.optimization import loop
-from nstaudio.optimization.loop import TransferState, Updates
-from nstaudio.transfer import prepare
-from nstaudio.transfer.prepare import PreparedTransfer
+from nstaudio.transfer.inputs import Segments
+from nstaudio.transfer.segment_loop import Transfer, run_segments
 
 log = logging.getLogger(__name__)
 
 
-class StepRequest(NamedTuple):
-    """Steps that a run needs, and how far it has come."""
+Summary = dict[str, Any]
+"""The contents of summary.json."""
 
-    name: str
-    """Of the run: its clips."""
-    steps: Updates
-    done: int
-    """Steps made before these, in all segments."""
-    total: int
-
-
-class StepResult(NamedTuple):
-    """What came of a request."""
-
-    state: TransferState
-    losses: Losses
-    seconds: float
-    """What it took, of steps made together with others a share."""
-    n_concurrent: int
-    """Runs that went on side by side, this one included."""
-    stop: bool
-    """Whether the run shall end here."""
-
-
-Run = Generator[StepRequest, StepResult, dict[str, Any]]
-"""A run under way; it returns what summary.json holds."""
+Run = Transfer[Summary]
+"""A run under way."""
 
 
 def run(
@@ -67,78 +37,102 @@ def run(
     *,
     of_sweep: bool = False,
     estimating: bool = True,
+    save_queue: SaveQueue | None = None,
 ) -> Run:
     """One transfer, from files to files in `folder`.
 
     Args:
-        cfg: the composed config; `cfg.resume` is the folder of a run to go on with.
+        cfg: the composed config; `cfg.resume` is the folder of a run to resume.
         overrides: the command line, Hydra's form.
-        of_sweep: go on with what is in the folder; what has come to its end there is left as it is.
-        estimating: say what time and memory it will take, by a try.
+        of_sweep: resume a run that is in the folder; one that is finished is left as it is.
+        estimating: log an estimate of time and memory, measured on two steps.
+        save_queue: of the runs that are under way in this process; `None` is this one alone.
 
     Raises:
         InputError: settings or files that cannot work; then nothing of the run is in `folder`.
         OSError: a file that cannot be read or written.
     """
     started = time.perf_counter()
-    record = folder / "config.yaml"
-    cfg, before = configs_of_call(cfg, folder, overrides, of_sweep=of_sweep)
-    resuming = before is not None
+    cfg, saved = configs_of_call(cfg, folder, overrides, of_sweep=of_sweep)
     job = Job.load(cfg, folder)
-    if of_sweep and resuming:
-        summary = _done_before(job, cfg, before)
+    if of_sweep and saved is not None:
+        summary = _finished_before(job, cfg, saved)
         if summary is not None:
             return summary
-    # The sizes first: what is too long for the memory must not be analysed.
+    # The sizes first: clips too long for the memory must not be analysed.
     job.check_size()
     preparing = time.perf_counter()
-    first = job.first_sound()
+    segments = Segments(job.inputs)
     preparing = time.perf_counter() - preparing
     # Everything has been checked; only now does the folder become a run's.
     with folder_lock(folder):
-        if not resuming:
-            try:
-                resume.save(cfg, record)
-            except FileExistsError:
-                raise InputError(f"{one_line(folder)} already holds a run") from None
-        else:
-            file_writing.remove_unfinished(folder)
-        changed = {key.split(".")[0] for key in resume.override_keys(overrides)}
-        if "inversion" in changed and job.settings.transfer.parametrization.yields_waveform:
-            log.warning(
-                "inversion is not used: what parametrization=%s optimises is sound already",
-                type(job.settings.transfer.parametrization).__name__,
-            )
+        resaving = _claim(cfg, folder, resuming=saved is not None)
+        _warn_of_unused(job, overrides)
         if estimating:
-            _say_estimate(job, first, preparing)
-        # What is refused on the way must not have changed the record.
-        saved = partial(resume.save, cfg, record, replace=True) if resuming else None
-        done = yield from optimize(job, first, on_restored=saved)
-        summary = results.write(job, done, resume.to_yaml(cfg), started)
-        _say_end(job, summary)
+            _log_estimate(segments, preparing)
+        with RunRecorder(
+            job, on_restored=resaving, save_queue=save_queue or SaveQueue()
+        ) as recorder:
+            yield from run_segments(
+                segments,
+                recorder,
+                name=f"{job.content.name} as {job.style_name}",
+                log_every=job.settings.log_every,
+            )
+        outcome = recorder.outcome(segments.shared)
+        summary = results.write(job, outcome, resume.to_yaml(cfg), started)
+        _log_end(job, summary)
         return summary
+
+
+def _claim(cfg: Any, folder: Path, *, resuming: bool) -> Callable[[], None] | None:
+    """Make a folder a run's; returns, for a resumed run, the function that saves its new config.
+
+    Raises:
+        InputError: the folder has become another run's.
+    """
+    record = folder / "config.yaml"
+    if resuming:
+        file_writing.remove_unfinished(folder)
+        # A resume that is refused later must not change the record.
+        return partial(resume.save, cfg, record, replace=True)
+    try:
+        resume.save(cfg, record)
+    except FileExistsError:
+        raise InputError(f"{one_line(folder)} already holds a run") from None
+    return None
+
+
+def _warn_of_unused(job: Job, overrides: list[str]) -> None:
+    groups = {key.split(".")[0] for key in resume.override_keys(overrides)}
+    parametrization = job.settings.transfer.parametrization
+    if "inversion" in groups and parametrization.yields_waveform:
+        log.warning(
+            "inversion is not used: parametrization=%s optimises a waveform",
+            type(parametrization).__name__,
+        )
 
 
 def configs_of_call(
     cfg: Any, folder: Path, overrides: list[str], *, of_sweep: bool
 ) -> tuple[Any, Any]:
-    """The config that a call to `run` means, and the one saved with the run that it goes on with.
+    """The config of a call to `run`, and the saved one of the run that it resumes.
 
-    The latter is `None` where it begins one.
+    The latter is `None` for a new run.
 
     Raises:
-        InputError: what is there is no run, or one that cannot go on like this.
+        InputError: the folder holds no run, or one that cannot be resumed like this.
     """
     record = folder / "config.yaml"
     if cfg.resume is not None:
         if not record.is_file():
             raise InputError(f"resume={one_line(cfg.resume)} is no run's folder: no config.yaml")
-        before = resume.load(record)
-        return resume.resumed_config(cfg, before, overrides), before
+        saved = resume.load(record)
+        return resume.resumed_config(cfg, saved, overrides), saved
     if of_sweep and record.exists():
-        before = resume.load(record)
-        resume.check_resumable(cfg, before, folder)
-        return cfg, before
+        saved = resume.load(record)
+        resume.check_resumable(cfg, saved, folder)
+        return cfg, saved
     if record.exists():
         raise InputError(
             f"{one_line(folder)} already holds a run; continue it with resume=, or choose another "
@@ -147,12 +141,12 @@ def configs_of_call(
     return cfg, None
 
 
-def _done_before(job: Job, cfg: Any, before: Any) -> dict[str, Any] | None:
-    """The summary of a run that has come to the end that is asked for; else `None`."""
+def _finished_before(job: Job, cfg: Any, saved: Any) -> Summary | None:
+    """The summary of a run that is finished as `cfg` has it; else `None`."""
     summary = read_summary(job.folder)
-    if summary is None or summary["interrupted"] or summary["inputs"] != job.inputs:
+    if summary is None or summary["interrupted"] or summary["inputs"] != job.fingerprint:
         return None
-    if not resume.is_complete_for(cfg, before):
+    if not resume.is_complete_for(cfg, saved):
         return None
     log.info("done before: %s", job.folder / "report.html")
     return summary
@@ -160,7 +154,7 @@ def _done_before(job: Job, cfg: Any, before: Any) -> dict[str, Any] | None:
 
 @contextlib.contextmanager
 def folder_lock(folder: Path) -> Iterator[None]:
-    """Hold a folder against other runs; the system lets go of it when the process ends.
+    """Lock a folder against other runs; the system unlocks it when the process ends.
 
     Raises:
         InputError: another run holds it.
@@ -172,16 +166,24 @@ def folder_lock(folder: Path) -> Iterator[None]:
         raise InputError(f"{one_line(folder)} is being used by another run") from None
 
 
-def _say_estimate(job: Job, first: tuple[int, PreparedTransfer], seconds_preparing: float) -> None:
-    content, n_segments = job.content, len(job.wanted)
+def _log_estimate(segments: Segments, seconds_preparing: float) -> None:
+    inputs = segments.inputs
+    n_segments, n_channels = len(inputs.guided), inputs.content.shape[1]
     expected = cost_estimate.measure(
-        *(job.segment(first[0]), content.sr, n_segments, first[1], seconds_preparing),
-        job.style_lengths,
-        job.settings.transfer,
+        inputs.segment(segments.first_index),
+        inputs.sr,
+        segments.first,
+        inputs.settings,
+        n_segments=n_segments,
+        seconds_preparing=seconds_preparing,
+        style_lengths=inputs.style_lengths,
     )
     log.info(
         "%.1f s of %d channels at %d Hz, %d segment%s: about %s and %.1f GB of memory",
-        *(content.duration_s, content.y.shape[1], content.sr, n_segments),
+        len(inputs.content) / inputs.sr,
+        n_channels,
+        inputs.sr,
+        n_segments,
         "s" if n_segments > 1 else "",
         format_duration(expected.seconds),
         expected.bytes / 1e9,
@@ -189,13 +191,13 @@ def _say_estimate(job: Job, first: tuple[int, PreparedTransfer], seconds_prepari
 
 
 def format_duration(seconds: float) -> str:
-    """A time as one says it: `40 s`, `12 min`, `3.5 h`."""
+    """A duration in the unit that suits it: `40 s`, `12 min`, `3.5 h`."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
-def _say_end(job: Job, summary: dict[str, Any]) -> None:
+def _log_end(job: Job, summary: Summary) -> None:
     log.info(
         "style loss %.4g -> %.4g (%.4g on the audio), consistency %.1f dB, %d steps in %.0f s",
         summary["initial_style_loss"],
@@ -215,152 +217,3 @@ def _say_end(job: Job, summary: dict[str, Any]) -> None:
     log.info("listen: %s", job.folder / "report.html")
     if summary["interrupted"]:
         log.info("interrupted at step %d; go on with: resume=%s", summary["n_steps"], job.folder)
-
-
-def optimize(
-    job: Job, first: tuple[int, PreparedTransfer], *, on_restored: Callable[[], None] | None
-) -> Generator[StepRequest, StepResult, OptimizedRun]:
-    """Window after segment: each is optimised, rendered and saved before the next begins.
-
-    Args:
-        first: the first segment that is to be changed, and its number.
-        on_restored: of a run that goes on, called once it is clear that it can; else `None`.
-    """
-    resuming, transfer = on_restored is not None, job.settings.transfer
-    shared, n_steps, clock = first[1].shared, first[1].n_steps, StepTimer()
-    waiting = dict([first])  # prepared already
-    parts, made = SegmentStore(job.folder / "segments"), []
-    key = {"inputs": job.inputs, "settings": job.lasting, "n_steps": transfer.n_steps}
-    wanted, stop = job.wanted, False
-    del first
-    with metrics_log.Metrics(job.folder / "metrics.jsonl") as metrics:
-        for index in range(len(job.spans)):
-            part = parts.load(index) if resuming else None
-            usable = part is not None and _same(part.record.get("key"), key) and metrics.has(index)
-            if part is None or not usable or part.record["interrupted"]:
-                prepared = waiting.pop(index, None) or job.prepare(index, shared)
-                if prepared is None:
-                    part = results.unchanged(job, index)
-                else:
-                    with Checkpoints(
-                        job.folder / "checkpoints" / f"{index:04d}",
-                        keep=job.settings.checkpoint.keep,
-                        interval_s=job.settings.checkpoint.interval_s,
-                        inputs={name: key[name] for name in ("inputs", "settings")},
-                        same=_same,
-                    ) as checkpoints:
-                        start = prepared.state
-                        if resuming:
-                            start = _restore(checkpoints, start, prepared.n_steps, job, index)
-                        metrics.start(index, last_step=int(start.step))
-                        reached = yield from optimize_segment(
-                            *(start, prepared, job.settings, checkpoints, metrics, clock),
-                            name=f"{job.content.name} as {job.style_name}",
-                            before=wanted.index(index) * n_steps,
-                            total=len(wanted) * n_steps,
-                        )
-                    stop = reached.stop
-                    unmoved = int(reached.state.step) == int(start.step)
-                    if stop and unmoved and any("figures" in record for record in made):
-                        break  # what there is ends with the segment before
-                    part = results.render(job, index, prepared, reached.state, reached.losses)
-                part.record["key"] = key
-                parts.save(index, part)
-            made.append(part.record)
-            if on_restored is not None:
-                on_restored()
-                on_restored = None
-            if stop:
-                break
-    unfinished = any(record["interrupted"] for record in made)
-    return OptimizedRun(
-        parts, made, metrics.lines, shared, clock, unfinished or len(made) < len(job.spans)
-    )
-
-
-def optimize_segment(
-    start: TransferState,
-    prepared: PreparedTransfer,
-    settings: RunSettings,
-    checkpoints: Checkpoints,
-    metrics: metrics_log.Metrics,
-    clock: StepTimer,
-    *,
-    name: str,
-    before: int,
-    total: int,
-) -> Generator[StepRequest, StepResult, StepResult]:
-    """The steps of a segment; metrics and checkpoints live between them.
-
-    Args:
-        name: of the run.
-        before: steps of the segments before this one.
-        total: steps of all segments.
-    """
-    transfer, first = settings.transfer, int(start.step)
-    state, last, seconds, earlier = start, first, 0.0, metrics.seconds
-    answer = None
-    for step in loop.milestones(first, prepared.n_steps, settings.log_every):
-        answer = yield StepRequest(
-            name,
-            Updates(
-                state,
-                prepared.problem,
-                step - last,
-                prepared.objective,
-                transfer.optimizer.transformation,
-            ),
-            before + last,
-            total,
-        )
-        if step == first:  # nothing but compiling
-            clock.compiling += answer.seconds
-        else:
-            seconds += answer.seconds
-        state, last = answer.state, step
-        prepare.check_finite(answer.losses, step, transfer)
-        metrics.write(step, answer.losses, earlier + seconds)
-        checkpoints.save_if_due(state, n_concurrent=answer.n_concurrent)
-        if answer.stop:
-            break
-    assert answer is not None
-    checkpoints.save(state)
-    clock.seconds, clock.n_steps = clock.seconds + seconds, clock.n_steps + last - first
-    return answer
-
-
-def _same(before: Any, now: Any) -> bool:
-    """Whether what a segment was made of is what it would be made of now."""
-    if not isinstance(before, dict) or not isinstance(before.get("settings"), dict):
-        return False
-    return {**before, "settings": resume.with_defaults(before["settings"])} == now
-
-
-def _restore(
-    checkpoints: Checkpoints, state: TransferState, n_steps: int, job: Job, index: int
-) -> TransferState:
-    """The newest checkpoint's state, or `state` where a run was cut before its first."""
-    folder = job.folder
-    try:
-        restored = checkpoints.restore(state)
-    except OtherInputs as other:
-        before = resume.with_defaults(other.inputs["settings"])
-        if before == job.lasting:
-            raise InputError(
-                f"the clips have changed since the run in {one_line(folder)} was started"
-            ) from None
-        changes = resume.changes(before, job.lasting)
-        raise InputError(
-            f"config.yaml in {one_line(folder)} has changed since the run was started: {changes}"
-        ) from None
-    where = f"segment {index + 1} of {len(job.spans)}: " if len(job.spans) > 1 else ""
-    if restored is None:
-        log.warning("%sno checkpoint can be read in %s: starting from the beginning", where, folder)
-        return state
-    if int(restored.step) > n_steps:
-        raise InputError(
-            f"n_steps={n_steps} is below the {int(restored.step)} steps already made in "
-            f"{one_line(folder)}"
-        )
-    log.info("%sresuming at step %d of %d", where, int(restored.step), n_steps)
-    return restored

@@ -1,4 +1,4 @@
-"""Runs side by side in this process, each with a log of its own."""
+"""Log records of runs side by side, each routed to the log of its own run."""
 
 import contextlib
 import contextvars
@@ -7,33 +7,35 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-_LOGGERS = (None, "nstaudio")  # those that configs/hydra/job_logging gives handlers
+_LOGGERS = (None, "nstaudio")  # those with handlers in configs/hydra/job_logging
 
 
 class Log(NamedTuple):
-    """Where what a run says goes."""
+    """The log of a run: handlers and levels."""
 
     handlers: dict[str | None, list[logging.Handler]]
-    """Of each logger."""
+    """The handlers of each logger."""
     level: dict[str | None, int]
 
     @classmethod
     def current(cls) -> "Log":
-        """What Hydra has set up for the job of this moment."""
+        """The log that Hydra has set up for the current job."""
         loggers = {name: logging.getLogger(name) for name in _LOGGERS}
         return cls(
-            {name: list(logger.handlers) for name, logger in loggers.items()},
-            {name: logger.level for name, logger in loggers.items()},
+            handlers={name: list(logger.handlers) for name, logger in loggers.items()},
+            level={name: logger.level for name, logger in loggers.items()},
         )
 
     @contextlib.contextmanager
-    def beside(self, file: Path) -> Iterator["Log"]:
-        """The same, and a file in the form of the job's own, until it is closed."""
-        own = logging.FileHandler(file, encoding="utf-8")
+    def with_file(self, file: Path) -> Iterator["Log"]:
+        """The same log with one more file, formatted as the job's."""
+        extra = logging.FileHandler(file, encoding="utf-8")
         files = [a for a in self.handlers["nstaudio"] if isinstance(a, logging.FileHandler)]
-        own.setFormatter(files[0].formatter if files else None)
-        with contextlib.closing(own):
-            yield Log({name: [*given, own] for name, given in self.handlers.items()}, self.level)
+        extra.setFormatter(files[0].formatter if files else None)
+        with contextlib.closing(extra):
+            yield self._replace(
+                handlers={name: [*handlers, extra] for name, handlers in self.handlers.items()}
+            )
 
     def close(self) -> None:
         """Close the files."""
@@ -46,7 +48,7 @@ _current: contextvars.ContextVar[Log | None] = contextvars.ContextVar("log", def
 
 
 class _Router(logging.Handler):
-    """Gives what is said to the log that it is said within."""
+    """Passes a record to the current run's handlers."""
 
     def __init__(self, name: str | None) -> None:
         super().__init__()
@@ -64,7 +66,7 @@ class _Router(logging.Handler):
 
 @contextlib.contextmanager
 def routed() -> Iterator[None]:
-    """What is said goes to the log that it is said `within`, and else nowhere."""
+    """Route log records to the log they are written `within`; others are dropped."""
     before = {name: logging.getLogger(name).handlers for name in _LOGGERS}
     for name in _LOGGERS:
         logging.getLogger(name).handlers = [_Router(name)]
@@ -77,7 +79,7 @@ def routed() -> Iterator[None]:
 
 @contextlib.contextmanager
 def within(log: Log) -> Iterator[None]:
-    """What is said here goes to `log`."""
+    """Make `log` the current one, in this thread."""
     token = _current.set(log)
     try:
         yield

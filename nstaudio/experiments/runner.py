@@ -1,4 +1,4 @@
-"""Drive runs: make the steps that they ask for, show how far they have come, stop on Ctrl-C."""
+"""Runners of one run or many: make their steps, show progress, stop on Ctrl-C."""
 
 import contextlib
 import functools
@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
 from typing import Any, TypeVar
@@ -17,22 +17,25 @@ from tqdm import tqdm
 
 from nstaudio.errors import one_line
 from nstaudio.experiments import cost_estimate
-from nstaudio.experiments.run import Run, StepRequest, StepResult
-from nstaudio.optimization import batching, loop
+from nstaudio.experiments.run import Run, Summary
+from nstaudio.optimization import batching
+from nstaudio.transfer.segment_loop import StepRequest, StepResult, Transfer, make_steps
 
 MAX_CONCURRENT = 128  # each has some files open, and a process may have a thousand
 
-Summary = dict[str, Any]
+Outcome = Summary | BaseException
 T = TypeVar("T")
 
-tqdm.set_lock(
-    threading.RLock()
-)  # its own is of all processes, and stays behind where one is killed
+
+class ProgressBar(tqdm):
+    """A bar whose lock is this process's own: tqdm's is of all processes, and outlives a kill."""
+
+    _lock = threading.RLock()
 
 
 @functools.cache
 def follow_parent() -> None:
-    """In a worker process: leave Ctrl-C to the parent, which it reaches as well; end with it."""
+    """Leave Ctrl-C to the parent process, in a worker, and end when it ends."""
     parent = multiprocessing.parent_process()
     if parent is None:
         return
@@ -47,7 +50,7 @@ def follow_parent() -> None:
 
 
 class StopRequest:
-    """Turns the first Ctrl-C (or SIGTERM) into a flag; the second one interrupts as usual."""
+    """A flag that the first Ctrl-C or SIGTERM sets; the second one interrupts as usual."""
 
     def __init__(self) -> None:
         self.requested = False
@@ -74,8 +77,8 @@ class StopRequest:
             signal.signal(number, handler)
 
 
-def run_one(run: Generator[StepRequest, StepResult, T]) -> T:
-    """A run, to its end; returns what it returns.
+def run_one(run: Transfer[T]) -> T:
+    """Make a run's steps to its end; returns what it returns.
 
     Raises:
         InputError, OSError: see `run.run`.
@@ -84,26 +87,22 @@ def run_one(run: Generator[StepRequest, StepResult, T]) -> T:
         request = next(run)
         with StopRequest() as stop, _bar(request.total, request.name) as bar:
             while True:
-                started = time.perf_counter()
-                state, losses = loop.run_updates(request.steps)
-                seconds = time.perf_counter() - started
-                bar.update(request.done + request.steps.n_steps - bar.n)
+                result = make_steps(request.updates)._replace(stop=stop.requested)
+                losses = result.losses
                 bar.set_postfix(
                     total=f"{float(losses.total):.3g}",
                     content=f"{float(losses.content):.3g}",
                     style=f"{float(losses.style):.3g}",
                     refresh=False,
                 )
-                if bar.n == bar.total or stop.requested:
-                    bar.close()  # what is said from here on stands below it
-                request = run.send(StepResult(state, losses, seconds, 1, stop.requested))
+                _show(bar, request.done + request.updates.n_steps, stop)
+                request = run.send(result)
     except StopIteration as finished:
         return finished.value
 
 
-def _bar(n_steps: int, name: str) -> Any:
-    """A progress bar."""
-    return tqdm(
+def _bar(n_steps: int, name: str) -> ProgressBar:
+    return ProgressBar(
         total=n_steps,
         desc=one_line(name),
         unit="step",
@@ -114,80 +113,115 @@ def _bar(n_steps: int, name: str) -> Any:
     )
 
 
+def _show(bar: ProgressBar, n_done: int, stop: StopRequest) -> None:
+    """Update a bar; the last time close it, so that later log lines stand below it."""
+    bar.update(n_done - bar.n)
+    if bar.n == bar.total or stop.requested:
+        bar.close()
+
+
 def run_concurrently(
     runs: Sequence[Run], *, within: Callable[[int], contextlib.AbstractContextManager[Any]]
-) -> list[Summary | BaseException]:
-    """Runs side by side, as many at a time as fit: steps that are alike are made in one program.
+) -> list[Outcome]:
+    """Make the steps of many runs, as many runs at a time as fit; equal ones in one program.
 
-    What a run does by itself, reading, rendering, writing, is done in threads.
+    Reading, rendering and writing are done in threads.
 
     Args:
-        within: what to do a run's own work in, by its number.
+        within: a context for the work of a run, by its number.
 
     Returns:
-        Of each run its summary, or what it failed by; KeyboardInterrupt of one that never began.
+        The summary of each run, or the error it failed by; KeyboardInterrupt if it never began.
     """
-    outcomes: list[Summary | BaseException | None] = [None] * len(runs)
+    with StopRequest() as stop, ThreadPoolExecutor(batching.n_cores()) as pool:
+        concurrent = _ConcurrentRuns(runs, within, stop, pool)
+        waiting = list(range(len(runs)))
+        while waiting and not stop.requested:
+            n_begun = concurrent.begin(waiting)
+            del waiting[:n_begun]
+            concurrent.finish()
+    return concurrent.outcomes
 
-    def turn(i: int, answer: StepResult | None) -> StepRequest | None:
-        """On to its next request; `None` where it has ended."""
-        with within(i):
+
+class _ConcurrentRuns:
+    """Runs that ask for steps side by side."""
+
+    def __init__(
+        self,
+        runs: Sequence[Run],
+        within: Callable[[int], contextlib.AbstractContextManager[Any]],
+        stop: StopRequest,
+        pool: ThreadPoolExecutor,
+    ) -> None:
+        self.outcomes: list[Outcome] = [KeyboardInterrupt() for _ in runs]
+        self._runs, self._within, self._stop, self._pool = runs, within, stop, pool
+        self._requests: dict[int, StepRequest] = {}
+        self._n_begun = 0
+        self._batches: dict[Any, batching.Batch] = {}
+
+    def begin(self, waiting: Sequence[int]) -> int:
+        """Begin the first of the waiting runs, and as many more as fit; returns how many.
+
+        The first goes ahead: the others find its programs compiled, and it shows their size.
+        """
+        n_fitting, first = 1, self._advance(waiting[0], None)
+        if first is not None:
+            n_fitting = min(cost_estimate.n_fitting(first.updates), MAX_CONCURRENT)
+        n_rounds = -(-len(waiting) // n_fitting)
+        others = waiting[1 : -(-len(waiting) // n_rounds)]
+        requests = [first, *self._pool.map(self._advance, others, [None] * len(others))]
+        begun = [waiting[0], *others]
+        self._requests = _without_ended(begun, requests)
+        self._n_begun, self._batches = len(begun), {}
+        return len(begun)
+
+    def finish(self) -> None:
+        """Make the steps of the runs that have begun, to their ends."""
+        n_done = {i: request.done for i, request in self._requests.items()}
+        total = sum(request.total for request in self._requests.values())
+        with _bar(total, f"{self._n_begun} runs") as bar:
+            while self._requests:
+                for i, request in self._requests.items():
+                    n_done[i] = request.done + request.updates.n_steps
+                results = self._make_steps()
+                _show(bar, sum(n_done.values()), self._stop)
+                requests = self._pool.map(self._advance, results.keys(), results.values())
+                self._requests = _without_ended(results, requests)
+
+    def _make_steps(self) -> Mapping[int, StepResult]:
+        """Make the steps that are asked for; equal ones in one program."""
+        groups: dict[Any, list[int]] = {}
+        for i, request in self._requests.items():
+            groups.setdefault(batching.batch_key(request.updates), []).append(i)
+        results = {}
+        for key, group in groups.items():
+            batch = self._batches.setdefault((key[1:], tuple(group)), batching.Batch())
+            started = time.perf_counter()
+            reached = batch.make([self._requests[i].updates for i in group])
+            seconds = (time.perf_counter() - started) / len(group)
+            for i, (state, losses) in zip(group, reached, strict=True):
+                results[i] = StepResult(
+                    state=state,
+                    losses=losses,
+                    seconds=seconds,
+                    n_concurrent=self._n_begun,
+                    stop=self._stop.requested,
+                )
+        return results
+
+    def _advance(self, i: int, result: StepResult | None) -> StepRequest | None:
+        """Send a run its result (`None` begins it); its next request, `None` if it has ended."""
+        with self._within(i):
             try:
-                return next(runs[i]) if answer is None else runs[i].send(answer)
+                return next(self._runs[i]) if result is None else self._runs[i].send(result)
             except StopIteration as finished:
-                outcomes[i] = finished.value
+                self.outcomes[i] = finished.value
             except Exception as error:  # the others go on
-                outcomes[i] = error
+                self.outcomes[i] = error
             return None
 
-    with StopRequest() as stop, ThreadPoolExecutor(batching.n_cores()) as pool:
-        waiting = list(range(len(runs)))
-        n_fit = 1
-        while waiting and not stop.requested:
-            # The first by itself: what it compiles, the others have, and it tells what they need.
-            first = waiting.pop(0)
-            request = turn(first, None)
-            if request is not None:
-                n_fit = min(cost_estimate.how_many_fit(request.steps), MAX_CONCURRENT)
-            n_batches = -(-(1 + len(waiting)) // n_fit)
-            more = waiting[: -(-(1 + len(waiting)) // n_batches) - 1]
-            del waiting[: len(more)]
-            begun = {first: request}
-            begun |= zip(more, pool.map(turn, more, [None] * len(more)), strict=True)
-            _steps_of(begun, turn, stop, pool)
-    return [KeyboardInterrupt() if a is None else a for a in outcomes]
 
-
-def _steps_of(
-    begun: dict[int, StepRequest | None],
-    turn: Callable[[int, StepResult | None], StepRequest | None],
-    stop: StopRequest,
-    pool: ThreadPoolExecutor,
-) -> None:
-    """Runs that have begun, to their ends."""
-    requests = {i: request for i, request in begun.items() if request is not None}
-    done = {i: request.done for i, request in requests.items()}
-    kept: dict[Any, batching.Batch] = {}
-    with _bar(sum(a.total for a in requests.values()), f"{len(begun)} runs") as bar:
-        while requests:
-            groups: dict[Any, list[int]] = {}
-            for i, request in requests.items():
-                groups.setdefault(batching.batch_key(request.steps), []).append(i)
-            answers = {}
-            for key, group in groups.items():
-                started = time.perf_counter()
-                batch = kept.setdefault((key[1:], tuple(group)), batching.Batch())
-                made = batch.make([requests[i].steps for i in group])
-                share = (time.perf_counter() - started) / len(group)
-                for i, (state, losses) in zip(group, made, strict=True):
-                    answers[i] = StepResult(state, losses, share, len(begun), stop.requested)
-                    done[i] = requests[i].done + requests[i].steps.n_steps
-            bar.update(sum(done.values()) - bar.n)
-            if bar.n == bar.total or stop.requested:
-                bar.close()  # what is said from here on stands below it
-            next_ones = pool.map(turn, answers.keys(), answers.values())
-            requests = {
-                i: request
-                for i, request in zip(answers, next_ones, strict=True)
-                if request is not None
-            }
+def _without_ended(
+    numbers: Iterable[int], requests: Iterable[StepRequest | None]
+) -> dict[int, StepRequest]:
+    return {i: request for i, request in zip(numbers, requests, strict=True) if request is not None}

@@ -199,7 +199,7 @@ def absolute_paths(path: Any) -> Any:
 
 
 def n_seeds(cfg: DictConfig) -> int:
-    """How many takes a config asks for.
+    """The number of seed runs of a config.
 
     Raises:
         InputError: not a whole number from 1 to `MAX_SEEDS`.

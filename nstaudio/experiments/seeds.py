@@ -1,10 +1,9 @@
-"""Takes: runs alike but for their seeds, made side by side in one program.
+"""Seed runs: runs that differ by their seeds alone, side by side in one program.
 
-Where the style loss keeps results apart from clips (`losses.supports_negatives`), each take is
-kept so from those before it; then they are made one after the other.
+If the style loss supports negatives (`losses.supports_negatives`), the results before a seed run
+are negatives of it; then they are made one after the other.
 
-Each is a run of its own, in a folder of its own below that of the job, whose `config.yaml` says how
-many there are.
+Each is a run of its own, in a folder of its own below the job's, whose `config.yaml` has `n_seeds`.
 """
 
 import contextlib
@@ -27,18 +26,19 @@ from nstaudio.experiments.parts import build_part
 from nstaudio.experiments.report import sweep_page
 from nstaudio.experiments.run_logging import Log, within
 from nstaudio.experiments.schema import n_seeds
+from nstaudio.experiments.storage.summary import SEED_PREFIX
 from nstaudio.experiments.sweep import is_interrupted
 from nstaudio.losses import supports_negatives
 from nstaudio.optimization import batching
 
 log = logging.getLogger(__name__)
 
-_MAX_COMPARED = 8  # of 20 s they take some 20 s
+_MAX_COMPARED = 8  # files of 20 s, compared in some 20 s
 _COMPARED_S = 20.0
 
 
 def has_several_seeds(job: RunSpec) -> bool:
-    """Whether a job is of several takes; of one that goes on, its folder knows.
+    """True if a job has several seed runs; a resumed job has the number of its folder.
 
     Raises:
         InputError: `n_seeds` is not a whole number inside its limits.
@@ -50,33 +50,33 @@ def has_several_seeds(job: RunSpec) -> bool:
 
 
 class SeedRuns(NamedTuple):
-    """The takes of a job, ready to be made."""
+    """The seed runs of a job, ready to begin."""
 
     folder: Path
     cfg: Any
     log: Log
-    parts: list[RunSpec]
+    specs: list[RunSpec]
 
     def conclude(self, outcomes: Sequence[Outcome]) -> None:
-        """Write their page, and say how alike they are."""
+        """Write their page, and log how similar they are."""
         with within(self.log):
             if not any(isinstance(outcome, Exception) for outcome in outcomes):
-                # What is refused must not have changed the record.
+                # A resume that was refused must not change the record.
                 resume.save(self.cfg, self.folder / "config.yaml", replace=True)
             try:
                 log.info("listen: %s", one_line(sweep_page.write(self.folder)))
                 self._compare()
             except (InputError, OSError) as error:
-                log.warning("the takes: %s", one_line(error))
+                log.warning("the seed runs: %s", one_line(error))
             if any(is_interrupted(outcome) for outcome in outcomes):
                 log.info("interrupted; go on with: resume=%s", one_line(self.folder))
 
     def _compare(self) -> None:
-        found = [sweep_page.read(part.folder).sound("generated") for part in self.parts]
-        sounds = [sound for sound in found if sound is not None]
+        results = [sweep_page.read(spec.folder).sound("generated") for spec in self.specs]
+        sounds = [sound for sound in results if sound is not None]
         if len(sounds) > 1:
             log.info(
-                "likeness of the takes: %.2f%s; 1 is half a second that two have in common",
+                "similarity of the seed runs: %.2f%s; 1 is half a second that two have in common",
                 max_similarity(sounds[:_MAX_COMPARED]),
                 f" (of the first {_MAX_COMPARED})" if len(sounds) > _MAX_COMPARED else "",
             )
@@ -84,10 +84,10 @@ class SeedRuns(NamedTuple):
 
 @contextlib.contextmanager
 def open_seed_runs(job: RunSpec, *, of_sweep: bool) -> Iterator[SeedRuns]:
-    """The takes of a job; until this is closed, its folder is theirs alone.
+    """The seed runs of a job, whose folder is locked in this context.
 
     Args:
-        of_sweep: go on with what is in the folder, see `run.run`.
+        of_sweep: resume runs that are in the folder, see `run.run`.
 
     Raises:
         InputError: settings or files that cannot work; then the folder holds nothing of them.
@@ -95,19 +95,19 @@ def open_seed_runs(job: RunSpec, *, of_sweep: bool) -> Iterator[SeedRuns]:
     """
     batching.use_cores()
     folder = job.folder
-    cfg, before = run.configs_of_call(job.cfg, folder, job.overrides, of_sweep=of_sweep)
+    cfg, saved = run.configs_of_call(job.cfg, folder, job.overrides, of_sweep=of_sweep)
     configs = configs_of_seeds(cfg, folder)
-    # What no take can be made of must leave nothing.
+    # Clips or settings that no run can use must leave nothing behind.
     Job.load(configs[0][0], folder).check_size()
     with run.folder_lock(folder), contextlib.ExitStack() as files:
-        if before is None:
+        if saved is None:
             resume.save(cfg, folder / "config.yaml")
-        found = SeedRuns(folder, cfg, job.log, [])
-        for take, below in configs:
-            below.mkdir(exist_ok=True)
-            beside = files.enter_context(job.log.beside(below / "run.log"))
-            found.parts.append(RunSpec(take, below, job.overrides, beside))
-        yield found
+        seed_runs = SeedRuns(folder, cfg, job.log, specs=[])
+        for seed_cfg, seed_folder in configs:
+            seed_folder.mkdir(exist_ok=True)
+            seed_log = files.enter_context(job.log.with_file(seed_folder / "run.log"))
+            seed_runs.specs.append(RunSpec(seed_cfg, seed_folder, job.overrides, seed_log))
+        yield seed_runs
 
 
 def max_similarity(sounds: Sequence[Path]) -> float:
@@ -117,26 +117,26 @@ def max_similarity(sounds: Sequence[Path]) -> float:
         InputError: one cannot be read.
     """
     clips = [load(file, duration_s=_COMPARED_S) for file in sounds]
-    heard = [(clip.mono(clip.sr), clip.sr) for clip in clips]
-    return max(max_correlation(y, other, sr) for (y, sr), (other, _) in combinations(heard, 2))
+    signals = [(clip.mono(clip.sr), clip.sr) for clip in clips]
+    return max(max_correlation(y, other, sr) for (y, sr), (other, _) in combinations(signals, 2))
 
 
 def configs_of_seeds(cfg: DictConfig, folder: Path) -> list[tuple[DictConfig, Path]]:
-    """The config and the folder of each take of a job in `folder`: alike but for the seed.
+    """The config and the folder of each seed run of a job in `folder`: they differ by the seed.
 
-    Where the style loss keeps results apart from clips, each is kept so from those before it.
+    If the style loss supports negatives, the results before a run are negatives of it.
 
     Raises:
-        InputError: as `n_seeds`; a seed that is no whole number or leaves no room for the last's.
+        InputError: as `n_seeds`; a seed that is no whole number, or leaves no room for the last.
     """
     n = n_seeds(cfg)
-    seed = integer("seed", cfg.seed, at_least=0, at_most=2**31 - n)
-    found = [(cfg.copy(), folder / f"take_{i + 1}") for i in range(n)]
-    results = [str(below / f"generated.{cfg.output.format}") for _, below in found]
+    first = integer("seed", cfg.seed, at_least=0, at_most=2**31 - n)
+    configs = [(cfg.copy(), folder / f"{SEED_PREFIX}{first + i}") for i in range(n)]
+    results = [str(below / f"generated.{cfg.output.format}") for _, below in configs]
     values: Any = OmegaConf.to_container(cfg, resolve=True)
-    apart = list(file_names("negatives", values["negatives"]))
-    one_by_one = supports_negatives(build_part("style_loss", cfg.style_loss))
-    for i, (take, _) in enumerate(found):
-        take.seed, take.n_seeds = seed + i, 1
-        take.negatives = [*apart, *(results[:i] if one_by_one else [])]
-    return found
+    negatives = list(file_names("negatives", values["negatives"]))
+    in_turn = supports_negatives(build_part("style_loss", cfg.style_loss))
+    for i, (seed_cfg, _) in enumerate(configs):
+        seed_cfg.seed, seed_cfg.n_seeds = first + i, 1
+        seed_cfg.negatives = [*negatives, *(results[:i] if in_turn else [])]
+    return configs

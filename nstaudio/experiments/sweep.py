@@ -29,7 +29,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from nstaudio.errors import InputError, one_line
 from nstaudio.experiments.storage.file_writing import short_name, write_whole
-from nstaudio.experiments.storage.summary import read_summary, seed_folders
+from nstaudio.experiments.storage.summary import SEED_PREFIX, read_summary, seed_folders
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +105,7 @@ class Outcome(NamedTuple):
 
 
 def outcome(folder: Path) -> Outcome:
-    """Look at a sweep's folder; of a job that is several takes, each counts."""
+    """Look at a sweep's folder; each seed run of a job counts."""
     found = Outcome([], {}, [])
     below = sorted(folder.iterdir(), key=_number) if folder.is_dir() else []
     begun = [job for job in below if (job / ".hydra").is_dir() or (job / _ERROR).exists()]
@@ -121,7 +121,7 @@ def outcome(folder: Path) -> Outcome:
 
 
 def _runs_of(job: Path) -> list[Path]:
-    """Its takes, but where it failed before them or has none itself."""
+    """Its seed runs, unless it failed before them or has none."""
     return [job] if (job / _ERROR).exists() else seed_folders(job) or [job]
 
 
@@ -226,6 +226,6 @@ class SweepCallback(Callback):
         # Under `uv run` Ray would copy the working folder, with all outputs, to every worker and
         # install the project there anew.
         os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
-        for pattern in (f"*/{_ERROR}", f"*/take_*/{_ERROR}"):
+        for pattern in (f"*/{_ERROR}", f"*/{SEED_PREFIX}*/{_ERROR}"):
             for error in folder.glob(pattern):
                 error.unlink()

@@ -100,7 +100,7 @@ class VmapLauncher(Launcher):
 
 
 def _make(jobs: "list[RunSpec]") -> None:
-    """All jobs, or the takes of those that are several."""
+    """All jobs, or their seed runs."""
     from nstaudio.experiments import groups, run_logging, seeds, sweep
 
     several: list[seeds.SeedRuns] = []
@@ -113,7 +113,7 @@ def _make(jobs: "list[RunSpec]") -> None:
                         several.append(
                             stack.enter_context(seeds.open_seed_runs(job, of_sweep=True))
                         )
-                        runs += several[-1].parts
+                        runs += several[-1].specs
                     else:
                         runs.append(job)
                 except Exception as error:
@@ -123,4 +123,4 @@ def _make(jobs: "list[RunSpec]") -> None:
             raise sweep.SweepInterrupted
         outcomes = dict(zip((run.folder for run in runs), made, strict=True))
         for one in several:
-            one.conclude([outcomes[run.folder] for run in one.parts])
+            one.conclude([outcomes[run.folder] for run in one.specs])

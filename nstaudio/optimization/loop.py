@@ -14,10 +14,10 @@ from nstaudio.optimization.objective import Objective, Problem
 
 
 class TransferState(NamedTuple):
-    """All that changes while optimising: what a checkpoint holds."""
+    """All that changes while optimising: the contents of a checkpoint."""
 
     variable: Array
-    """What is optimised, see `parametrizations`."""
+    """The optimised array, see `parametrizations`."""
     opt_state: Any
     step: Int[Array, ""]
     """Updates made so far."""
@@ -34,8 +34,8 @@ def advance(
 ) -> tuple[TransferState, Losses]:
     """Make `n_steps` updates in one compiled loop; returns the state reached and its losses.
 
-    `n_steps` is traced. So one program serves chunks of any length, and a run that was cut at
-    any step and resumed goes through the very same instructions, to the same bits.
+    `n_steps` is traced. So one program serves chunks of any length, and a run that was interrupted
+    at any step and resumed executes the very same instructions, to the same bits.
     """
 
     def total(variable: Array) -> Float[Array, ""]:
@@ -50,8 +50,8 @@ def advance(
             value, grad = jax.value_and_grad(loss)(state.variable)
         else:
             # A line search has just computed both at this very point. Its first step is the bare
-            # gradient. Of averages over a clip it would be too small to change a float32; so the
-            # loss is brought to 1 for each number that is optimised.
+            # gradient, for a mean over a clip too small to change a float32; so the loss is scaled
+            # to 1 for each optimised number.
             loss = relative
             value, grad = optax.value_and_grad_from_state(loss)(
                 state.variable, state=state.opt_state
@@ -67,7 +67,7 @@ def advance(
 
 
 class Updates(NamedTuple):
-    """Updates to be made."""
+    """The arguments of `advance`, for one run."""
 
     state: TransferState
     problem: Problem
@@ -76,21 +76,21 @@ class Updates(NamedTuple):
     transformation: optax.GradientTransformationExtraArgs
 
 
-def run_updates(steps: Updates) -> tuple[TransferState, Losses]:
-    """Make them; returns when it is done."""
+def run_updates(updates: Updates) -> tuple[TransferState, Losses]:
+    """Make the updates; returns when they are done."""
     return jax.block_until_ready(
         advance(
-            steps.state,
-            steps.problem,
-            jnp.int32(steps.n_steps),
-            objective=steps.objective,
-            transformation=steps.transformation,
+            updates.state,
+            updates.problem,
+            jnp.int32(updates.n_steps),
+            objective=updates.objective,
+            transformation=updates.transformation,
         )
     )
 
 
 def milestones(step: int, n_steps: int, chunk: int) -> Iterator[int]:
-    """Where to stop on the way: at `step` itself, every multiple of `chunk`, and `n_steps`."""
+    """The steps at which a loop pauses: `step` itself, every multiple of `chunk`, and `n_steps`."""
     yield step
     while step < n_steps:
         step = min(n_steps, (step // chunk + 1) * chunk)
@@ -109,10 +109,17 @@ def run(
     """Update until `n_steps`, yielding at every multiple of `chunk` steps.
 
     The first item is `state` as given with its losses, after compiling and before any update.
-    Between items the caller may log, save or stop; the computation is finished when it gets one.
+    Between items the caller may log, save or stop; an item's steps are done when it is yielded.
     """
     last = int(state.step)
     for step in milestones(last, n_steps, chunk):
-        state, losses = run_updates(Updates(state, problem, step - last, objective, transformation))
+        updates = Updates(
+            state=state,
+            problem=problem,
+            n_steps=step - last,
+            objective=objective,
+            transformation=transformation,
+        )
+        state, losses = run_updates(updates)
         yield state, losses
         last = step

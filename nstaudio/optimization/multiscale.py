@@ -1,4 +1,4 @@
-"""Coarse to fine: long frames first, whose result is where shorter ones begin."""
+"""Coarse to fine: long frames first, whose result initialises shorter ones."""
 
 import itertools
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ from nstaudio.errors import InputError, integer
 
 @dataclass(frozen=True)
 class MultiScale:
-    """Coarser analyses on which the transfer is made first (as Gatys et al. 2017 do with images).
+    """Coarser analyses that the transfer begins with (as Gatys et al. 2017 do with images).
 
-    On each of them frames and hops are so many times as long, and the same filters span so much
-    more time. What is found there, as a change of the carrier in dB, is where the next one starts.
+    On each of them frames and hops are longer by a factor, and the same filters span more time by
+    that factor. Its result, as a change of the carrier in dB, initialises the next one.
 
     Attributes:
         factors: from the coarsest to the finest, each at least 2 and above the next; none is one
@@ -32,8 +32,8 @@ class MultiScale:
     n_steps: int = 50
 
     def __post_init__(self) -> None:
-        given = self.factors
-        factors = tuple(given) if isinstance(given, Sequence) else (given,)
+        values = self.factors
+        factors = tuple(values) if isinstance(values, Sequence) else (values,)
         for factor in factors:
             integer("multiscale.factors", factor, at_least=2, at_most=64)
         if any(a <= b for a, b in itertools.pairwise(factors)):
@@ -52,9 +52,9 @@ class MultiScale:
 def in_time(
     x: Float[Array, "frames bands"], hop_length: int, new_hop_length: int, n_frames: int
 ) -> Float[Array, "new_frames bands"]:
-    """The curves through frames `hop_length` apart, at `n_frames` frames `new_hop_length` apart.
+    """Interpolate frames `hop_length` apart at `n_frames` frames `new_hop_length` apart.
 
-    Beyond the last frame they go on as they are there.
+    Beyond the last frame its values are held.
     """
     at = np.minimum(np.arange(n_frames) * new_hop_length / hop_length, x.shape[0] - 1)
     return interpolate(x.T, at).T

@@ -1,4 +1,4 @@
-"""The state that is optimised, its update, and the loop as an iterator."""
+"""The loss of what is optimised: its form, its targets, and the balance of content and style."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,15 +18,15 @@ from nstaudio.losses import ContentLoss, Losses, LossPair, StyleLoss, Targets, W
 from nstaudio.optimization.parametrizations import Parametrization
 
 PROBE_STEP = 1 / 160
-"""Length of a step towards the probe of `balance`, root mean square of what the encoder sees: where
-that are levels above a floor of -80 dB, 0.5 dB."""
+"""Length of a step towards the probe of `balance`, root mean square of the encoder input: of levels
+above a floor of -80 dB, 0.5 dB."""
 
 MAX_PROBE_STEPS = 100
-"""Steps after which a style that will not come nearer is near enough."""
+"""Steps after which the search for the probe of `balance` ends."""
 
 
 class Problem(NamedTuple):
-    """All that the loss depends on besides the state. Traced: changing it compiles nothing."""
+    """The inputs of the loss besides the state. Traced: changing them compiles nothing."""
 
     variables: Any
     """The encoder's weights."""
@@ -35,7 +35,7 @@ class Problem(NamedTuple):
     constants: Any
     """The parametrization's."""
     content_total: Float[Array, ""]
-    """The total loss of the content itself, or 1 where that is 0: the size of the numbers here."""
+    """The total loss of the content itself, or 1 where that is 0: the scale of the loss."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Objective:
         return self.parametrization.log_mel(variable, problem.constants, self.spec)
 
     def encoder_input(self, clip: Clip) -> EncoderInput:
-        """What the encoder sees of a clip."""
+        """The encoder input of a clip."""
         return self.representation(clip.y, clip.level_db, self.spec)
 
     def __call__(self, variable: Array, problem: Problem) -> Losses:
@@ -71,9 +71,11 @@ class Objective:
             self.representation(y, self.log_mel(variable, problem), self.spec), problem
         )
 
-    def losses(self, seen: EncoderInput, problem: Problem) -> Losses:
-        """The losses of what the encoder sees."""
-        distances = self.encoder.distances(problem.variables, seen, problem.targets, self.loss_pair)
+    def losses(self, encoder_input: EncoderInput, problem: Problem) -> Losses:
+        """The losses of an encoder input."""
+        distances = self.encoder.distances(
+            problem.variables, encoder_input, problem.targets, self.loss_pair
+        )
         return losses.weigh(distances, problem.weights)
 
 
@@ -93,7 +95,7 @@ def log_mel_of(variable: Array, problem: Problem, *, objective: Objective) -> Lo
 def waveform_of(
     variable: Array, problem: Problem, *, objective: Objective
 ) -> Float[Array, " samples"] | None:
-    """The samples of the variable, compiled; `None` where only an inversion can tell."""
+    """The samples of the variable, compiled; `None` where it needs an inversion."""
     return objective.parametrization.samples(variable, problem.constants, objective.spec)
 
 
@@ -101,7 +103,7 @@ def waveform_of(
 def filter_samples(
     y: Float[Array, " samples"], variable: Array, problem: Problem, *, objective: Objective
 ) -> Float[Array, " samples"] | None:
-    """A sound with the carrier's filter, compiled; `None` where there is more than a filter."""
+    """A sound with the carrier's filter, compiled; `None` where the variable is no filter."""
     return objective.parametrization.filtered(y, variable, problem.constants, objective.spec)
 
 
@@ -110,17 +112,17 @@ def balance(
 ) -> Weights:
     """The weights whose alpha and beta make the two gradients `1 - strength` to `strength`.
 
-    At the content itself the content loss has no gradient to compare with. So the two are taken at
-    a probe half way to the style: steps of `PROBE_STEP` down the style loss, from the content,
+    At the content itself the content loss has no gradient to compare with. So the two are compared
+    at a probe half way to the style: steps of `PROBE_STEP` down the style loss, from the content,
     until the distance of the Gram matrices, the root of the style loss, has been halved. There
 
         |alpha grad L_content| : |beta grad L_style| = (1 - strength) : strength
 
-    with respect to what the encoder sees, and beta times the style loss of the content is
-    `strength`. So neither the units of a loss nor the start nor what is optimised has a say.
+    with respect to the encoder input, and beta times the style loss of the content is `strength`.
+    So the weights depend neither on the units of a loss, nor on the start or the parametrization.
 
     Args:
-        content: what the encoder sees of the content.
+        content: the content's encoder input.
         problem: its alpha and beta are not read.
         strength: 0, the content, to 1, the style.
     """
@@ -131,7 +133,7 @@ def balance(
     def content_loss(x: EncoderInput) -> Float[Array, ""]:
         return objective.losses(x, problem).content
 
-    def is_before(probe: tuple[EncoderInput, Array, EncoderInput, Array]) -> Array:
+    def is_too_near(probe: tuple[EncoderInput, Array, EncoderInput, Array]) -> Array:
         _, loss, _, n = probe
         return (loss > first / 4) & (n < MAX_PROBE_STEPS)
 
@@ -143,7 +145,7 @@ def balance(
         return (x, *jax.value_and_grad(style_loss)(x), n + 1)
 
     first, grad = jax.value_and_grad(style_loss)(content)
-    x, _, grad, _ = jax.lax.while_loop(is_before, step, (content, first, grad, jnp.int32(0)))
+    x, _, grad, _ = jax.lax.while_loop(is_too_near, step, (content, first, grad, jnp.int32(0)))
     of_style, of_content = (
         _above_0(_root_mean_square(g)) for g in (grad, jax.grad(content_loss)(x))
     )
@@ -153,7 +155,7 @@ def balance(
 
 
 def _above_0(x: Float[Array, ""]) -> Float[Array, ""]:
-    """1 for what is 0: a loss without weights, or of two clips that are the same, has no size."""
+    """1 in place of 0: a loss without weights, or of two equal clips, has no scale."""
     return jnp.where(x > 0, x, 1.0)
 
 
@@ -164,6 +166,7 @@ def _root_mean_square(x: EncoderInput) -> Float[Array, ""]:
 
 @partial(jax.jit, static_argnames=("objective",))
 def make_problem(
+    *,
     key: jax.Array,
     content: Clip,
     style: Clip,
@@ -172,15 +175,16 @@ def make_problem(
     style_targets: Any = None,
     strength: Float[Array, ""] | None = None,
     negatives: Sequence[Clip] = (),
-    *,
     objective: Objective,
 ) -> Problem:
     """Draw the encoder's weights and compute the targets of the two clips.
 
-    `carrier` is the sound that the parametrization changes: the content, or what the start made.
-    `style_targets` are those of a problem with the same key and style, where there is one.
-    `strength` chooses alpha and beta, see `balance`; where it is `None`, those in `weights` hold.
-    `negatives` are clips that the result shall not be like, for a loss that `keeps_apart`.
+    Args:
+        carrier: the sound that the parametrization changes: the content, or the initializer's.
+        style_targets: those of a problem with the same key and style; `None` computes them.
+        strength: chooses alpha and beta, see `balance`; `None` keeps those in `weights`.
+        negatives: clips that the result shall not be like, for a loss that
+            `losses.supports_negatives`.
     """
     clips = [objective.encoder_input(clip) for clip in (content, style, *negatives)]
     variables = objective.encoder.init(key, clips[0])

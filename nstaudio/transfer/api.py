@@ -1,32 +1,28 @@
-"""The whole path in memory, for `import nstaudio` users and for scripts/run.py."""
+"""The whole method in memory: `transfer(content, style, sample_rate)`."""
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
 import numpy as np
 
-from nstaudio.audio import samples, segments
+from nstaudio.audio import samples
 from nstaudio.audio.style_clips import prepare_style_audio
 from nstaudio.errors import choice, integer
 from nstaudio.losses import Losses
-from nstaudio.optimization.loop import TransferState, run
-from nstaudio.transfer.prepare import NEGATIVES, check_finite, prepare_segment, silence_error
-from nstaudio.transfer.render import (
-    Figures,
-    RenderedSegment,
-    join_levels,
-    mean_figures,
-    pass_through,
-    render_segment,
-)
+from nstaudio.optimization.loop import TransferState
+from nstaudio.transfer.inputs import Segments, TransferInputs
+from nstaudio.transfer.prepare import NEGATIVES, PreparedTransfer
+from nstaudio.transfer.render import Figures, RenderedSegment, join_levels, mean_figures
+from nstaudio.transfer.segment_loop import OptimizedSegment, StepResult, complete, run_segments
 from nstaudio.transfer.settings import Settings
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Result:
-    """What `transfer` returns.
+    """The result of `transfer`.
 
     Attributes:
         y: the new recording, float32, with the shape of the content and its loudness (ITU-R
@@ -37,7 +33,8 @@ class Result:
         history: steps and the losses there. Segments follow one another: the second's step 0 is
             `n_steps`.
         figures: measured on `y`, means over the segments.
-        state: the last state of the last segment.
+        n_steps: updates made, in all segments.
+        state: the last state of the last segment that was optimised.
     """
 
     y: np.ndarray
@@ -47,7 +44,57 @@ class Result:
     style_db: np.ndarray
     history: list[tuple[int, Losses]]
     figures: Figures
+    n_steps: int
     state: TransferState
+
+    def __repr__(self) -> str:
+        """A few lines, without arrays."""
+        _, losses = self.history[-1]
+        figures = ", ".join(f"{name}={value:.4g}" for name, value in self.figures._asdict().items())
+        return (
+            f"Result(y: {self.y.dtype} {self.y.shape}, {len(self.y) / self.sr:.2f} s at "
+            f"{self.sr} Hz,\n"
+            f"  {self.n_steps} steps to total={losses.total:.4g}, content={losses.content:.4g}, "
+            f"style={losses.style:.4g},\n"
+            f"  {figures})"
+        )
+
+
+class _InMemory:
+    """A recorder that keeps everything in memory, see `segment_loop.Recorder`."""
+
+    def __init__(self, on_log: Callable[[int, Losses], None] | None) -> None:
+        self.segments: list[RenderedSegment] = []
+        self.history: list[tuple[int, Losses]] = []
+        self.state: TransferState | None = None
+        self.n_steps = 0
+        self._on_log, self._first_step = on_log, 0
+
+    @property
+    def has_result(self) -> bool:
+        return self.state is not None
+
+    def has(self, index: int) -> bool:
+        return index < len(self.segments)
+
+    @contextlib.contextmanager
+    def optimizing(self, index: int, prepared: PreparedTransfer) -> Iterator[TransferState]:
+        self._first_step = index * prepared.n_steps
+        yield prepared.state
+
+    def record(self, step: int, result: StepResult) -> None:
+        self.history.append((self._first_step + step, jax.tree.map(float, result.losses)))
+        if self._on_log is not None:
+            self._on_log(*self.history[-1])
+
+    def save(
+        self, index: int, rendered: RenderedSegment, optimized: OptimizedSegment | None
+    ) -> None:
+        del index
+        self.segments.append(rendered)
+        if optimized is not None:
+            self.state = optimized.state
+            self.n_steps += optimized.n_new_steps
 
 
 def transfer(
@@ -83,62 +130,41 @@ def transfer(
         choice("setting", name, settings.__dataclass_fields__)
     settings = replace(settings, **changes)
     integer("log_every", log_every, at_least=1)
-    sr, style_sr = sample_rate, style_sample_rate or sample_rate
-    shape = np.shape(content)
-    content = samples.check(np.asarray(content), sr, name="content")
+    recording = samples.check(np.asarray(content), sample_rate, name="content")
     styles = style if isinstance(style, list | tuple) else [style]
-
-    def hear(clips: Sequence[Any], rate: int, name: str) -> np.ndarray:
-        checked = [(samples.check(np.asarray(y), rate, name=name), rate, name) for y in clips]
-        return prepare_style_audio(checked, settings.segments, settings.spec.sr)
-
-    style = hear(styles, style_sr, "style")
-    others = [hear([y], sr, NEGATIVES) for y in negatives]
-    settings.guide.check(len(content), sr, name="content")
-    spans = settings.segments.spans(len(content), sr)
-    history: list[tuple[int, Losses]] = []
-    made: list[RenderedSegment] = []
-    shared = None
-    state = None
-    for i, span in enumerate(spans):
-        segment = content[span]
-        prepared = prepare_segment(
-            *(segment, sr, style, settings),
-            shared=shared,
-            begins=span.start,
-            negatives=others,
-        )
-        if prepared is None:
-            made.append(pass_through(segment, sr, settings.spec))
-            continue
-        shared, state = shared or prepared.shared, prepared.state
-        for state, losses in run(
-            prepared.state,
-            prepared.problem,
-            objective=prepared.objective,
-            transformation=settings.optimizer.transformation,
-            n_steps=prepared.n_steps,
-            chunk=log_every,
-        ):
-            step = int(state.step)
-            check_finite(losses, step, settings)
-            history.append((i * prepared.n_steps + step, jax.tree.map(float, losses)))
-            if on_log is not None:
-                on_log(*history[-1])
-        made.append(render_segment(segment, sr, prepared, state, settings, begins=span.start))
-    if shared is None or state is None:
-        raise silence_error("content", settings.guide)
-    powers = [segment.power for segment in made]
-    joined = segments.crossfade_join(
-        (segment.y for segment in made), spans, within=settings.guide.within(sr)
+    inputs = TransferInputs(
+        content=recording,
+        sr=sample_rate,
+        style=_mono(styles, style_sample_rate or sample_rate, settings, name="style"),
+        settings=settings,
+        negatives=[_mono([y], sample_rate, settings, name=NEGATIVES) for y in negatives],
     )
+    settings.guide.check(len(recording), sample_rate, name="content")
+    segments = Segments(inputs)
+    recorder = _InMemory(on_log)
+    complete(run_segments(segments, recorder, name="transfer", log_every=log_every))
+    return _result(segments, recorder, np.shape(content))
+
+
+def _mono(clips: Sequence[Any], sr: int, settings: Settings, *, name: str) -> np.ndarray:
+    """Clips as one mono signal at the analysis rate."""
+    checked = [(samples.check(np.asarray(y), sr, name=name), sr, name) for y in clips]
+    return prepare_style_audio(checked, settings.segments, settings.spec.sr)
+
+
+def _result(segments: Segments, recorder: _InMemory, shape: tuple[int, ...]) -> Result:
+    inputs, rendered = segments.inputs, recorder.segments
+    powers = [segment.power for segment in rendered]
+    figures = [segment.figures._asdict() for segment in rendered if segment.figures is not None]
+    assert recorder.state is not None
     return Result(
-        y=np.concatenate(list(joined)).reshape(shape),
-        sr=sr,
-        generated_db=join_levels([segment.generated_db for segment in made], powers, spans),
-        content_db=join_levels([segment.content_db for segment in made], powers, spans),
-        style_db=np.asarray(shared.clip.level_db),
-        history=history,
-        figures=mean_figures([segment.figures for segment in made]),
-        state=state,
+        y=np.concatenate(list(inputs.join(segment.y for segment in rendered))).reshape(shape),
+        sr=inputs.sr,
+        generated_db=join_levels([a.generated_db for a in rendered], powers, inputs.spans),
+        content_db=join_levels([a.content_db for a in rendered], powers, inputs.spans),
+        style_db=np.asarray(segments.shared.clip.level_db),
+        history=recorder.history,
+        figures=Figures(**mean_figures(figures)),
+        n_steps=recorder.n_steps,
+        state=recorder.state,
     )

@@ -1,7 +1,6 @@
 """Analysis of the two clips, the targets, and the state that a transfer starts from."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -18,16 +17,15 @@ from nstaudio.errors import InputError
 from nstaudio.losses import Losses, Weights, supports_negatives
 from nstaudio.optimization import multiscale
 from nstaudio.optimization.initializers import Initialization
-from nstaudio.optimization.loop import TransferState, run
-from nstaudio.optimization.multiscale import MultiScale
+from nstaudio.optimization.loop import TransferState, Updates, run_updates
 from nstaudio.optimization.objective import Objective, Problem, log_mel_of, make_problem
 from nstaudio.transfer.settings import Settings
 
 NEGATIVES = "negatives"
-"""What to call clips that the result shall not be like."""
+"""The name, in errors, of clips that the result shall not be like."""
 
 SILENCE_POWER = 1e-12
-"""A clip whose loudest mel band is below this (-120 dB) is taken for silence."""
+"""A clip whose loudest mel band is below this (-120 dB) counts as silence."""
 
 jitted_log_mel = jax.jit(log_mel, static_argnames=("spec",))
 
@@ -35,13 +33,13 @@ peak_power = jax.jit(lambda y, spec: mel_power(y, spec).max(), static_argnames=(
 
 
 class PreparedStyle(NamedTuple):
-    """An analysed style, its targets and the weights: what all segments of a content share."""
+    """An analysed style, its targets and the weights: shared by all segments of a content."""
 
     clip: Clip
     power: float
     targets: Any
     weights: Weights
-    coarse: "Sequence[PreparedStyle]"
+    coarse: "Sequence[PreparedStyle]" = ()
     """The same on each coarser analysis that the transfer begins with."""
 
 
@@ -54,7 +52,7 @@ class PreparedTransfer(NamedTuple):
         carrier: the sound that is changed, see `initializers.Initialization`.
         content_power, style_power: the mel power that 0 dB stands for.
         n_steps: updates to make.
-        coarse: see `Style`.
+        coarse: see `PreparedStyle`.
     """
 
     content: Clip
@@ -70,10 +68,24 @@ class PreparedTransfer(NamedTuple):
 
     @property
     def shared(self) -> PreparedStyle:
-        """What another segment of the same content can take over."""
-        problem = self.problem
-        targets, weights = problem.targets.style, problem.weights
-        return PreparedStyle(self.style, self.style_power, targets, weights, self.coarse)
+        """The part that another segment of the same content can reuse."""
+        return PreparedStyle(
+            clip=self.style,
+            power=self.style_power,
+            targets=self.problem.targets.style,
+            weights=self.problem.weights,
+            coarse=self.coarse,
+        )
+
+
+class _Clips(NamedTuple):
+    """The clips of a transfer, analysed at one scale."""
+
+    content: Clip
+    content_power: float
+    style: Clip
+    style_power: float
+    negatives: Sequence[Clip]
 
 
 def analyse(y: np.ndarray, settings: Settings, *, name: str) -> tuple[Clip, float]:
@@ -123,7 +135,7 @@ def make_objective(settings: Settings) -> Objective:
 
 
 def silence_error(name: str, guide: Guide | None = None) -> InputError:
-    """What to say of a clip of silence, or of one that is silent where a guide wants the style."""
+    """The error of a silent clip, or of one that is silent in a guide's range."""
     level = 10 * np.log10(SILENCE_POWER)
     where = "" if guide is None or guide.is_open else " in all of the guide's range"
     return InputError(f"{name} is silent{where}: its loudest mel band is below {level:.0f} dB")
@@ -142,60 +154,48 @@ def prepare(
 
     Args:
         content, style: mono float32 samples at `settings.spec.sr`.
-        names: what to call them in errors.
-        shared: of another segment with the same style and settings, to make nothing of it again.
+        names: their names in errors.
+        shared: of another segment with the same style and settings, to be reused.
         negatives: clips that the result shall not be like, mono samples at the same rate; for a
             style loss that `losses.supports_negatives`.
 
     Raises:
-        InputError: a clip is silent or too short for the encoder, or the style loss keeps no
-            result apart from a clip.
+        InputError: a clip is silent or too short for the encoder, or there are negatives that the
+            style loss does not support.
     """
-    content_clip, content_power = analyse(content, settings, name=names[0])
-    if shared is None:
-        style_clip, style_power = analyse(style, settings, name=names[1])
-        targets, weights, strength = None, settings.weights, settings.traced_strength
-        check_negatives(len(negatives), settings)
-        others = [analyse(y, settings, name=NEGATIVES)[0] for y in negatives]
-    else:
-        style_clip, style_power, targets, weights, _ = shared
-        strength, others = None, []  # it has chosen, and its targets know the others
-    encoder_key, init_key, _ = split_keys(settings)
-    objective = make_objective(settings)
-    start = settings.init(content_clip, style_clip, key=init_key, spec=settings.spec)
-    coarse_db, coarse = _from_coarse(
-        start, content_clip, style_clip, settings, shared and shared.coarse, negatives
+    clips = _analyse_clips(content, style, negatives, settings, shared=shared, names=names)
+    start = settings.init(
+        clips.content, clips.style, key=split_keys(settings)[1], spec=settings.spec
     )
-    start = start._replace(level_db=coarse_db)
-    problem = make_problem(
-        encoder_key,
-        content_clip,
-        style_clip,
-        start.carrier,
-        *(weights, targets, strength, others),
-        objective=objective,
-    )
-    variable = _init_variable(start.level_db, problem.constants, objective=objective)
-    state = TransferState(variable, settings.optimizer.init(variable), jnp.int32(0))
-    return PreparedTransfer(
-        content_clip,
-        style_clip,
-        start.carrier,
-        content_power,
-        style_power,
-        state,
-        problem,
-        objective,
-        max(settings.n_steps, start.n_steps),
-        coarse,
-    )
+    scales = settings.scales
+    if not scales:
+        return _assemble(clips, start, settings, shared=shared)
+    change_db, hop_length = start.level_db - start.carrier.level_db, settings.spec.hop_length
+    coarse: list[PreparedStyle] = []
+    for i, scale in enumerate(scales):
+        scale_shared = None if shared is None else shared.coarse[i]
+        scale_clips = _analyse_clips(
+            np.asarray(clips.content.y),
+            np.asarray(clips.style.y),
+            negatives,
+            scale,
+            shared=scale_shared,
+        )
+        carrier = _carrier_at_scale(start.carrier, clips.content, scale_clips.content, scale.spec)
+        scale_start = _start_from(carrier, change_db, hop_length, scale.spec)
+        prepared = _assemble(scale_clips, scale_start, scale, shared=scale_shared)
+        change_db, hop_length = _optimized_change(prepared, scale), scale.spec.hop_length
+        coarse.append(prepared.shared)
+    refined = _start_from(start.carrier, change_db, hop_length, settings.spec)
+    start = start._replace(level_db=refined.level_db)
+    return _assemble(clips, start, settings, shared=shared, coarse=coarse)
 
 
 def check_negatives(n_clips: int, settings: Settings) -> None:
-    """Check that the style loss can keep a result apart from clips.
+    """Check that the style loss supports negatives, if there are any.
 
     Raises:
-        InputError: it cannot, and there are some.
+        InputError: it does not.
     """
     if n_clips and not supports_negatives(settings.style_loss):
         raise InputError(
@@ -204,69 +204,94 @@ def check_negatives(n_clips: int, settings: Settings) -> None:
         )
 
 
-def _from_coarse(
-    start: Initialization,
-    content: Clip,
-    style: Clip,
-    settings: Settings,
-    shared: Sequence[PreparedStyle] | None,
+def _analyse_clips(
+    content: np.ndarray,
+    style: np.ndarray,
     negatives: Sequence[np.ndarray],
-) -> tuple[LogMel, list[PreparedStyle]]:
-    """Where the optimisation starts after it has been made on coarser analyses; what they share."""
-    specs = settings.multiscale.specs(settings.spec)
-    if not specs:
-        return start.level_db, []
-    styles: list[PreparedStyle] = []
-    change_db, of = start.level_db - start.carrier.level_db, settings.spec
-    for i, spec in enumerate(specs):
+    settings: Settings,
+    *,
+    shared: PreparedStyle | None,
+    names: tuple[str, str] = ("content", "style"),
+) -> _Clips:
+    """Analyse the clips; style and negatives only where nothing is shared."""
+    content_clip, content_power = analyse(content, settings, name=names[0])
+    if shared is not None:  # its targets hold the negatives
+        return _Clips(content_clip, content_power, shared.clip, shared.power, negatives=())
+    style_clip, style_power = analyse(style, settings, name=names[1])
+    check_negatives(len(negatives), settings)
+    others = [analyse(y, settings, name=NEGATIVES)[0] for y in negatives]
+    return _Clips(content_clip, content_power, style_clip, style_power, others)
 
-        def coarse_start(
-            coarse: Clip,
-            _: Clip,
-            *,
-            key: Array,
-            spec: MelSpec,
-            change_db: LogMel = change_db,
-            hop_length: int = of.hop_length,
-        ) -> Initialization:
-            del key
-            # The carrier keeps its level beside the content, whose loudest band is another here.
-            level = jnp.linalg.norm(coarse.y) / jnp.linalg.norm(content.y)
-            carrier = coarse
-            if start.carrier is not content:
-                y = start.carrier.y * level
-                carrier = Clip(y, jitted_log_mel(y, spec=spec))
-            n_frames = carrier.level_db.shape[0]
-            change_db = multiscale.in_time(change_db, hop_length, spec.hop_length, n_frames)
-            return Initialization(carrier, carrier.level_db + change_db)
 
-        coarser = replace(
-            settings,
-            spec=spec,
-            init=coarse_start,
-            n_steps=settings.multiscale.n_steps,
-            multiscale=MultiScale(),
-        )
-        prepared = prepare(
-            *(np.asarray(content.y), np.asarray(style.y), coarser),
-            shared=None if shared is None else shared[i],
-            negatives=negatives,
-        )
-        styles.append(prepared.shared)
-        (_, (state, losses)) = run(
-            prepared.state,
-            prepared.problem,
-            objective=prepared.objective,
-            transformation=coarser.optimizer.transformation,
+def _assemble(
+    clips: _Clips,
+    start: Initialization,
+    settings: Settings,
+    *,
+    shared: PreparedStyle | None,
+    coarse: Sequence[PreparedStyle] = (),
+) -> PreparedTransfer:
+    """Draw the encoder, compute the targets and the state of a start at one scale."""
+    objective = make_objective(settings)
+    problem = make_problem(
+        key=split_keys(settings)[0],
+        content=clips.content,
+        style=clips.style,
+        carrier=start.carrier,
+        weights=settings.weights if shared is None else shared.weights,
+        style_targets=None if shared is None else shared.targets,
+        # Weights that are shared are balanced already.
+        strength=settings.traced_strength if shared is None else None,
+        negatives=clips.negatives,
+        objective=objective,
+    )
+    variable = _init_variable(start.level_db, problem.constants, objective=objective)
+    return PreparedTransfer(
+        content=clips.content,
+        style=clips.style,
+        carrier=start.carrier,
+        content_power=clips.content_power,
+        style_power=clips.style_power,
+        state=TransferState(variable, settings.optimizer.init(variable), jnp.int32(0)),
+        problem=problem,
+        objective=objective,
+        n_steps=max(settings.n_steps, start.n_steps),
+        coarse=coarse,
+    )
+
+
+def _carrier_at_scale(
+    carrier: Clip, content: Clip, scale_content: Clip, scale_spec: MelSpec
+) -> Clip:
+    """The carrier, analysed at another scale at which the content is `scale_content`."""
+    if carrier is content:
+        return scale_content
+    # It keeps its level beside the content, whose loudest band is another at this scale.
+    y = carrier.y * (jnp.linalg.norm(scale_content.y) / jnp.linalg.norm(content.y))
+    return Clip(y, jitted_log_mel(y, spec=scale_spec))
+
+
+def _start_from(carrier: Clip, change_db: LogMel, hop_length: int, spec: MelSpec) -> Initialization:
+    """The carrier with a change whose frames are `hop_length` samples apart."""
+    n_frames = carrier.level_db.shape[0]
+    change_db = multiscale.in_time(change_db, hop_length, spec.hop_length, n_frames)
+    return Initialization(carrier, carrier.level_db + change_db)
+
+
+def _optimized_change(prepared: PreparedTransfer, settings: Settings) -> LogMel:
+    """Make all steps; the change of the carrier, dB."""
+    state, losses = run_updates(
+        Updates(
+            state=prepared.state,
+            problem=prepared.problem,
             n_steps=prepared.n_steps,
-            chunk=prepared.n_steps,
+            objective=prepared.objective,
+            transformation=settings.optimizer.transformation,
         )
-        check_finite(losses, prepared.n_steps, coarser)
-        found_db = log_mel_of(state.variable, prepared.problem, objective=prepared.objective)
-        change_db, of = found_db - prepared.carrier.level_db, spec
-    n_frames = start.level_db.shape[0]
-    change_db = multiscale.in_time(change_db, of.hop_length, settings.spec.hop_length, n_frames)
-    return start.carrier.level_db + change_db, styles
+    )
+    check_finite(losses, prepared.n_steps, settings)
+    optimized_db = log_mel_of(state.variable, prepared.problem, objective=prepared.objective)
+    return optimized_db - prepared.carrier.level_db
 
 
 @partial(jax.jit, static_argnames=("objective",))
@@ -280,7 +305,7 @@ def split_keys(settings: Settings) -> Array:
 
 
 def check_finite(losses: Losses, step: int, settings: Settings) -> None:
-    """Refuse to go on from a state that is lost.
+    """Check that the loss is a number.
 
     Raises:
         InputError: the total is NaN or infinite.
@@ -299,23 +324,23 @@ def prepare_segment(
     *,
     names: tuple[str, str] = ("content", "style"),
     shared: PreparedStyle | None = None,
-    begins: int = 0,
+    offset: int = 0,
     negatives: Sequence[np.ndarray] = (),
 ) -> PreparedTransfer | None:
-    """`prepare` for a segment of a recording; `None` where it stays as it is.
+    """`prepare` for a segment of a recording; `None` for one that stays as it is.
 
-    It does where it is silent, and where the guide wants nothing of the style.
+    That is a silent one, or one outside of the guide's range.
 
     Args:
         content: the segment as it was recorded.
         sr: its rate, Hz.
         style: see `style_clips.prepare_style_audio`.
         names, shared, negatives: see `prepare`.
-        begins: where in the recording the segment begins, samples.
+        offset: the sample of the recording at which the segment begins.
     """
-    if not settings.guide.reaches(slice(begins, begins + len(content)), sr):
+    if not settings.guide.reaches(slice(offset, offset + len(content)), sr):
         return None
-    heard = samples.to_mono(content, sr, settings.spec.sr)
-    if float(peak_power(jnp.asarray(heard), settings.spec)) < SILENCE_POWER:
+    mono = samples.to_mono(content, sr, settings.spec.sr)
+    if float(peak_power(jnp.asarray(mono), settings.spec)) < SILENCE_POWER:
         return None
-    return prepare(heard, style, settings, names=names, shared=shared, negatives=negatives)
+    return prepare(mono, style, settings, names=names, shared=shared, negatives=negatives)

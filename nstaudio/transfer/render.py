@@ -1,7 +1,7 @@
 """From the optimised state to sound, and the figures measured on it."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -26,9 +26,9 @@ from nstaudio.transfer.settings import Settings
 
 
 class Figures(NamedTuple):
-    """What the audio itself measures, against the spectrogram that was optimised.
+    """Measurements of the audio, against the spectrogram that was optimised.
 
-    It is measured on the channels' mean, at the analysis rate.
+    They are made on the channels' mean, at the analysis rate.
     """
 
     style_loss_on_audio: float
@@ -40,7 +40,7 @@ class Figures(NamedTuple):
 
 
 def render(prepared: PreparedTransfer, state: TransferState, settings: Settings) -> np.ndarray:
-    """The samples of what is optimised so far, at the content's level."""
+    """The samples of a state, at the content's level."""
     objective, problem = prepared.objective, prepared.problem
     y = waveform_of(state.variable, problem, objective=objective)
     if y is None:
@@ -82,7 +82,7 @@ class RenderedSegment(NamedTuple):
     power: float
     """The mel power that 0 dB stands for; 0 where the segment is silent."""
     figures: Figures | None
-    """`None` where the segment is the content's, see `unchanged`."""
+    """`None` where the segment is the content's, see `pass_through`."""
 
 
 def render_segment(
@@ -92,48 +92,57 @@ def render_segment(
     state: TransferState,
     settings: Settings,
     *,
-    begins: int = 0,
+    offset: int = 0,
 ) -> RenderedSegment:
-    """What is optimised so far, as sound with the rate, channels and loudness of its content.
+    """The sound of a state, with the rate, channels and loudness of its content.
 
-    Where the guide does not want the style, it is the content.
+    Outside of the guide's range it is the content.
 
     Args:
         content: the segment that was prepared, as it was recorded.
         sr: its rate, Hz.
-        begins: where in the recording it begins, samples.
+        offset: the sample of the recording at which it begins.
     """
     spec, guide = settings.spec, settings.guide
-    rates = {"sr": sr, "analysis_sr": spec.sr}
-    heard = soxr.resample(content, sr, spec.sr, quality="VHQ")
-    generated = _filtered(heard, prepared, state)
-    if generated is not None:
-        y = fullband.add_highs(content, heard, generated, **rates)
+    at_analysis_rate = soxr.resample(content, sr, spec.sr, quality="VHQ")
+    filtered = _filtered(at_analysis_rate, prepared, state)
+    if filtered is not None:
+        y = fullband.add_highs(content, at_analysis_rate, filtered, sr=sr, analysis_sr=spec.sr)
     else:
-        mix = np.asarray(prepared.content.y) * np.float32(np.sqrt(prepared.content_power))
-        y = fullband.restore(content, mix, render(prepared, state, settings), **rates)
-    # The loudest band was common to both so far. What is heard as equally loud is another level.
+        mono = np.asarray(prepared.content.y) * np.float32(np.sqrt(prepared.content_power))
+        generated = render(prepared, state, settings)
+        y = fullband.restore(content, mono, generated, sr=sr, analysis_sr=spec.sr)
+    # So far the loudest band of both was equal; equal loudness is another level.
     levels = loudness.measure(y, sr), loudness.measure(content, sr)
     gain = loudness.gain(*levels, max_true_peak_db=None).factor
     measured = samples.to_mono(y, sr, spec.sr)
     y = y * np.float32(gain)
     if not guide.is_open:
-        y = guide.mix(content, y, sr, begins=begins)
+        y = guide.mix(content, y, sr, begins=offset)
         mixed = samples.to_mono(y, sr, spec.sr)
-        # As of any clip, 0 dB is its loudest band; the mix has another than what is generated.
+        # As for any clip, 0 dB is its loudest band, and the mix has another one.
         power = max(float(peak_power(jnp.asarray(mixed), spec)), SILENCE_POWER)
         measured = mixed * np.float32(np.sqrt(prepared.content_power / power))
     figures, generated_db = measure_result(measured, prepared, state, settings)
-    content_db = np.asarray(prepared.content.level_db)
-    return RenderedSegment(y, np.asarray(generated_db), content_db, prepared.content_power, figures)
+    return RenderedSegment(
+        y=y,
+        generated_db=np.asarray(generated_db),
+        content_db=np.asarray(prepared.content.level_db),
+        power=prepared.content_power,
+        figures=figures,
+    )
 
 
 def _filtered(
-    heard: Float[np.ndarray, "heard_samples channels"],
+    content: Float[np.ndarray, "samples channels"],
     prepared: PreparedTransfer,
     state: TransferState,
-) -> Float[np.ndarray, "heard_samples channels"] | None:
-    """Every channel, filtered as their mean is; `None` where that is not merely filtered."""
+) -> Float[np.ndarray, "samples channels"] | None:
+    """Every channel with the filter of their mean; `None` where the state is no filter.
+
+    Args:
+        content: at the analysis rate.
+    """
     if prepared.carrier is not prepared.content:
         return None
     channels = [
@@ -143,7 +152,7 @@ def _filtered(
             prepared.problem,
             objective=prepared.objective,
         )
-        for y in heard.T
+        for y in content.T
     ]
     if channels[0] is None:
         return None
@@ -153,21 +162,34 @@ def _filtered(
 def pass_through(
     content: Float[np.ndarray, "samples channels"], sr: int, spec: MelSpec
 ) -> RenderedSegment:
-    """A segment that stays as it is, see `prepare_window`."""
-    heard = samples.to_mono(content, sr, spec.sr)
-    power = float(peak_power(jnp.asarray(heard), spec))
+    """The content's segment as it is, see `prepare.prepare_segment`."""
+    mono = samples.to_mono(content, sr, spec.sr)
+    power = float(peak_power(jnp.asarray(mono), spec))
     if power < SILENCE_POWER:
-        level_db = np.full((spec.n_frames(len(heard)), spec.n_mels), spec.floor_db, np.float32)
-        return RenderedSegment(content, level_db, level_db, 0.0, None)
-    level_db = np.asarray(
-        jitted_log_mel(jnp.asarray(heard / np.sqrt(power), jnp.float32), spec=spec)
+        power = 0.0
+        level_db = np.full((spec.n_frames(len(mono)), spec.n_mels), spec.floor_db, np.float32)
+    else:
+        scaled = jnp.asarray(mono / np.sqrt(power), jnp.float32)
+        level_db = np.asarray(jitted_log_mel(scaled, spec=spec))
+    return RenderedSegment(
+        y=content, generated_db=level_db, content_db=level_db, power=power, figures=None
     )
-    return RenderedSegment(content, level_db, level_db, power, None)
 
 
-def mean_figures(segments: Sequence[Figures | None]) -> Figures:
-    """The mean of each figure over the segments that have them."""
-    return Figures(*np.mean([figures for figures in segments if figures is not None], axis=0))
+def mean_figures(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The mean of every number that all the records have, dB as powers; groups within as well."""
+    means = {}
+    for name in records[0]:
+        values = [record.get(name) for record in records]
+        if all(isinstance(value, Mapping) for value in values):
+            means[name] = mean_figures([value for value in values if isinstance(value, Mapping)])
+        elif all(isinstance(value, float | int) and value is not True for value in values):
+            numbers = np.array(values, float)
+            if name.endswith("_db"):
+                means[name] = float(10 * np.log10(np.mean(10 ** (numbers / 10))))
+            else:
+                means[name] = float(np.mean(numbers))
+    return means
 
 
 def join_levels(
@@ -179,8 +201,8 @@ def join_levels(
 
     Args:
         levels: each segment's, equally many frames; they may be fewer than the segments.
-        powers: what 0 dB stands for in each.
-        spans: where the segments lie.
+        powers: the mel power of 0 dB in each.
+        spans: of all segments.
     """
     joined = []
     for i, (level_db, power) in enumerate(zip(levels, powers, strict=True)):

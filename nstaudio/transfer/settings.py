@@ -1,7 +1,7 @@
 """Everything that defines a transfer besides the two clips."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import jax.numpy as jnp
@@ -24,7 +24,7 @@ from nstaudio.optimization.optimizers import Optimizer, from_optax
 from nstaudio.optimization.parametrizations import Parametrization
 
 ALPHA, BETA = 0.005, 1.0
-"""The weights of content and style where neither they nor a strength are given."""
+"""The weights of content and style if neither they nor a strength are set."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class Settings:
             named has 1 / (number of layers).
         n_steps: updates to make; more where the start needs them (`initializers.Initialization`).
         seed: of the encoder's weights, the initial noise and the first phase.
-        segments: how long recordings are cut.
-        multiscale: coarser analyses on which the transfer is made first.
-        guide: where in the content the style is wanted.
+        segments: division of long recordings.
+        multiscale: coarser analyses that the transfer begins with.
+        guide: the part of the content, in time and frequency, that the style is applied to.
 
     Raises:
         InputError: a value outside its limits or a layer the encoder does not have.
@@ -73,15 +73,15 @@ class Settings:
     guide: Guide = field(default_factory=Guide)
 
     def __post_init__(self) -> None:
-        given = {
+        weights = {
             name: number(name, value, at_least=0)
             for name, value in (("alpha", self.alpha), ("beta", self.beta))
             if value is not None
         }
         if self.strength is not None:
             number("strength", self.strength, at_least=0, at_most=1)
-            if given:
-                listed = " and ".join(f"{name}={value:g}" for name, value in given.items())
+            if weights:
+                listed = " and ".join(f"{name}={value:g}" for name, value in weights.items())
                 raise InputError(
                     f"strength={self.strength:g} chooses alpha and beta, and {listed} is given: "
                     "set strength=null, or alpha=null and beta=null"
@@ -97,16 +97,24 @@ class Settings:
             )
         integer("n_steps", self.n_steps, at_least=0)
         integer("seed", self.seed, at_least=0)
-        for group, weights in (
+        for group, by_layer in (
             ("content_weights", self.content_weights),
             ("style_weights", self.style_weights),
         ):
-            for layer, weight in weights.items():
+            for layer, weight in by_layer.items():
                 choice(f"layer in {group}", layer, self.layer_names)
                 number(f"{group}.{layer}", weight, at_least=0)
         for group, loss in (("content_loss", self.content_loss), ("style_loss", self.style_loss)):
             for layer in layers_of(loss):
                 choice(f"layer in {group}", layer, self.layer_names)
+
+    @property
+    def scales(self) -> "Sequence[Settings]":
+        """The settings of each coarser scale, in order: one scale each, its spec and steps."""
+        return [
+            replace(self, spec=spec, n_steps=self.multiscale.n_steps, multiscale=MultiScale())
+            for spec in self.multiscale.specs(self.spec)
+        ]
 
     @property
     def layer_names(self) -> Sequence[str]:
@@ -120,11 +128,11 @@ class Settings:
 
     @property
     def weights(self) -> Weights:
-        """The weights as float32 scalars, every layer named; without what `strength` chooses."""
+        """The weights as float32 scalars, every layer named; before `strength` is applied."""
 
-        def scalars(given: Mapping[str, float]) -> dict[str, Array]:
+        def scalars(by_layer: Mapping[str, float]) -> dict[str, Array]:
             even = 1.0 / len(self.layer_names)
-            return {name: jnp.float32(given.get(name, even)) for name in self.layer_names}
+            return {name: jnp.float32(by_layer.get(name, even)) for name in self.layer_names}
 
         return Weights(
             jnp.float32(ALPHA if self.alpha is None else self.alpha),

@@ -20,7 +20,7 @@ SETTINGS = Settings(encoder=Conv1dEncoder(features=(32, 16), kernel_size=5), n_s
 
 def test_the_programs_of_the_estimate_are_those_of_the_run():
     content, style = music(1, 3.0), music(2)
-    needed = cost_estimate.window_bytes(len(content), [len(style)], SETTINGS)
+    needed = cost_estimate.segment_bytes(len(content), [len(style)], SETTINGS)
     compiled = loop.advance._cache_size()  # type: ignore[attr-defined]
     prepared = prepare.prepare(content, style, SETTINGS)
     arrays = [prepared.state, prepared.problem]
@@ -37,7 +37,7 @@ def jax_leaves(tree):
 
 def test_memory_grows_with_the_window():
     style = SR
-    short, long = (cost_estimate.window_bytes(n * SR, [style], SETTINGS) for n in (4, 16))
+    short, long = (cost_estimate.segment_bytes(n * SR, [style], SETTINGS) for n in (4, 16))
     assert 2.5 < long / short < 4.5
 
 
@@ -102,7 +102,15 @@ def test_time_is_that_of_all_windows(monkeypatch):
     prepared = prepare.prepare_segment(content, SR, style, SETTINGS)
     assert prepared is not None
     one, ten = (
-        cost_estimate.measure(content, SR, n, prepared, 0.5, [len(style)], SETTINGS)
+        cost_estimate.measure(
+            content,
+            SR,
+            prepared,
+            SETTINGS,
+            n_segments=n,
+            seconds_preparing=0.5,
+            style_lengths=[len(style)],
+        )
         for n in (1, 10)
     )
     rendering = 2 * 2.0 * len(content) / min(len(content), int(cost_estimate._TRIED_S * SR))

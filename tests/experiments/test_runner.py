@@ -7,8 +7,8 @@ import pytest
 
 from nstaudio.errors import InputError
 from nstaudio.experiments import cost_estimate, runner
-from nstaudio.experiments.run import StepRequest
 from nstaudio.optimization import loop
+from nstaudio.transfer.segment_loop import StepRequest
 
 from small_updates import small_updates
 
@@ -56,7 +56,7 @@ def test_a_run_that_has_nothing_to_do():
 
 @pytest.mark.parametrize(("n_fit", "beside"), [(9, [5]), (2, [2, 2, 1]), (1, [1] * 5)])
 def test_as_many_at_a_time_as_fit(first, monkeypatch, n_fit, beside):
-    monkeypatch.setattr(cost_estimate, "how_many_fit", lambda _: n_fit)
+    monkeypatch.setattr(cost_estimate, "n_fitting", lambda _: n_fit)
     seen = [[] for _ in range(5)]
     places = []
     made = together(
@@ -79,9 +79,9 @@ def test_a_run_that_fails_is_no_matter_to_the_others(first):
     assert made[1]["step"] == 6
 
 
-def test_how_many_fit(first, monkeypatch):
+def test_n_fitting(first, monkeypatch):
     size = sum(np.asarray(a).nbytes for a in (first.state.variable, first.problem.constants[0]))
     monkeypatch.setattr(cost_estimate, "available_bytes", lambda: 2000 * size)
-    assert 10 < cost_estimate.how_many_fit(first) < 1000
+    assert 10 < cost_estimate.n_fitting(first) < 1000
     monkeypatch.setattr(cost_estimate, "available_bytes", lambda: size)
-    assert cost_estimate.how_many_fit(first) == 1
+    assert cost_estimate.n_fitting(first) == 1

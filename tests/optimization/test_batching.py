@@ -100,7 +100,7 @@ print("as one by one")
 def test_vmap_where_rows_go_together(content, style, monkeypatch):
     """What accelerators run, on this device."""
     many = [small_updates(content, style, alpha=0.01 * i, style_loss=Gram()) for i in range(3)]
-    shared, own = batching._split([a.problem for a in many], 0)
+    shared, own = batching._partition([a.problem for a in many], 0)
     states = batching._stack([a.state for a in many], 0)
     one = many[0]
 
@@ -111,7 +111,9 @@ def test_vmap_where_rows_go_together(content, style, monkeypatch):
                 lambda a, b: b if a is None else a, own, shared, is_leaf=lambda a: a is None
             )
             return loop.advance.__wrapped__(  # type: ignore[attr-defined]
-                *(state, problem, n_steps),
+                state,
+                problem,
+                n_steps,
                 objective=one.objective,
                 transformation=one.transformation,
             )
@@ -124,4 +126,4 @@ def test_vmap_where_rows_go_together(content, style, monkeypatch):
     assert exported.platforms == platforms
     for i, one in enumerate(many):
         # dB; where a gradient is next to nothing, Adam makes a step of its rounding
-        assert_equal(jax.tree.map(lambda a, i=i: a[i], made), loop.run_updates(one), atol=1e-3)
+        assert_equal(batching._row(made, i), loop.run_updates(one), atol=1e-3)

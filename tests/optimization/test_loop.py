@@ -42,11 +42,19 @@ def problem(
         for each in (v, w)
     )
     weights = Weights(jnp.float32(alpha), jnp.float32(beta), of_content, of_style)
-    clips = [Clip(jnp.zeros(9), db) for db in (clip(1), clip(2, 50) if style is None else style)]
+    content, style = (
+        Clip(jnp.zeros(9), db) for db in (clip(1), clip(2, 50) if style is None else style)
+    )
     if strength is not None:
         strength = jnp.float32(strength)
     return make_problem(
-        jax.random.key(seed), *clips, clips[0], weights, None, strength, objective=objective
+        key=jax.random.key(seed),
+        content=content,
+        style=style,
+        carrier=content,
+        weights=weights,
+        strength=strength,
+        objective=objective,
     )
 
 

@@ -67,7 +67,7 @@ def test_the_coarse_result_is_the_start(content, style, parametrization):
     np.testing.assert_array_equal(coarse.y, again.y)
 
 
-def test_windows_share_what_the_coarse_scales_know_of_the_style(content, style):
+def test_segments_share_the_style_of_every_scale(content, style):
     settings = replace(SETTINGS, multiscale=MultiScale((4, 2), n_steps=5), strength=0.7)
     first = prepare.prepare(content, style, settings)
     assert len(first.coarse) == 2

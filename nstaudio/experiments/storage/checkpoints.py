@@ -1,4 +1,4 @@
-"""Orbax save and restore of the state that is optimised."""
+"""Checkpoints: Orbax save and restore of the optimised state."""
 
 import contextlib
 import hashlib
@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import jax
 import numpy as np
@@ -22,11 +22,11 @@ from nstaudio.optimization.loop import TransferState
 
 log = logging.getLogger(__name__)
 
-_MAX_SHARE = 0.05  # of the time of runs side by side, that may go into saving them
+_MAX_SHARE = 0.05  # of the time of concurrent runs, spent on saving them
 
 
 class OtherInputs(ValueError):
-    """A checkpoint is whole and belongs to other `inputs`, which this has."""
+    """A whole checkpoint that belongs to other `inputs`."""
 
     def __init__(self, inputs: Any) -> None:
         super().__init__("a checkpoint belongs to other inputs")
@@ -46,29 +46,50 @@ def _text_checksum(inputs: Any) -> int:
 
 
 def _reason(error: Exception) -> str:
-    """What an error says, in short."""
+    """An error in short."""
     return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
 
 
-class Checkpoints:
-    """The checkpoints of one run, saved in the background, newest first to be restored.
+class SaveQueue:
+    """Turns of the checkpoints of several runs in one process, in whatever threads.
 
-    A context manager: leaving it waits for the save under way, which would else be lost. A save
-    that fails, as on a full disk, is a warning and no more: the work goes on, and so do the saves
-    that follow. Those of several runs in one process, in whatever threads, take turns: Orbax's
-    managers, when two save at once, wait for each other for ever.
-
-    Args:
-        folder: holds one folder for each step that was saved.
-        keep: how many to keep.
-        interval_s: `save_if_due` saves when this many seconds have passed since the last save.
-        inputs: what the state belongs to, saved with it: anything that JSON can hold.
-        same: whether the inputs that were saved are these.
+    Orbax's managers, when two save at once, wait for each other for ever.
     """
 
-    _turn: ClassVar = threading.RLock()
-    _saving: ClassVar["Checkpoints | None"] = None
-    """Whose save may still be under way."""
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._saving: Checkpoints | None = None
+
+    @contextlib.contextmanager
+    def turn(self, checkpoints: "Checkpoints") -> Iterator[None]:
+        """A turn; the save of another run that is under way ends first."""
+        with self._lock:
+            other, self._saving = self._saving, checkpoints
+            if other is not None and other is not checkpoints:
+                other.wait()
+            yield
+
+    def leave(self) -> None:
+        """End a turn that leaves no save under way; only within it."""
+        self._saving = None
+
+
+class Checkpoints:
+    """The checkpoints of one run, saved in the background, the newest restored first.
+
+    A context manager: leaving it waits for the save under way, which would else be lost. A save
+    that fails, as on a full disk, is a warning and no more: the run goes on, and so do the saves
+    that follow.
+
+    Args:
+        folder: holds a folder for each saved step.
+        keep: the number of newest checkpoints to keep.
+        interval_s: `save_if_due` saves when this many seconds have passed since the last save.
+        inputs: a description of the run that the state belongs to, saved with it: anything that
+            JSON can hold.
+        same: compares saved inputs with these.
+        queue: shared by the runs that save side by side; `None` is a run by itself.
+    """
 
     def __init__(
         self,
@@ -78,26 +99,16 @@ class Checkpoints:
         interval_s: float,
         inputs: Any,
         same: Callable[[Any, Any], bool] = operator.eq,
+        queue: SaveQueue | None = None,
     ) -> None:
         self.folder = folder.absolute()  # Orbax refuses relative paths
         self.keep, self.interval_s, self.inputs = keep, interval_s, inputs
-        self._same = same
+        self._same, self._queue = same, queue or SaveQueue()
         self._failure: Exception | None = None
-        with self._taking_turns():
+        with self._queue.turn(self):
             self._manager = self._open()
         self._last_save, self._save_s = time.monotonic(), 0.0
         self._last_step: int | None = None
-
-    @contextlib.contextmanager
-    def _taking_turns(self) -> Iterator[None]:
-        with Checkpoints._turn:
-            other, Checkpoints._saving = Checkpoints._saving, self
-            if other is not None and other is not self:
-                try:
-                    other._manager.wait_until_finished()
-                except Exception as error:  # to be told by the other, in its own log
-                    other._failure = error
-            yield
 
     def _open(self) -> ocp.CheckpointManager:
         options = ocp.CheckpointManagerOptions(max_to_keep=self.keep, create=True)
@@ -107,13 +118,20 @@ class Checkpoints:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._taking_turns():
+        with self._queue.turn(self):
             self._attempt(self._manager.wait_until_finished)
             self._attempt(self._manager.close)
-            Checkpoints._saving = None
+            self._queue.leave()
+
+    def wait(self) -> None:
+        """Wait for the save under way; a failure is logged by the next call of this run's own."""
+        try:
+            self._manager.wait_until_finished()
+        except Exception as error:  # Orbax and TensorStore raise bare Exceptions here
+            self._failure = error
 
     def _attempt(self, action: Callable[[], Any]) -> bool:
-        """Whether it went well: what fails in the background is raised by what comes after it."""
+        """True on success; an error in the background surfaces at the next call."""
         try:
             action()
             failure, self._failure = self._failure, None
@@ -130,7 +148,7 @@ class Checkpoints:
         Path(tempfile.mkdtemp(prefix="probe_", dir=self.folder)).rmdir()
 
     def save(self, state: TransferState) -> None:
-        """Save `state` unless its step was the last one saved."""
+        """Save `state` unless its step was saved last."""
         step = int(state.step)
         if step == self._last_step:
             return
@@ -140,7 +158,7 @@ class Checkpoints:
             "inputs_checksum": _text_checksum(self.inputs),
         }
         args = ocp.args.Composite(state=ocp.args.StandardSave(state), meta=ocp.args.JsonSave(meta))
-        with self._taking_turns():
+        with self._queue.turn(self):
             started = time.monotonic()
             self._attempt(self._manager.wait_until_finished)
             if self._attempt(self._probe) and self._attempt(
@@ -157,9 +175,9 @@ class Checkpoints:
         would cost several times the steps themselves.
 
         Args:
-            n_concurrent: runs that go on side by side, this one included. They wait while each of
-                them is saved; so that this takes no more than a twentieth of the time, a positive
-                interval can become longer.
+            n_concurrent: runs that go on side by side, this one included. All wait while one is
+                saved; to keep this below a twentieth of the time, a positive interval is made
+                longer.
         """
         interval_s = self.interval_s
         if n_concurrent > 1 and interval_s > 0:
@@ -168,14 +186,14 @@ class Checkpoints:
             self.save(state)
 
     def restore(self, like: TransferState) -> TransferState | None:
-        """The newest checkpoint that can be read; `None` when there is none.
+        """The newest checkpoint that can be read; `None` without one.
 
-        One that cannot be read is moved aside with a warning and the one before is taken.
+        One that cannot be read is moved aside with a warning, and the one before is tried.
 
         Raises:
-            OtherInputs: it belongs to others.
+            OtherInputs: it belongs to other inputs.
         """
-        with self._taking_turns():
+        with self._queue.turn(self):
             return self._restore(like)
 
     def _restore(self, like: TransferState) -> TransferState | None:
@@ -217,7 +235,7 @@ class Checkpoints:
 
 
 def fingerprint(*arrays: Any) -> str:
-    """A short hash of arrays, to tell whether a run's inputs are still the same."""
+    """A short hash of arrays, by which a resumed run recognises its inputs."""
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(np.ascontiguousarray(array).data)

@@ -1,4 +1,4 @@
-"""Compiled programs, kept from one process to the next."""
+"""A cache of compiled programs, kept from one process to the next."""
 
 import atexit
 import hashlib
@@ -11,16 +11,16 @@ import jax
 import platformdirs
 
 _MAX_BYTES = 2**30
-_MIN_S = 0.1  # what compiles faster than this is not worth a file
+_MIN_S = 0.1  # programs that compile faster are not worth a file
 
 
 def keep() -> None:
-    """Have JAX keep what it compiles in the user's cache folder, and take it from there.
+    """Let JAX cache its compiled programs in the user's cache folder.
 
-    Nothing where JAX_COMPILATION_CACHE_DIR or the like says another folder already. Each kind of
-    processor has a folder of its own: a home folder may be shared by machines that differ, and a
-    program for one may use instructions that another does not have. Call it before librosa's
-    first use.
+    Without effect if JAX_COMPILATION_CACHE_DIR or the like sets a folder. Each kind of processor
+    has a folder of its own: a home folder may be shared by different machines, and a program for
+    one may use instructions that another does not have. Call it before
+    librosa's first use.
     """
     _let_numba_keep()
     if getattr(jax.config, "jax_compilation_cache_dir", None) is not None:
@@ -50,7 +50,7 @@ def _let_numba_keep() -> None:
 
 
 def _processor() -> str:
-    """A name for what programs are compiled for, besides what JAX tells apart."""
+    """A name of the processor that programs are compiled for, finer than JAX's."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

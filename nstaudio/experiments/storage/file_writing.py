@@ -13,7 +13,7 @@ def short_name(text: object, *, longest: int = 60) -> str:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what a killed process had begun to write."""
+    """Remove the temporary files of a killed process."""
     for temporary in folder.rglob(".*.part"):
         temporary.unlink(missing_ok=True)
 

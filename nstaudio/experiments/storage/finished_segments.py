@@ -1,4 +1,4 @@
-"""The segments of a run that are done, as files: what a run that goes on need not make again."""
+"""The finished segments of a run, as files that a resumed run reads instead of repeating them."""
 
 import json
 import zipfile
@@ -13,39 +13,39 @@ from nstaudio.errors import one_line
 
 
 class FinishedSegment(NamedTuple):
-    """A segment that is done."""
+    """A finished segment."""
 
     y: Float[np.ndarray, "samples channels"]
     generated_db: Float[np.ndarray, "frames mels"]
     content_db: Float[np.ndarray, "frames mels"]
     record: dict[str, Any]
-    """Its figures, and what tells whether it is still of use."""
+    """Its figures, and a cache key of its inputs."""
 
 
 class SegmentStore:
-    """The segments of one run, a file each. A file is there when it is whole.
+    """The segments of one run, a file each; a file exists only when it is whole.
 
     Args:
-        folder: made when the first part is saved.
+        folder: made when the first segment is saved.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def save(self, index: int, part: FinishedSegment) -> None:
+    def save(self, index: int, segment: FinishedSegment) -> None:
         """Save a segment."""
         self._folder.mkdir(exist_ok=True)
         with replaced_atomically(self._file(index)) as temporary, temporary.open("wb") as stream:
             np.savez(
                 stream,
-                y=part.y,
-                generated_db=part.generated_db,
-                content_db=part.content_db,
-                record=np.array(json.dumps(part.record)),
+                y=segment.y,
+                generated_db=segment.generated_db,
+                content_db=segment.content_db,
+                record=np.array(json.dumps(segment.record)),
             )
 
     def load(self, index: int) -> FinishedSegment | None:
-        """A segment; `None` where it is not there or damaged."""
+        """A segment; `None` if it is missing or damaged."""
         try:
             with (
                 self._file(index).open("rb") as stream,
@@ -53,24 +53,27 @@ class SegmentStore:
             ):
                 record = json.loads(str(arrays["record"]))
                 return FinishedSegment(
-                    arrays["y"], arrays["generated_db"], arrays["content_db"], record
+                    y=arrays["y"],
+                    generated_db=arrays["generated_db"],
+                    content_db=arrays["content_db"],
+                    record=record,
                 )
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            return None  # it can be made again
+            return None  # it can be computed again
 
     def __getitem__(self, index: int) -> FinishedSegment:
         """A segment that has been saved.
 
         Raises:
-            OSError: it is not there any more, or damaged.
+            OSError: it is missing or damaged.
         """
-        part = self.load(index)
-        if part is None:
+        segment = self.load(index)
+        if segment is None:
             raise OSError(f"{one_line(self._file(index))} is missing or damaged")
-        return part
+        return segment
 
     def remove(self) -> None:
-        """Remove them all."""
+        """Remove all of them."""
         for file in self._folder.glob("*.npz"):
             file.unlink()
         if self._folder.is_dir() and not any(self._folder.iterdir()):

@@ -1,16 +1,16 @@
-"""The figures of a run as files: metrics.jsonl, line by line, and summary.json."""
+"""metrics.jsonl: the losses of a run, line by line."""
 
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from nstaudio.experiments.storage.file_writing import write_whole
-from nstaudio.experiments.storage.summary import mean
 from nstaudio.losses import Losses
+from nstaudio.transfer.render import mean_figures
 
 
 def _line(row: str) -> dict[str, float] | None:
-    """A line of metrics.jsonl; `None` where it is none."""
+    """A line of metrics.jsonl; `None` for any other text."""
     try:
         line = {str(name): float(value) for name, value in json.loads(row).items()}
         if not {"segment", "step", "total", "content", "style", "seconds"} <= line.keys():
@@ -23,16 +23,16 @@ def _line(row: str) -> dict[str, float] | None:
 class Metrics:
     """metrics.jsonl: a line a logged step with its segment, the losses and the seconds so far.
 
-    Each line is on disk when `write` returns. A resumed run cuts what was logged of a segment after
+    Each line is on disk when `write` returns. A resumed run drops the lines of a segment after
     its checkpoint and goes on from there.
 
     Args:
-        file: created when missing.
+        file: created if missing.
     """
 
     def __init__(self, file: Path) -> None:
         self.lines: list[dict[str, float]] = []
-        self._file, self._window, self._steps = file, 0, set[float]()
+        self._file, self._segment, self._steps = file, 0, set[float]()
         text = file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
         for row in text.splitlines():
             line = _line(row)
@@ -49,6 +49,10 @@ class Metrics:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
         self._stream.close()
 
     @property
@@ -57,12 +61,12 @@ class Metrics:
         return self.lines[-1]["seconds"] if self.lines else 0.0
 
     def has(self, segment: int) -> bool:
-        """Whether there is a line of this segment."""
+        """True if a line of this segment exists."""
         return any(line["segment"] == segment for line in self.lines)
 
     def start(self, segment: int, *, last_step: int) -> None:
-        """What follows is of this segment, after this step: later lines of it are dropped."""
-        self._window = segment
+        """Begin a segment after `last_step`: later lines of it are dropped."""
+        self._segment = segment
         kept = [a for a in self.lines if a["segment"] != segment or a["step"] <= last_step]
         if len(kept) < len(self.lines):
             self.lines = kept
@@ -76,7 +80,7 @@ class Metrics:
             return
         self._steps.add(step)
         line = {
-            "segment": self._window,
+            "segment": self._segment,
             "step": step,
             "total": float(losses.total),
             "content": float(losses.content),
@@ -90,6 +94,6 @@ class Metrics:
 
 
 def initial(lines: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """The first line of each segment, their mean."""
+    """The mean of each segment's first line."""
     first = {line["segment"]: line for line in reversed(lines)}
-    return mean(list(first.values()))
+    return mean_figures(list(first.values()))

@@ -4,11 +4,9 @@ import importlib.metadata
 import json
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from nstaudio.experiments.storage.file_writing import write_whole
 
@@ -26,38 +24,26 @@ PACKAGES = (
 )
 
 
-def mean(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The mean of every number that all the records have, dB as powers; groups within as well."""
-    found = {}
-    for name in records[0]:
-        values = [record.get(name) for record in records]
-        if all(isinstance(value, Mapping) for value in values):
-            found[name] = mean([value for value in values if isinstance(value, Mapping)])
-        elif all(isinstance(value, float | int) and value is not True for value in values):
-            numbers = np.array(values, float)
-            if name.endswith("_db"):
-                found[name] = float(10 * np.log10(np.mean(10 ** (numbers / 10))))
-            else:
-                found[name] = float(np.mean(numbers))
-    return found
+SEED_PREFIX = "seed_"
+"""Name of a seed run's folder, before its seed."""
 
 
 def versions() -> dict[str, str]:
-    """The versions of Python and of the libraries that shape a result."""
-    found = {"python": platform.python_version()}
+    """The versions of Python and of the libraries that a result depends on."""
+    installed = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
-            found[name] = importlib.metadata.version(name)
+            installed[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:  # run from a tree that is not installed
             continue
-    return found
+    return installed
 
 
 def peak_rss_mb() -> float | None:
-    """The largest resident size of this process so far, MB; `None` where the system cannot tell."""
+    """The largest resident size of this process so far, MB; `None` on a system that cannot tell."""
     try:
         import resource
-    except ImportError:  # Segments
+    except ImportError:  # Windows
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak * (1 if sys.platform == "darwin" else 1024) / 1e6, 1)
@@ -69,7 +55,7 @@ def write_summary(file: Path, summary: Mapping[str, Any]) -> None:
 
 
 def read_summary(folder: Path) -> dict[str, Any] | None:
-    """A run's summary; `None` where there is none that is whole."""
+    """A run's summary; `None` for a folder without a whole one."""
     try:
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -80,6 +66,10 @@ def read_summary(folder: Path) -> dict[str, Any] | None:
 
 
 def seed_folders(folder: Path) -> list[Path]:
-    """The folders of a run's takes, in order; none where it is no run of several."""
-    found = [take for take in folder.glob("take_*") if take.name[5:].isdecimal() and take.is_dir()]
-    return sorted(found, key=lambda take: int(take.name[5:]))
+    """The folders of a job's seed runs, by their seeds; none for a single run."""
+    seeds = [
+        (int(path.name[len(SEED_PREFIX) :]), path)
+        for path in folder.glob(f"{SEED_PREFIX}*")
+        if path.name[len(SEED_PREFIX) :].isdecimal() and path.is_dir()
+    ]
+    return [path for _, path in sorted(seeds)]

@@ -1,0 +1,145 @@
+"""The clips and settings of a transfer, with the content cut into segments."""
+
+import functools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from nstaudio.audio import segments
+from nstaudio.optimization.loop import TransferState
+from nstaudio.transfer import render
+from nstaudio.transfer.prepare import (
+    PreparedStyle,
+    PreparedTransfer,
+    prepare_segment,
+    silence_error,
+)
+from nstaudio.transfer.render import RenderedSegment
+from nstaudio.transfer.settings import Settings
+
+Sound = Float[np.ndarray, "samples channels"]
+
+
+@dataclass(frozen=True, eq=False)
+class TransferInputs:
+    """The clips and settings of a transfer.
+
+    Attributes:
+        content: as it was recorded.
+        sr: its rate, Hz.
+        style: mono at the analysis rate, see `style_clips.prepare_style_audio`.
+        negatives: clips that the result shall not be like, prepared as the style is.
+        content_label, style_label: their names in errors.
+    """
+
+    content: Sound
+    sr: int
+    style: np.ndarray
+    settings: Settings
+    negatives: Sequence[np.ndarray] = ()
+    content_label: str = "content"
+    style_label: str = "style"
+
+    @functools.cached_property
+    def spans(self) -> list[slice]:
+        """The segments of the content, in samples."""
+        return self.settings.segments.spans(len(self.content), self.sr)
+
+    @property
+    def guided(self) -> list[int]:
+        """The segments that the guide reaches: only these can change."""
+        guide = self.settings.guide
+        return [i for i, span in enumerate(self.spans) if guide.reaches(span, self.sr)]
+
+    @property
+    def style_lengths(self) -> tuple[int, ...]:
+        """Samples of the style and of each negative clip."""
+        return (len(self.style), *map(len, self.negatives))
+
+    def segment(self, index: int) -> Sound:
+        """The content's samples in a segment."""
+        return self.content[self.spans[index]]
+
+    def label(self, index: int) -> str:
+        """The name of a segment in errors."""
+        if len(self.spans) == 1:
+            return self.content_label
+        return f"segment {index + 1} of {self.content_label} (see segments.length_s)"
+
+    def prepare(self, index: int, shared: PreparedStyle | None = None) -> PreparedTransfer | None:
+        """A segment ready to be optimised; `None` for one that stays as it is.
+
+        Raises:
+            InputError: it cannot be used.
+        """
+        return prepare_segment(
+            self.segment(index),
+            self.sr,
+            self.style,
+            self.settings,
+            names=(self.label(index), self.style_label),
+            shared=shared,
+            offset=self.spans[index].start,
+            negatives=self.negatives,
+        )
+
+    def render(
+        self, index: int, prepared: PreparedTransfer, state: TransferState
+    ) -> RenderedSegment:
+        """The sound of a segment that was optimised to `state`."""
+        return render.render_segment(
+            self.segment(index),
+            self.sr,
+            prepared,
+            state,
+            self.settings,
+            offset=self.spans[index].start,
+        )
+
+    def pass_through(self, index: int) -> RenderedSegment:
+        """The sound of a segment that stays as it is."""
+        return render.pass_through(self.segment(index), self.sr, self.settings.spec)
+
+    def join(self, sounds: Iterable[Sound]) -> Iterator[Sound]:
+        """The sounds of the segments, crossfaded, as blocks that follow one another."""
+        within = self.settings.guide.within(self.sr)
+        return segments.crossfade_join(sounds, self.spans, within=within)
+
+
+class Segments:
+    """The segments of a transfer, prepared one at a time.
+
+    The first one that changes is prepared at once: whatever is wrong with the clips shows there,
+    and the others share its style. It is handed out once, so that no segment outlives its turn.
+
+    Raises:
+        InputError: no segment changes, or the first that does cannot be used.
+    """
+
+    def __init__(self, inputs: TransferInputs) -> None:
+        self.inputs = inputs
+        self.first_index, first = self._first_to_change()
+        self.shared, self.n_steps = first.shared, first.n_steps
+        self._first: PreparedTransfer | None = first
+
+    def _first_to_change(self) -> tuple[int, PreparedTransfer]:
+        for index in range(len(self.inputs.spans)):
+            prepared = self.inputs.prepare(index)
+            if prepared is not None:
+                return index, prepared
+        raise silence_error(self.inputs.content_label, self.inputs.settings.guide)
+
+    @property
+    def first(self) -> PreparedTransfer:
+        """The first segment that changes, while it has not been handed out."""
+        assert self._first is not None
+        return self._first
+
+    def prepare(self, index: int) -> PreparedTransfer | None:
+        """A segment ready to be optimised; `None` for one that stays as it is."""
+        if index == self.first_index and self._first is not None:
+            prepared, self._first = self._first, None
+            return prepared
+        return self.inputs.prepare(index, self.shared)
