@@ -63,12 +63,12 @@ def segment_bytes(n_content: int, style_lengths: Sequence[int], settings: Settin
         style_lengths: samples of the style and of each negative clip.
     """
     return _program_bytes(
-        n_content,
-        tuple(style_lengths),
-        prepare.make_objective(settings),
-        settings.optimizer.transformation,
-        tuple(settings.optimizer.hyperparams),
-        settings.strength is not None,
+        n_content=n_content,
+        style_lengths=tuple(style_lengths),
+        objective=prepare.make_objective(settings),
+        transformation=settings.optimizer.transformation,
+        hyperparams=tuple(settings.optimizer.hyperparams),
+        balanced=settings.strength is not None,
     )
 
 

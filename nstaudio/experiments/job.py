@@ -41,12 +41,12 @@ class Job(NamedTuple):
         settings = config.build(cfg)
         transfer = settings.transfer
         clips = _clips(
-            _Source.of(settings.content),
-            _Source.of(settings.style),
-            transfer.segments,
-            transfer.spec.sr,
-            None if settings.style.weights is None else tuple(settings.style.weights),
-            transfer.seed if settings.content.path is None else 0,
+            content=_Source.of(settings.content),
+            style=_Source.of(settings.style),
+            segments=transfer.segments,
+            sr=transfer.spec.sr,
+            weights=None if settings.style.weights is None else tuple(settings.style.weights),
+            seed=transfer.seed if settings.content.path is None else 0,
         )
         content = clips.content
         settings.output.check(content.sr, content.y.shape[1])

@@ -83,9 +83,10 @@ class _InMemory:
         yield prepared.state
 
     def record(self, step: int, result: StepResult) -> None:
-        self.history.append((self._first_step + step, jax.tree.map(float, result.losses)))
+        step, losses = self._first_step + step, jax.tree.map(float, result.losses)
+        self.history.append((step, losses))
         if self._on_log is not None:
-            self._on_log(*self.history[-1])
+            self._on_log(step, losses)
 
     def save(
         self, index: int, rendered: RenderedSegment, optimized: OptimizedSegment | None

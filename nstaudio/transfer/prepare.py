@@ -125,12 +125,12 @@ def check_length(n_samples: int, settings: Settings, *, name: str) -> None:
 def make_objective(settings: Settings) -> Objective:
     """The form of the loss."""
     return Objective(
-        settings.spec,
-        settings.parametrization,
-        settings.encoder,
-        settings.content_loss,
-        settings.style_loss,
-        settings.representation,
+        spec=settings.spec,
+        parametrization=settings.parametrization,
+        encoder=settings.encoder,
+        content_loss=settings.content_loss,
+        style_loss=settings.style_loss,
+        representation=settings.representation,
     )
 
 

@@ -8,7 +8,7 @@ results, in memory or in files.
 import contextlib
 import time
 from collections.abc import Callable, Generator
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from nstaudio.losses import Losses
 from nstaudio.optimization.loop import TransferState, Updates, milestones, run_updates
@@ -55,6 +55,7 @@ class OptimizedSegment(NamedTuple):
     stopped: bool
 
 
+@runtime_checkable
 class Recorder(Protocol):
     """Storage for what the loop produces."""
 

@@ -193,7 +193,7 @@ def test_an_interrupt_stops_all_seed_runs(tmp_path, clips, command):
 
 
 def test_the_configs_of_seed_runs(tmp_path):
-    config.register_resolvers()
+    config_files.register_resolvers()
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
         cfg = compose("config", ["n_seeds=3", "seed=5"])

@@ -20,7 +20,7 @@ from nstaudio.optimization.objective import evaluate, make_problem
 from nstaudio.optimization.optimizers import from_optax
 from nstaudio.optimization.parametrizations import FreeMel, SmoothMel
 from nstaudio.optimization.waveform import Waveform
-from nstaudio.transfer import prepare
+from nstaudio.transfer import prepare, render
 from nstaudio.transfer.settings import Settings
 
 from helpers import SR, music
@@ -40,7 +40,34 @@ def test_transfer_without_files(result, content):
     assert np.isfinite(result.y).all()
     assert result.generated_db.shape == result.content_db.shape
     assert [step for step, _ in result.history] == [0, 10, 20, 30, 40]
-    assert int(result.state.step) == 40
+    assert int(result.state.step) == result.n_steps == 40
+
+
+def test_a_result_prints_on_a_few_lines(result):
+    lines = repr(result).splitlines()
+    assert len(lines) <= 5
+    assert max(map(len, lines)) <= 100
+    _, losses = result.history[-1]
+    for part in (
+        f"{result.y.shape}",
+        f"{len(result.y) / SR:.2f} s at {SR} Hz",
+        "40 steps",
+        f"style={losses.style:.4g}",
+        f"style_share={result.figures.style_share:.4g}",
+    ):
+        assert part in " ".join(lines)
+    assert "array" not in repr(result).lower()
+
+
+def test_mean_figures_add_powers_of_decibels():
+    got = render.mean_figures(
+        [
+            {"a": 1.0, "x_db": 0.0, "by_layer": {"b": 3.0}, "not_in_all": 1.0},
+            {"a": 2.0, "x_db": 10.0, "by_layer": {"b": 4.0}},
+        ]
+    )
+    assert got.pop("by_layer") == {"b": 3.5}
+    assert got == pytest.approx({"a": 1.5, "x_db": 10 * np.log10((1 + 10) / 2)})
 
 
 def test_results_apart_from_another(content, style):
@@ -147,6 +174,7 @@ def test_long_content_in_windows(long_content, style):
     loud = [i for i, span in enumerate(spans) if long_content[span].any()]
     assert 3 < len(loud) < 6
     assert set(seen) == {20 * i + step for i in loud for step in (0, 10, 20)}
+    assert got.n_steps == 20 * len(loud)
     # silence stays, and the segments meet without a step in level
     quiet = slice(int(2.4 * SR), int(3.6 * SR))
     np.testing.assert_array_equal(got.y[quiet], 0)
