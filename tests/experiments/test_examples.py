@@ -3,6 +3,7 @@
 import runpy
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import soundfile
@@ -32,11 +33,11 @@ def test_own_style_loss(tmp_path, capsys):
     module = example("own_style_loss")
     rows = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
     loss = module["Moments"](spread_weight=2.0)
-    target = loss.statistic(rows)
+    target = loss.statistic(jnp.asarray(rows))
     np.testing.assert_allclose(target["mean"], rows.mean(0), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(target["spread"], rows.std(0), rtol=1e-5)
     expected = np.mean((2 * rows.mean(0) - rows.mean(0)) ** 2) + 2 * np.mean(rows.std(0) ** 2)
-    assert float(loss.distance(2 * rows, target)) == pytest.approx(expected, rel=1e-4)
+    assert float(loss.distance(jnp.asarray(2 * rows), target)) == pytest.approx(expected, rel=1e-4)
 
     out = tmp_path / "own.wav"
     module["main"](["--n-steps", "10", "--seconds", "1.5", "--out", str(out)])
@@ -45,12 +46,12 @@ def test_own_style_loss(tmp_path, capsys):
     assert soundfile.info(out).duration == pytest.approx(1.5, abs=1e-3)
 
 
-def test_a_sweep_as_a_table(command, tmp_path, capsys):
+def test_a_sweep_as_a_table(command, tmp_path, capfd):
     code, err = command("-m", "seed=0,1", "n_steps=2")
     assert code == 0, err
     (folder,) = (tmp_path / "outputs" / "sweeps").iterdir()
     example("sweep_table")["main"]([str(folder), "seed", "encoder.features"])
-    header, *lines = capsys.readouterr().out.splitlines()
+    header, *lines = capfd.readouterr().out.splitlines()
     assert header.split("\t") == [
         "seed", "encoder.features", "style_share", "added_noise_db", "seconds_total",
     ]  # fmt: skip
