@@ -567,6 +567,7 @@ def test_other_parametrizations_and_inversions(command, tmp_path, parametrizatio
         assert figures["consistency_db"] > 0.5
 
 
+@pytest.mark.slow
 def test_the_infinite_encoder_on_linear_bands_resumes_bit_for_bit(command, tmp_path, clips):
     settings = ["encoder=infinite", "encoder.kernel_size=[3,3]", "spectrogram=linear"]
     settings += ["spectrogram.n_fft=256", "spectrogram.hop_length=128", "spectrogram.n_mels=127"]
