@@ -8,7 +8,7 @@ from typing import Any
 
 
 class InputError(ValueError):
-    """What was given cannot be used; the message is a line naming the thing, the value, the limit.
+    """Input that cannot be used; the message is a line naming the thing, the value, the limit.
 
     It is a `ValueError`, so library users catch what they expect, and a class of its own, so that
     `scripts/run.py` prints it as one line while a bug still shows its traceback.

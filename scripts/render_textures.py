@@ -86,7 +86,7 @@ def scatter(rng: np.random.Generator, n: int, times: Samples, event: Event) -> S
 
 
 def band(y: Samples, low_hz: float, high_hz: float, *, slope: float = 0.0) -> Samples:
-    """What lies between two frequencies, its magnitudes times those to the power `slope`."""
+    """The part between two frequencies, its magnitudes times those to the power `slope`."""
     hz = np.fft.rfftfreq(len(y), 1 / SR)
     gains = np.where((hz >= low_hz) & (hz <= high_hz), np.maximum(hz, 1e-3) ** slope, 0)
     return np.fft.irfft(np.fft.rfft(y) * gains, len(y))

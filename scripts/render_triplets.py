@@ -69,7 +69,7 @@ def cut(notes: list[tuple[float, float, int]], start: float, beat_s: float) -> l
 
 
 def is_music(notes: list[Note]) -> bool:
-    """Whether an excerpt has enough notes and few rests."""
+    """True if an excerpt has enough notes and few rests."""
     ends = np.linspace(0, SECONDS, 801)
     sounding = np.zeros(len(ends), bool)
     for note in notes:

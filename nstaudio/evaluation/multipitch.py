@@ -30,7 +30,7 @@ _HARMONIC_DECAY = 0.8
 _PEAKS_DB = 40.0  # below the frame's strongest peak others are no evidence
 _SILENCE_DB = 60.0  # nor below the clip's
 _OF_STRONGEST = 0.9  # salience of other pitches beside a frame's most salient
-_OF_CLIP = 0.75  # standard deviations below the clip's mean salience at which a pitch is heard
+_OF_CLIP = 0.75  # standard deviations below the clip's mean salience at which a pitch sounds
 _GAP_FRAMES = 7
 _MIN_FRAMES = 6
 _FRAMES_AT_ONCE = 256
@@ -60,12 +60,12 @@ def _peaks(y: Samples) -> tuple[_Peaks, int]:
         midi = 69 + 12 * np.log2(np.maximum(k, 0.5) * SR / _N_FFT / 440.0)
         parts.append((start + frame, midi, np.exp(at)))
     peaks = _Peaks(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
-    heard = peaks.magnitude > peaks.magnitude.max(initial=0.0) * 10 ** (-_SILENCE_DB / 20)
-    return _Peaks(*(a[heard] for a in peaks)), len(frames)
+    sounding = peaks.magnitude > peaks.magnitude.max(initial=0.0) * 10 ** (-_SILENCE_DB / 20)
+    return _Peaks(*(a[sounding] for a in peaks)), len(frames)
 
 
 def salience(y: Samples) -> Float[np.ndarray, "frames bins"]:
-    """How strong a harmonic series each pitch has, ten bins a semitone from A1.
+    """Strength of the harmonic series of each pitch, ten bins a semitone from A1.
 
     Salamon & Gómez (IEEE TASLP 2012), eq. 1: every peak of the spectrum is evidence for the
     pitches of which it is one of the first 20 harmonics, the less the higher the harmonic.
@@ -102,9 +102,9 @@ def pitches(y: Samples) -> Bool[np.ndarray, "frames pitches"]:
     middle = level[:, 1:-1]
     top = (middle > level[:, :-2]) & (middle >= level[:, 2:])
     top &= (middle > 0) & (middle >= _OF_STRONGEST * level.max(axis=1, keepdims=True))
-    heard = middle[top]
-    if heard.size:
-        top &= middle >= heard.mean() - _OF_CLIP * heard.std()
+    sounding = middle[top]
+    if sounding.size:
+        top &= middle >= sounding.mean() - _OF_CLIP * sounding.std()
     frames, bins = np.nonzero(top)
     sounds = np.zeros((len(level), N_PITCHES), bool)
     sounds[frames, np.rint((bins + 1) / _BINS_PER_SEMITONE).astype(int)] = True

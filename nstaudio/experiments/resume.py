@@ -99,7 +99,7 @@ def check_resumable(cfg: DictConfig, saved: DictConfig, folder: Path) -> None:
 
 
 def is_complete_for(cfg: DictConfig, saved: DictConfig) -> bool:
-    """Whether a run that has ended with the settings `saved` is what `cfg` asks for."""
+    """True if a run that has ended with the settings `saved` is the one that `cfg` asks for."""
     found = [dict(leaves(OmegaConf.to_container(one, resolve=True))) for one in (cfg, saved)]
     others = ("resume", *_FILES, "log_every")
     return all(
@@ -141,7 +141,7 @@ def compile_key(cfg: DictConfig) -> dict[str, Any]:
 
 @functools.cache  # a sweep reads the configs of all its jobs
 def _defaults(present: frozenset[str]) -> DictConfig:
-    """What configs/config.yaml says, with the choice of each group that is not `present`."""
+    """The defaults of configs/config.yaml, with the choice of each group that is not `present`."""
     cfg = OmegaConf.load(CONFIGS / "config.yaml")
     assert isinstance(cfg, DictConfig)
     found = OmegaConf.masked_copy(cfg, [key for key in cfg if key in (*NUMBERS, *RUN_KEYS)])

@@ -118,7 +118,7 @@ class CheckpointSettings:
 
 @dataclass(frozen=True)
 class OutputSettings:
-    """How the result is written.
+    """Format, rate, channels and level of the result.
 
     Attributes:
         format, subtype: see `writing.Coding`.

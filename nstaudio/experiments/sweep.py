@@ -37,7 +37,7 @@ _ERROR = "error.txt"
 
 
 class SweepNames(NamedTuple):
-    """What to call the folders of a sweep.
+    """Names of the folders of a sweep.
 
     Attributes:
         sweep: the swept settings, and a hash of the whole command line but for what launches the
@@ -62,7 +62,7 @@ class SweepNames(NamedTuple):
         return cls(f"{short}_{digest}", swept)
 
     def job(self, overrides: Sequence[str]) -> str:
-        """What tells a job from the others: its values of the swept settings."""
+        """The name of a job: its values of the swept settings."""
         return short_name(",".join(a for a in overrides if a.partition("=")[0] in self.swept))
 
 
@@ -85,7 +85,7 @@ def record_failure(folder: Path, outcome: Mapping[str, Any] | BaseException) -> 
 
 
 def is_interrupted(outcome: Mapping[str, Any] | BaseException) -> bool:
-    """Whether a run was stopped by its user."""
+    """True if a run was stopped by its user."""
     if isinstance(outcome, BaseException):
         return isinstance(outcome, KeyboardInterrupt)
     return outcome["interrupted"]
@@ -96,7 +96,7 @@ class SweepInterrupted(KeyboardInterrupt):
 
 
 class Outcome(NamedTuple):
-    """What has become of the runs of a sweep, by their folders."""
+    """The state of the runs of a sweep, by their folders."""
 
     finished: list[Path]
     failed: dict[Path, str]
@@ -150,7 +150,7 @@ def prefer_launchers(folder: Path) -> None:
 
 
 def missing_extra(error: Exception) -> str | None:
-    """What to do where Hydra says by `error` that a launcher is not installed; else `None`."""
+    """The remedy if Hydra says by `error` that a launcher is not installed; else `None`."""
     unknown = re.search(r"Unknown plugin class : 'hydra_plugins\.(\w+)", str(error))
     extra = _EXTRAS.get(unknown.group(1)) if unknown else None
     if extra is None:
@@ -194,7 +194,7 @@ def chdir_to_sweep() -> None:
 
 @dataclass
 class Progress:
-    """How far a command has come in this process.
+    """Progress of a command in this process.
 
     Attributes:
         running: the folder of the job that has begun and not returned; while `None`, Hydra is at

@@ -60,14 +60,14 @@ def _synthesise(
     Args:
         spectrum_of: `(block index, targets of the block, *transforms of the block)` to a spectrum.
         signals: waveforms padded by half a frame in front, and behind to whole blocks.
-        targets: what is wanted of each frame.
+        targets: the target of each frame.
         weight: `window_power` of the frames.
         spec: the analysis.
         length: samples of the result without its padding; what is outside becomes 0.
     """
     n_frames, block = targets.shape[0], min(BLOCK, targets.shape[0])
     window = jnp.asarray(hann(spec.n_fft), jnp.float32)[None]
-    wanted = _blocks(targets, block)
+    target = _blocks(targets, block)
     real = _blocks(jnp.ones((n_frames, 1)), block)
     n_in = (block - 1) * spec.hop_length + spec.n_fft
 
@@ -78,13 +78,13 @@ def _synthesise(
             jnp.fft.rfft(frame(part, spec.n_fft, spec.hop_length) * window, axis=1)
             for part in parts
         ]
-        spectrum = spectrum_of(i, wanted[i], *transforms) * real[i]
+        spectrum = spectrum_of(i, target[i], *transforms) * real[i]
         frames = jnp.fft.irfft(spectrum, n=spec.n_fft, axis=1) * window
         made = overlap_add(frames, spec.hop_length)[:n_in]
         before = jax.lax.dynamic_slice(y, (start,), (n_in,))
         return jax.lax.dynamic_update_slice(y, before + made, (start,))
 
-    y = jax.lax.fori_loop(0, wanted.shape[0], add, jnp.zeros(padded_length(n_frames, spec)))
+    y = jax.lax.fori_loop(0, target.shape[0], add, jnp.zeros(padded_length(n_frames, spec)))
     weight = jnp.pad(weight, (0, max(0, y.shape[0] - weight.shape[0])))[: y.shape[0]]
     position = jnp.arange(y.shape[0])
     inside = (position >= spec.n_fft // 2) & (position < spec.n_fft // 2 + length)
@@ -150,9 +150,9 @@ def phase_retrieval(
     `weight` is `window_power(frames, spec)`.
     """
 
-    def project(i: Array, wanted: Power, direction: Spectrum) -> Spectrum:
+    def project(i: Array, target: Power, direction: Spectrum) -> Spectrum:
         del i
-        return wanted * _unit(direction)
+        return target * _unit(direction)
 
     def step(y: Array, ahead: Array) -> Array:
         del y
@@ -179,10 +179,10 @@ def mel_phase_retrieval(
     moves it by one `kl_step` towards the mel: the overlap of the frames decides the rest.
     """
 
-    def project(i: Array, wanted: BlockMel, now: Spectrum, direction: Spectrum) -> Spectrum:
+    def project(i: Array, target: BlockMel, now: Spectrum, direction: Spectrum) -> Spectrum:
         del i
         power = now.real**2 + now.imag**2 + 1e-12  # a bin at 0 could never rise again
-        return jnp.sqrt(kl_step(power, wanted, spec)) * _unit(direction)
+        return jnp.sqrt(kl_step(power, target, spec)) * _unit(direction)
 
     def step(y: Array, ahead: Array) -> Array:
         return _synthesise(project, (y, ahead), mel, weight, spec, length)
@@ -201,8 +201,8 @@ def _start_from_magnitude(
 ) -> Float[Array, " padded"]:
     """Random phase."""
 
-    def project(i: Array, wanted: Power) -> Spectrum:
-        return _with_random_phase(wanted, key, i)
+    def project(i: Array, target: Power) -> Spectrum:
+        return _with_random_phase(target, key, i)
 
     return _synthesise(project, (), magnitude, weight, spec, length)
 
@@ -219,8 +219,8 @@ def _start_from_mel(
 ) -> Float[Array, " padded"]:
     """Random phase, and powers from KL updates, made block by block."""
 
-    def project(i: Array, wanted: BlockMel) -> Spectrum:
-        return _with_random_phase(jnp.sqrt(kl_power(wanted, spec, n_iter=n_iter)), key, i)
+    def project(i: Array, target: BlockMel) -> Spectrum:
+        return _with_random_phase(jnp.sqrt(kl_power(target, spec, n_iter=n_iter)), key, i)
 
     return _synthesise(project, (), mel, weight, spec, length)
 

@@ -73,10 +73,10 @@ def events(
         if left[middle, pitch] == 0:
             continue
         sounds = left[:, pitch] >= frame_threshold
-        after, heard_after = _sounding(sounds[middle + 1 :], gap_frames)
-        before, heard_before = _sounding(sounds[:middle][::-1], gap_frames)
-        heard = slice(middle - heard_before, middle + 1 + heard_after)
-        left[heard, _with_neighbours(pitch)] = 0
+        after, frames_after = _sounding(sounds[middle + 1 :], gap_frames)
+        before, frames_before = _sounding(sounds[:middle][::-1], gap_frames)
+        taken = slice(middle - frames_before, middle + 1 + frames_after)
+        left[taken, _with_neighbours(pitch)] = 0
         if before + 1 + after >= 2 * min_frames:
             found.append(event(middle - before, middle + 1 + after, pitch))
     return sorted(found)

@@ -10,10 +10,10 @@ from nstaudio.analysis.spectrogram import hann
 from nstaudio.notes import Note
 
 _WINDOW_S, _HOP_S = 0.046, 0.005
-_MAX_EARLIER_S = 0.1  # before the onset that was heard
+_MAX_EARLIER_S = 0.1  # before the onset that was transcribed
 _PEAK_S = 0.08  # after which the attack is over
-_MAX_LATER_S = 0.3  # after the end that was heard
-_LAST_S = 0.06  # before the end that was heard: how loud the note is then
+_MAX_LATER_S = 0.3  # after the end that was transcribed
+_LAST_S = 0.06  # before the end that was transcribed: how loud the note is then
 _HARMONICS = 6
 _DROP_DB = 10.0
 _MIN_RISE_DB = 6.0
@@ -25,8 +25,8 @@ def refined(y: Float[np.ndarray, " samples"], sr: int, notes: list[Note]) -> lis
     """The notes, begun and ended where the energy of their harmonics says, but never shortened.
 
     A note begins at the last moment at which its energy lay 10 dB below its peak, at most 0.1 s
-    before it was heard. Where silence follows it ends when its energy has fallen by 10 dB, at most
-    0.3 s after and not later than the next onset.
+    before the transcribed onset. Where silence follows it ends when its energy has fallen
+    by 10 dB, at most 0.3 s after and not later than the next onset.
 
     Args:
         y: mono samples.
@@ -79,24 +79,24 @@ class _Listener:
 
 def _onset_s(note: Note, listener: _Listener) -> float:
     at = listener.times(note.onset_s - _MAX_EARLIER_S, note.onset_s + _PEAK_S)
-    heard = int(np.searchsorted(at, round(note.onset_s * listener.sr)))
-    if not 0 < heard < len(at):
+    transcribed = int(np.searchsorted(at, round(note.onset_s * listener.sr)))
+    if not 0 < transcribed < len(at):
         return note.onset_s
     level = listener.level_db(at, note.midi)
-    peak, lowest = level[heard:].max(), level[: heard + 1].min()
+    peak, lowest = level[transcribed:].max(), level[: transcribed + 1].min()
     if peak - lowest < _MIN_RISE_DB:
         return note.onset_s
     threshold = max(peak - _DROP_DB, lowest + min(3.0, (peak - lowest) / 2))
-    below = np.flatnonzero(level[:heard] < threshold)
+    below = np.flatnonzero(level[:transcribed] < threshold)
     start = below[-1] + 1 if below.size else 0
     return min(note.onset_s, max(0.0, float(at[start] / listener.sr + _AHEAD_S)))
 
 
 def _offset_s(note: Note, latest_s: float, listener: _Listener) -> float:
     at = listener.times(note.offset_s - _LAST_S, latest_s)
-    heard = int(np.searchsorted(at, round(note.offset_s * listener.sr)))
-    if not 0 < heard < len(at):
+    transcribed = int(np.searchsorted(at, round(note.offset_s * listener.sr)))
+    if not 0 < transcribed < len(at):
         return note.offset_s
     level = listener.level_db(at, note.midi)
-    over = np.flatnonzero(level[heard:] < level[:heard].max() - _DROP_DB)
-    return float(at[heard + over[0]] / listener.sr) if over.size else latest_s
+    over = np.flatnonzero(level[transcribed:] < level[:transcribed].max() - _DROP_DB)
+    return float(at[transcribed + over[0]] / listener.sr) if over.size else latest_s

@@ -42,7 +42,7 @@ class ContentGain:
     A cut takes a band as a whole. A boost lifts what sounds there, the partials and strokes that
     stand out from what is around them, and the rest by a share only: where the style is loud and
     the content holds hiss and reverberation, a plain filter would make loud hiss. The noisier the
-    style is at a frequency, the larger that share, since there noise is what is wanted.
+    style is at a frequency, the larger that share, since there noise belongs to the style.
 
     Attributes:
         sigma_s: standard deviation of the gain's smoothing in time, s.
@@ -131,7 +131,7 @@ _LASTING_S = 0.035
 
 
 def prominence_db(power: Power, spec: MelSpec) -> Power:
-    """How far each bin of a power spectrogram stands out from what is around it, dB.
+    """Prominence of each bin of a power spectrogram above its surroundings, dB.
 
     The power, averaged over a moment so that a chance peak of noise does not count, over the
     geometric mean of its surroundings: about 2.5 dB in steady noise (the mean of exponentially

@@ -104,7 +104,7 @@ def note_attention(
     silent = [role for role, role_notes in by_role if not role_notes]
     if silent:
         log.warning(
-            "no notes were heard in the %s: the style is transferred by its statistics, in %d "
+            "no notes were found in the %s: the style is transferred by its statistics, in %d "
             "steps or more",
             " and the ".join(silent),
             n_steps_without_notes,

@@ -29,7 +29,7 @@ class Parametrization(Protocol):
         """Arrays computed once; any pytree.
 
         Args:
-            carrier: the sound that is changed: the content, or what the start has made of it.
+            carrier: the sound that is changed: the content, or the sound of the initialization.
             style: the style clip.
         """
         ...

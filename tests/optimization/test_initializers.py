@@ -136,7 +136,7 @@ def test_without_notes_it_is_the_content_and_says_so(caplog, role, silent):
     np.testing.assert_array_equal(start.carrier.y, clips[0].y)
     np.testing.assert_array_equal(start.level_db, clips[0].level_db)
     (record,) = caplog.records
-    assert f"no notes were heard in the {role}" in record.getMessage()
+    assert f"no notes were found in the {role}" in record.getMessage()
 
 
 @pytest.mark.parametrize(
