@@ -20,6 +20,7 @@ import statistics
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,55 @@ def over(column: list[float | None], statistic: Any) -> float | None:
     return statistic(known) if known else None
 
 
+def evaluate(
+    items: dict[str, dict[str, Path]],
+    settings: Any,
+    overrides: list[str],
+    out: Path,
+    *,
+    audio: bool,
+) -> dict[str, dict[str, Figures]]:
+    """Measure the items that can be measured; print each, and save all so far after it.
+
+    Args:
+        audio: keep every method's sound as wav in `out`.
+    """
+    from nstaudio.audio import writing
+    from nstaudio.evaluation import similarity
+    from nstaudio.experiments.storage import file_writing, summary
+
+    method = method_name(overrides)
+    rows: dict[str, dict[str, Figures]] = {}
+
+    def save(item: str, method: str, y: Any) -> None:
+        if audio:
+            file = f"{file_writing.short_name(item)}.{file_writing.short_name(method)}.wav"
+            writing.save(out / file, y, similarity.SR, subtype="FLOAT")
+
+    print("item".ljust(24) + "".join(column.rjust(WIDTH) for column in COLUMNS))
+    for name, files in items.items():
+        try:
+            rows[name] = measure(files, settings, method, partial(save, name))
+        except Exception as error:  # one bad item must not cost the others
+            print(f"error: item {one_line(name)}: {one_line(error)}", file=sys.stderr)
+            continue
+        cells = (rows[name][method][column] for column in COLUMNS)
+        print(
+            name[:23].ljust(24)
+            + "".join("-".rjust(WIDTH) if c is None else f"{c:{WIDTH}.3f}" for c in cells),
+            flush=True,
+        )
+        file_writing.write_whole(out / "table.md", table(rows))
+        record = {"overrides": overrides, "items": rows, "versions": summary.versions()}
+        file_writing.write_whole(out / "figures.json", json.dumps(record, indent=1))
+    return rows
+
+
+def method_name(overrides: list[str]) -> str:
+    """What the table calls the settings on trial."""
+    return ",".join(overrides) or "default"
+
+
 def main(argv: list[str] | None = None) -> int:
     """Print and save the table; 0, 1 where an item failed, 2 where nothing could be measured."""
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
@@ -180,50 +230,18 @@ def main(argv: list[str] | None = None) -> int:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    from nstaudio.audio import writing as audio_files
-    from nstaudio.evaluation import similarity
     from nstaudio.experiments.explain import explain
-    from nstaudio.experiments.storage import file_writing, summary
+    from nstaudio.experiments.storage import file_writing
 
-    rows: dict[str, dict[str, Figures]] = {}
-    failed = 0
     try:
         if args.limit is not None:
             integer("--limit", args.limit, at_least=1)
-        items = list(find(args.folder).items())[: args.limit]
+        items = dict(list(find(args.folder).items())[: args.limit])
         settings = build(args.overrides)
-        method = ",".join(args.overrides) or "default"
-        out = args.out or OUTPUTS / file_writing.short_name(
-            f"evaluation_{args.folder.name}_{method}"
-        )
+        name = f"evaluation_{args.folder.name}_{method_name(args.overrides)}"
+        out = args.out or OUTPUTS / file_writing.short_name(name)
         out.mkdir(parents=True, exist_ok=True)
-        print("item".ljust(24) + "".join(column.rjust(WIDTH) for column in COLUMNS))
-        for name, files in items:
-
-            def save(method: str, y: Any, name: str = name) -> None:
-                if args.audio:
-                    file = f"{file_writing.short_name(name)}.{file_writing.short_name(method)}.wav"
-                    audio_files.save(out / file, y, similarity.SR, subtype="FLOAT")
-
-            try:
-                rows[name] = measure(files, settings, method, save)
-            except Exception as error:  # one bad item must not cost the others
-                failed += 1
-                print(f"error: item {one_line(name)}: {one_line(error)}", file=sys.stderr)
-                continue
-            cells = (rows[name][method][column] for column in COLUMNS)
-            print(
-                name[:23].ljust(24)
-                + "".join("-".rjust(WIDTH) if c is None else f"{c:{WIDTH}.3f}" for c in cells),
-                flush=True,
-            )
-            file_writing.write_whole(out / "table.md", table(rows))
-            record = {
-                "overrides": args.overrides,
-                "items": rows,
-                "versions": summary.versions(),
-            }
-            file_writing.write_whole(out / "figures.json", json.dumps(record, indent=1))
+        rows = evaluate(items, settings, args.overrides, out, audio=args.audio)
     except (HydraException, OmegaConfBaseException) as error:
         print(f"error: {explain(error)}", file=sys.stderr)
         return 2
@@ -236,7 +254,7 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     print("\n" + "\n".join(table(rows).splitlines()[:N_SUMMARY]))
     print(f"\n{len(rows)} of {len(items)} items; each of them in {out / 'table.md'}")
-    return 1 if failed else 0
+    return 1 if len(rows) < len(items) else 0
 
 
 if __name__ == "__main__":
