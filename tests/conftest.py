@@ -38,10 +38,13 @@ from helpers import SR, music
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give each worker a core of its own: those that share cores wait for each other.
+    """Have the fast tier compile quickly, each of its workers on a core of its own.
 
-    Slow tests start processes, which use what cores there are.
+    Most of its time goes into compiling small programs, and workers that share cores wait for each
+    other. Slow tests run long programs, and start processes, which use what cores there are.
     """
+    if config.option.markexpr == "not slow":
+        jax.config.update("jax_disable_most_optimizations", True)
     if WORKER and config.option.markexpr == "not slow" and hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, {cores[int(WORKER.removeprefix("gw")) % len(cores)]})
