@@ -83,13 +83,11 @@ NARROW = {
     "caracalla": ["encoder.features=2", "encoder.kernel_size=[[3,3],[1,5]]"],
     "gatys": ["encoder.features=[2,4,4,4,4]"],
     "gaussian_ot": ["encoder.features=[8,4]"],
-    "grinstein": ["encoder.features=[8]"],
     "huzaifah": ["encoder.features=[8,4]"],
     "mital": ["encoder.features=[8]"],
     "paper": ["encoder.features=[8,4]"],
     "quick": ["encoder.features=[8,4]"],
     "timbre": ["encoder.features=[8,4]"],
-    "tomczak": ["encoder.features=[8]"],
     "ulyanov": ["encoder.kernel_size=[3]"],
     "verma": ["encoder.features=[2,4,4]"],
 }
@@ -116,7 +114,8 @@ def assert_improves(preset: str, changes: list[str], content, style) -> None:
 
 @pytest.mark.parametrize("preset", choices("experiment"))
 def test_every_preset_composes_and_runs_a_few_steps(preset, content, style):
-    assert_improves(preset, NARROW.get(preset, []), content[:SR], style[:SR])
+    clips = content[: 2 * SR], style[: 2 * SR]  # the least that statistics of a texture need
+    assert_improves(preset, NARROW.get(preset, []), *clips)
     text = (CONFIGS / "experiment" / f"{preset}.yaml").read_text()
     assert f" experiment={preset}" in text, "each opens with its command"
 

@@ -113,7 +113,7 @@ def test_time_is_that_of_all_windows(monkeypatch):
         )
         for n in (1, 10)
     )
-    rendering = 2 * 2.0 * len(content) / min(len(content), int(cost_estimate._TRIED_S * SR))
+    rendering = 2 * 2.0 * len(content) / min(len(content), int(cost_estimate._TRIAL_S * SR))
     expected = prepared.n_steps * 0.25 + 0.5 + rendering
     assert [one.seconds, ten.seconds] == pytest.approx([expected, 10 * expected])
     assert ten.bytes == pytest.approx(one.bytes, rel=0.1), "one segment at a time"

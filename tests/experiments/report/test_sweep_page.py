@@ -348,7 +348,7 @@ def driver(tmp_path_factory):
     for argument in (
         *("headless=new", "no-sandbox", "disable-gpu", "no-first-run", "mute-audio"),
         *("disable-background-networking", "disable-component-update", "disable-sync"),
-        *(f"user-data-dir={tmp_path_factory.mktemp('profile')}", "segment-size=1200,1000"),
+        *(f"user-data-dir={tmp_path_factory.mktemp('profile')}", "window-size=1200,1000"),
     ):
         options.add_argument(f"--{argument}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
