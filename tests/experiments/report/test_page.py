@@ -140,7 +140,7 @@ def test_a_browser_shows_the_page(page, tmp_path):
         document.title = JSON.stringify({seen, drawn});
         document.body.innerHTML = "<p id=probe>" + document.title + "</p>";
       }, 1500));
-      segment.alert = () => { document.title = "alert ran"; };
+      window.alert = () => { document.title = "alert ran"; };
     </script></body>"""
     file = tmp_path / "report with space.html"
     file.write_text(page.replace("</body>", probe), encoding="utf-8")
