@@ -16,7 +16,7 @@ from nstaudio.optimization.waveform import Waveform
 from nstaudio.transfer import prepare, render
 from nstaudio.transfer.settings import Settings
 
-from helpers import ROOT, SR
+from helpers import ROOT
 
 CONFIGS = ROOT / "configs"
 GROUPS = sorted(p.name for p in CONFIGS.iterdir() if p.is_dir() and p.name != "hydra")
@@ -76,25 +76,17 @@ def test_every_choice_of_every_group_builds(group):
         assert isinstance(build(f"{group}={name}"), schema.RunSettings)
 
 
-# Narrow encoders, and of layers side by side two: they compile sooner.
-NARROW = {
-    "antognini": ["encoder.features=4", "encoder.kernel_size=[2,16]"],
-    "auto": ["encoder.features=[8,4]"],
-    "caracalla": ["encoder.features=2", "encoder.kernel_size=[[3,3],[1,5]]"],
-    "gatys": ["encoder.features=[2,4,4,4,4]"],
-    "gaussian_ot": ["encoder.features=[8,4]"],
-    "huzaifah": ["encoder.features=[8,4]"],
-    "mital": ["encoder.features=[8]"],
-    "paper": ["encoder.features=[8,4]"],
-    "quick": ["encoder.features=[8,4]"],
-    "timbre": ["encoder.features=[8,4]"],
-    "ulyanov": ["encoder.kernel_size=[3]"],
-    "verma": ["encoder.features=[2,4,4]"],
-}
+@pytest.mark.parametrize("preset", choices("experiment"))
+def test_every_preset_composes(preset):
+    assert isinstance(build(f"experiment={preset}"), schema.RunSettings)
+    text = (CONFIGS / "experiment" / f"{preset}.yaml").read_text()
+    assert f" experiment={preset}" in text, "each opens with its command"
 
 
-def assert_improves(preset: str, changes: list[str], content, style) -> None:
-    settings = build(f"experiment={preset}", "n_steps=3", *changes).transfer
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", choices("experiment"))
+def test_every_preset_runs_a_few_steps(preset, content, style):
+    settings = build(f"experiment={preset}", "n_steps=3").transfer
     prepared = prepare.prepare(content, style, settings)
     items = list(
         loop.run(
@@ -110,20 +102,6 @@ def assert_improves(preset: str, changes: list[str], content, style) -> None:
     assert items[-1][1].total < items[0][1].total
     y = render.render(prepared, items[-1][0], settings)
     assert y.shape == content.shape
-
-
-@pytest.mark.parametrize("preset", choices("experiment"))
-def test_every_preset_composes_and_runs_a_few_steps(preset, content, style):
-    clips = content[: 2 * SR], style[: 2 * SR]  # the least that statistics of a texture need
-    assert_improves(preset, NARROW.get(preset, []), *clips)
-    text = (CONFIGS / "experiment" / f"{preset}.yaml").read_text()
-    assert f" experiment={preset}" in text, "each opens with its command"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("preset", choices("experiment"))
-def test_every_preset_runs_a_few_steps_in_full_size(preset, content, style):
-    assert_improves(preset, [], content, style)
 
 
 def test_the_paper_preset_is_the_papers():

@@ -93,6 +93,7 @@ def saved(folder: Path) -> list[str]:
     return [record.read_text() for record in sorted(records, key=lambda r: r.stat().st_mtime_ns)]
 
 
+@pytest.mark.slow
 def test_a_part_is_one_file_and_one_yaml(copy):
     recipes = ["An encoder", "A style loss", "An inversion", "A preset", "A clip"]
     *codes, err = follow(copy, recipes)
@@ -109,6 +110,7 @@ def test_a_part_is_one_file_and_one_yaml(copy):
         assert (run / "generated.wav").stat().st_size > SR
 
 
+@pytest.mark.slow
 def test_a_part_outside_the_package(copy):
     run = ["python", "scripts/run.py"]
     *codes, err = follow(

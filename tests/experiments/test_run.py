@@ -169,6 +169,7 @@ def test_a_sweep_goes_on_after_a_bad_job(command, tmp_path):
     assert len(list(tmp_path.glob("outputs/sweeps/*/1_*/summary.json"))) == 1
 
 
+@pytest.mark.slow
 def test_notes_in_the_sound_of_several_clips(command, tmp_path, clips):
     """A result without a step, steps from there, and the same carrier again on resuming."""
     style = f"style.path=['{clips['style']}','{clips['content']}']"
@@ -192,6 +193,7 @@ def test_notes_in_the_sound_of_several_clips(command, tmp_path, clips):
     assert (none / "generated.wav").read_bytes() == (whole / "generated.wav").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_texture_has_no_content(command, tmp_path, clips):
     """Noise with the style's spectrum is made into more of it, of any length."""
     given = ["experiment=texture", f"style.path='{clips['style']}'", "n_steps=2", "duration_s=3.5"]
