@@ -22,7 +22,9 @@ from omegaconf import DictConfig, open_dict
 if TYPE_CHECKING:
     from nstaudio.experiments.groups import RunSpec
 
-log = logging.getLogger(__name__)
+# Not below the logger `nstaudio`, whose handlers are still those of the job before: what the
+# launcher logs would open that job's log again.
+log = logging.getLogger("hydra.vmap_launcher")
 
 
 TARGET = "hydra_plugins.nstaudio.VmapLauncher"
