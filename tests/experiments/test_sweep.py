@@ -56,7 +56,6 @@ def assert_same(job: Path, alone: Path) -> None:
             assert value == other[name], name
 
 
-@pytest.mark.xfail(reason="with vmap the repeated sweep does not exit with 0 yet")
 @pytest.mark.parametrize("launcher", ["vmap", "basic"])
 def test_jobs_write_what_single_runs_write(command, tmp_path, launcher):
     code, err = command("-m", f"hydra/launcher={launcher}", *SWEPT)
