@@ -44,16 +44,14 @@ def only_sweep(tmp_path: Path) -> Path:
 def assert_same(job: Path, alone: Path) -> None:
     for name in WHAT_IS_THE_SAME:
         assert (job / name).read_bytes() == (alone / name).read_bytes(), name
-    times = {"seconds"}
     for a, b in zip(lines(job), lines(alone), strict=True):
-        assert {k: v for k, v in a.items() if k not in times} == {
-            k: v for k, v in b.items() if k not in times
-        }
+        # a float32's rounding: the compiler may add the terms of the total in one step or in two
+        assert a | {"seconds": 0} == pytest.approx(b | {"seconds": 0}, rel=2e-7)
     own, other = summary(job), summary(alone)
     assert own.keys() == other.keys()
     for name, value in own.items():
         if "second" not in name and name not in ("peak_rss_mb", "versions"):
-            assert value == other[name], name
+            assert value == pytest.approx(other[name], rel=2e-7), name
 
 
 @pytest.mark.parametrize("launcher", ["vmap", "basic"])
