@@ -1,7 +1,10 @@
 """Small sounds that many tests use."""
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
 
+import jax
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,3 +22,40 @@ def music(seed: int, seconds: float = 2.0, sr: int = SR) -> np.ndarray:
             if k * f0 < 0.45 * sr:
                 y += (t >= start) * 0.2 / k * np.exp(-4 * after) * np.sin(2 * np.pi * k * f0 * t)
     return (0.8 * y / np.abs(y).max()).astype(np.float32)
+
+
+def compiled(function: Callable) -> Callable:
+    """The function as one program, not one for each operation: so compiling it takes less time.
+
+    What is no array among its arguments must be hashable, and is static.
+    """
+
+    def call(*args, **kwargs):
+        leaves, structure = jax.tree.flatten((args, kwargs))
+        is_array = [isinstance(leaf, (jax.Array, np.ndarray)) for leaf in leaves]
+        static = tuple(None if a else leaf for leaf, a in zip(leaves, is_array, strict=True))
+        arrays = [leaf for leaf, a in zip(leaves, is_array, strict=True) if a]
+        return _program(function, structure, static, tuple(is_array))(arrays)
+
+    return call
+
+
+@functools.cache
+def _program(function, structure, static, is_array) -> Callable:
+    def run(arrays):
+        rest = iter(arrays)
+        leaves = [next(rest) if a else s for a, s in zip(is_array, static, strict=True)]
+        args, kwargs = jax.tree.unflatten(structure, leaves)
+        return function(*args, **kwargs)
+
+    return jax.jit(run)
+
+
+class Compiled:
+    """An object each of whose methods is one program, see `compiled`."""
+
+    def __init__(self, wrapped) -> None:
+        self._wrapped = wrapped
+
+    def __getattr__(self, name: str) -> Callable:
+        return compiled(getattr(self._wrapped, name))

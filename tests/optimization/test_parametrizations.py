@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,6 +20,8 @@ from nstaudio.optimization.parametrizations import (
 )
 from nstaudio.optimization.waveform import Waveform
 
+from helpers import Compiled, compiled
+
 SPEC = MelSpec(n_fft=512, hop_length=128, n_mels=32)
 ALL = {
     "free": FreeMel(),
@@ -35,13 +39,10 @@ def clips(content, style):
 
 
 def scaled(y: np.ndarray) -> Clip:
-    level = float(log_mel(jnp.asarray(y), MelSpec(**{**vars_of(SPEC), "floor_db": -140})).max())
+    spec = replace(SPEC, floor_db=-140)
+    level = float(compiled(log_mel)(jnp.asarray(y), spec).max())
     y = jnp.asarray(y * 10 ** (-level / 20), jnp.float32)
-    return Clip(y, log_mel(y, SPEC))
-
-
-def vars_of(spec: MelSpec) -> dict:
-    return {name: getattr(spec, name) for name in spec.__dataclass_fields__}
+    return Clip(y, compiled(log_mel)(y, SPEC))
 
 
 def peak(clips) -> float:
@@ -58,6 +59,7 @@ def unlimited(constants):
 def prepare(name, clips):
     parametrization = ALL[name]
     assert isinstance(parametrization, Parametrization)
+    parametrization = Compiled(parametrization)
     return parametrization, parametrization.constants(*clips, SPEC)
 
 
@@ -88,7 +90,7 @@ def test_the_spectrogram_is_that_of_the_samples(name, clips):
     y = parametrization.samples(variable, constants, SPEC)
     assert y is not None
     np.testing.assert_allclose(
-        parametrization.log_mel(variable, constants, SPEC), log_mel(y, SPEC), atol=1e-3
+        parametrization.log_mel(variable, constants, SPEC), compiled(log_mel)(y, SPEC), atol=1e-3
     )
 
 
@@ -102,21 +104,22 @@ def test_only_an_inversion_can_tell(name, clips):
 @pytest.mark.parametrize("name", ALL)
 def test_gradients_are_those_of_finite_differences(name, clips):
     with jax.enable_x64(True):
-        parametrization = ALL[name]
+        parametrization = Compiled(ALL[name])
         double = jax.tree.map(lambda a: jnp.asarray(a, jnp.float64), clips)
         constants = parametrization.constants(*double, SPEC)
         start = parametrization.init(double[0].level_db, constants, SPEC)
         rng = np.random.default_rng(0)
         variable = start + jnp.asarray(rng.standard_normal(start.shape))
         direction = jnp.asarray(rng.standard_normal(start.shape))
-        loss = lambda v: jnp.mean(jnp.sin(parametrization.log_mel(v, constants, SPEC) / 7))  # noqa: E731
+        loss = jax.jit(lambda v: jnp.mean(jnp.sin(ALL[name].log_mel(v, constants, SPEC) / 7)))
+        gradient = jax.jit(jax.grad(loss))
         step = 1e-6
         expected = (loss(variable + step * direction) - loss(variable - step * direction)) / (
             2 * step
         )
-        got = jnp.vdot(jax.grad(loss)(variable), direction)
+        got = jnp.vdot(gradient(variable), direction)
         assert got == pytest.approx(float(expected), rel=1e-3, abs=1e-9)
-        assert np.isfinite(jax.grad(loss)(start)).all()
+        assert np.isfinite(gradient(start)).all()
 
 
 def test_a_constant_gain_is_a_gain(clips):
@@ -149,7 +152,7 @@ def test_a_boost_lifts_the_tone_and_leaves_the_noise():
     """+20 dB everywhere: what comes out is the loud tone with the noise as it was."""
     tone, noise = tone_in_noise(-30.0)
     content, style = scaled(tone + noise), scaled(tone)
-    gain = ContentGain(noise_boost=0.0)
+    gain = Compiled(ContentGain(noise_boost=0.0))
     constants = unlimited(gain.constants(content, style, SPEC))
     variable = jnp.full(content.level_db.shape, 20.0)
     y = np.asarray(gain.samples(variable, constants, SPEC))[4096:-4096]
@@ -160,7 +163,7 @@ def test_a_boost_lifts_the_tone_and_leaves_the_noise():
     rest = y - (y @ tone / (tone @ tone)) * tone
     # Noise beside the tone goes with it; a plain filter would have lifted all of it by 20 dB.
     assert 10 * np.log10((rest @ rest) / (noise @ noise)) < 12
-    plain = ContentGain(noise_boost=1.0)
+    plain = Compiled(ContentGain(noise_boost=1.0))
     z = plain.samples(variable, unlimited(plain.constants(content, style, SPEC)), SPEC)
     np.testing.assert_allclose(z, 10 * content.y, atol=1e-3 * 10 * float(content.y.max()))
 
@@ -168,14 +171,15 @@ def test_a_boost_lifts_the_tone_and_leaves_the_noise():
 def test_where_the_style_is_noise_noise_is_boosted():
     tone, noise = tone_in_noise(-30.0)
     content, hiss = scaled(tone + noise), scaled(tone_in_noise(0.0, 1)[1])
+    gain = Compiled(ContentGain(noise_boost=0.0))
     boost = {
-        name: np.asarray(ContentGain(noise_boost=0.0).constants(content, style, SPEC).boost)
+        name: np.asarray(gain.constants(content, style, SPEC).boost)
         for name, style in {"tone": scaled(tone), "hiss": hiss}.items()
     }
     beside = slice(60, 200)  # bins from 2.5 kHz up: the content's noise alone
     assert boost["tone"][:, beside].mean() < 0.4
     assert boost["hiss"][:, beside].mean() > 0.75
-    least = ContentGain(noise_boost=0.4).constants(content, scaled(tone), SPEC).boost
+    least = Compiled(ContentGain(noise_boost=0.4)).constants(content, scaled(tone), SPEC).boost
     assert float(least.min()) == pytest.approx(0.4, abs=1e-6)
 
 
@@ -187,7 +191,7 @@ def test_a_cut_takes_everything(clips):
 
 
 def test_prominence_by_its_definition():
-    power = np.abs(np.asarray(stft(scaled(sum(tone_in_noise(-20.0))).y, SPEC))) ** 2
+    power = np.abs(np.asarray(compiled(stft)(scaled(sum(tone_in_noise(-20.0))).y, SPEC))) ** 2
     raised = power + 1e-8 * power.max()
 
     def blur(x, seconds, hz):
@@ -201,7 +205,7 @@ def test_prominence_by_its_definition():
         return x
 
     expected = 10 * np.log10(blur(raised, 0.035, 0.0)) - blur(10 * np.log10(raised), 0.15, 215.0)
-    got = prominence_db(jnp.asarray(power), SPEC)
+    got = compiled(prominence_db)(jnp.asarray(power), SPEC)
     np.testing.assert_allclose(got, expected, atol=0.02)
     # (the mean of exponentially distributed powers over their geometric mean is e^0.577)
     assert np.median(np.asarray(got)[50:-50, 100:]) == pytest.approx(2.5, abs=0.5)
@@ -216,10 +220,10 @@ def test_smooth_mel_stays_inside_the_two_clips(clips):
     assert (np.asarray(level_db) >= both.min(axis=0) - 1e-4).all()
 
 
-@settings(max_examples=15)
-@given(st.floats(0, 4), st.floats(0, 3), st.integers(1, 30), st.integers(1, 12), st.integers(0, 99))
-def test_blur_is_scipys(sigma_frames, sigma_bands, n_frames, n_mels, seed):
-    x = np.random.default_rng(seed).standard_normal((n_frames, n_mels)).astype(np.float32)
+@settings(max_examples=8)
+@given(st.floats(0, 4), st.floats(0, 3), st.integers(1, 30), st.integers(1, 12))
+def test_blur_is_scipys(sigma_frames, sigma_bands, n_frames, n_mels):
+    x = np.random.default_rng(0).standard_normal((n_frames, n_mels)).astype(np.float32)
     expected = x
     for axis, sigma in ((0, sigma_frames), (1, sigma_bands)):
         radius = int(3 * sigma + 0.5)
@@ -227,7 +231,9 @@ def test_blur_is_scipys(sigma_frames, sigma_bands, n_frames, n_mels, seed):
             expected = scipy.ndimage.gaussian_filter1d(
                 expected, sigma, axis=axis, mode="nearest", radius=radius
             )
-    got = gaussian_blur(jnp.asarray(x), sigma_frames=sigma_frames, sigma_bands=sigma_bands)
+    got = compiled(gaussian_blur)(
+        jnp.asarray(x), sigma_frames=sigma_frames, sigma_bands=sigma_bands
+    )
     np.testing.assert_allclose(got, expected, atol=1e-5)
 
 
