@@ -156,7 +156,7 @@ def _read(file: Path, what: str, start_s: float, duration_s: float | None) -> Re
         ) from error
     if len(y) < n - slack:
         raise _truncated(what, f"{len(y)} of {n} samples could be read")
-    return Recording(file.stem, samples.check(y, sr, name=what), sr, file, subtype, what)
+    return Recording(one_line(file.stem), samples.check(y, sr, name=what), sr, file, subtype, what)
 
 
 def _blocks(source: soundfile.SoundFile, n: int) -> Iterator[np.ndarray]:

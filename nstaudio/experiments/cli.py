@@ -27,6 +27,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from nstaudio.errors import InputError, one_line
+from nstaudio.experiments.command_line import in_hydras_grammar, to_paste
 from nstaudio.experiments.config_files import CONFIGS, register_resolvers
 from nstaudio.experiments.explain import explain
 
@@ -46,6 +47,11 @@ def main() -> int:
     # A log that cannot be written, as on a full disk, would be reported by a traceback a line.
     logging.raiseExceptions = False
     sys.excepthook = print_traceback
+    try:
+        sys.argv[1:] = in_hydras_grammar(sys.argv[1:])
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     register_resolvers(sweep.SweepNames.of(sys.argv[1:]))
     vmap_launcher.register()
     sweep.prefer_launchers(CONFIGS / "hydra" / "launcher")
@@ -222,7 +228,7 @@ def end_sweep(folder: Path) -> int:
     try:
         current = sweep_page.is_current(folder)
         page = folder / sweep_page.NAME if current else sweep_page.write(folder)
-        lines.append(f"listen: {one_line(page)}")
+        lines.append(f"listen: {to_paste(page)}")
     except (InputError, OSError) as error:
         lines.append(f"no page of the sweep: {one_line(error)}")
     print("\n".join(lines), file=sys.stderr)

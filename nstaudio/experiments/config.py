@@ -70,6 +70,8 @@ def file_names(name: str, value: Any) -> tuple[str, ...]:
     files = [value] if isinstance(value, str) else value
     if not isinstance(files, list) or not all(isinstance(file, str) for file in files):
         raise InputError(f"{name} must be a list of audio files, not {one_line(value)}")
+    if "" in files:
+        raise InputError(f"{name}={one_line(value)} has an empty name")
     return tuple(files)
 
 
@@ -87,6 +89,8 @@ def _fields(kind: type, name: str, values: Any) -> Any:
         none = path is None and name == "content"
         if not isinstance(path, str) and not several and not none:
             raise InputError(f"{name}.path must name an audio file, not {one_line(path)}")
+        if "" in ([path] if isinstance(path, str) else path or []):
+            raise InputError(f"{name}.path={one_line(path)} has an empty name")
         if several and name == "content":
             raise InputError(f"content.path={one_line(path)}: only style.path can be several files")
     return kind(**values)

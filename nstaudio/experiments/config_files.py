@@ -73,11 +73,18 @@ def register_resolvers(names: Any = None) -> None:
     ConfigStore.instance().store(name="layer_weights", node=weights, provider="nstaudio")
 
 
+def clip_names() -> list[str]:
+    """The demo clips."""
+    return sorted(file.stem for file in _clip_files())
+
+
+def _clip_files() -> list[Path]:
+    return [f for f in CLIPS_DIR.iterdir() if f.suffix in (".ogg", ".flac", ".wav", ".mp3")]
+
+
 def _register_clips() -> None:
     """Make each sound file among the demo clips a choice of `content` and of `style`."""
-    for file in CLIPS_DIR.iterdir():
-        if file.suffix not in (".ogg", ".flac", ".wav", ".mp3"):
-            continue
+    for file in _clip_files():
         for role, duration_s in (("content", "${duration_s}"), ("style", None)):
             node = {
                 "path": f"${{clip:{file.name}}}",

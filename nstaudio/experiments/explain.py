@@ -8,7 +8,8 @@ from hydra.errors import MissingConfigException, OverrideParseException
 from omegaconf import OmegaConf
 
 from nstaudio.errors import nearest, one_line
-from nstaudio.experiments.config_files import compose
+from nstaudio.experiments.command_line import FILES, to_paste
+from nstaudio.experiments.config_files import clip_names, compose
 from nstaudio.experiments.nested import leaves
 
 PRESET_WITHOUT_PACKAGE = (
@@ -26,7 +27,7 @@ def unknown_clip(role: str, name: str, clips: Iterable[str]) -> str:
     """
     return (
         f"{role}={one_line(name)} is none of the clips here ({', '.join(sorted(clips))}); for your "
-        f"own file write {role}.path={one_line(name)}"
+        f"own file write {to_paste(f'{role}.path={name}')}"
     )
 
 
@@ -37,7 +38,16 @@ def explain(error: Exception) -> str:
 
 def _explanation(error: Exception) -> str:
     text = str(error)
+    several = re.match(r"Ambiguous value for argument '(.*)'\n", text)
+    if several:
+        key = several[1].partition("=")[0]
+        nameless = ", since no file has that name" if key in FILES else ""
+        listed = f", or write a list, {key}=[...]" if key in ("style.path", "negatives") else ""
+        return f"{several[1]} is several values{nameless}: add -m to run each{listed}"
     if isinstance(error, OverrideParseException):
+        key, _, value = (error.override or "").partition("=")
+        if key in ("content", "style") and value:
+            return unknown_clip(key, value, [*clip_names(), *["none"] * (key == "content")])
         return f"{error.override} cannot be understood: {text.splitlines()[0]}"
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, name = str(error.missing_cfg_file).rpartition("/")

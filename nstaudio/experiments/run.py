@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from nstaudio.errors import InputError, one_line
 from nstaudio.experiments import cost_estimate, results, resume
+from nstaudio.experiments.command_line import to_paste
 from nstaudio.experiments.job import Job
 from nstaudio.experiments.run_recorder import RunRecorder
 from nstaudio.experiments.storage import file_writing
@@ -148,7 +149,7 @@ def _finished_before(job: Job, cfg: Any, saved: Any) -> Summary | None:
         return None
     if not resume.is_complete_for(cfg, saved):
         return None
-    log.info("done before: %s", job.folder / "report.html")
+    log.info("done before: %s", to_paste(job.folder / "report.html"))
     return summary
 
 
@@ -214,6 +215,7 @@ def _log_end(job: Job, summary: Summary) -> None:
             summary["total_loss"],
             job.settings.reference_loss,
         )
-    log.info("listen: %s", job.folder / "report.html")
+    log.info("listen: %s", to_paste(job.folder / "report.html"))
     if summary["interrupted"]:
-        log.info("interrupted at step %d; go on with: resume=%s", summary["n_steps"], job.folder)
+        again = to_paste(f"resume={job.folder}")
+        log.info("interrupted at step %d; go on with: %s", summary["n_steps"], again)

@@ -19,6 +19,7 @@ from nstaudio.audio.files import load
 from nstaudio.errors import InputError, integer, one_line
 from nstaudio.evaluation.copies import max_correlation
 from nstaudio.experiments import resume, run, schema
+from nstaudio.experiments.command_line import to_paste
 from nstaudio.experiments.config import file_names
 from nstaudio.experiments.groups import Outcome, RunSpec
 from nstaudio.experiments.job import Job
@@ -64,12 +65,12 @@ class SeedRuns(NamedTuple):
                 # A resume that was refused must not change the record.
                 resume.save(self.cfg, self.folder / "config.yaml", replace=True)
             try:
-                log.info("listen: %s", one_line(sweep_page.write(self.folder)))
+                log.info("listen: %s", to_paste(sweep_page.write(self.folder)))
                 self._compare()
             except (InputError, OSError) as error:
                 log.warning("the seed runs: %s", one_line(error))
             if any(is_interrupted(outcome) for outcome in outcomes):
-                log.info("interrupted; go on with: resume=%s", one_line(self.folder))
+                log.info("interrupted; go on with: %s", to_paste(f"resume={self.folder}"))
 
     def _compare(self) -> None:
         results = [sweep_page.read(spec.folder).sound("generated") for spec in self.specs]

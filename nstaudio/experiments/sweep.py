@@ -53,17 +53,18 @@ class SweepNames(NamedTuple):
         """Of a command line."""
         settings = sorted(a for a in arguments if not a.lstrip("+~").startswith(("hydra", "-")))
         try:
-            overrides = OverridesParser.create().parse_overrides(settings)
+            overrides = OverridesParser.create().parse_overrides([a for a in settings if "=" in a])
         except HydraException:
             overrides = []  # Hydra will say what is wrong with them
         swept = tuple(a.get_key_element() for a in overrides if a.is_sweep_override())
         short = short_name(",".join(key.replace("/", ".").rpartition(".")[2] for key in swept))
-        digest = hashlib.sha256("\n".join(settings).encode()).hexdigest()[:8]
-        return cls(f"{short}_{digest}", swept)
+        whole = "\n".join(settings).encode(errors="surrogateescape")  # names of files can be any
+        return cls(f"{short}_{hashlib.sha256(whole).hexdigest()[:8]}", swept)
 
     def job(self, overrides: Sequence[str]) -> str:
         """The name of a job: its values of the swept settings."""
-        return short_name(",".join(a for a in overrides if a.partition("=")[0] in self.swept))
+        varying = ",".join(a for a in overrides if a.partition("=")[0] in self.swept)
+        return short_name(re.sub("['\"]", "", varying))
 
 
 def record_failure(folder: Path, outcome: Mapping[str, Any] | BaseException) -> None:

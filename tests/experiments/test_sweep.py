@@ -61,7 +61,7 @@ def test_jobs_write_what_single_runs_write(command, tmp_path, launcher):
     sweep = only_sweep(tmp_path)
     assert sorted(p.name for p in sweep.iterdir() if p.is_dir()) == JOBS
     assert f"4 of 4 jobs are done in outputs/sweeps/{sweep.name}" in err
-    assert f"listen: outputs/sweeps/{sweep.name}/sweep.html" in err
+    assert f"listen: 'outputs/sweeps/{sweep.name}/sweep.html'" in err
     for name in (JOBS[0], JOBS[3]):
         assert_same(sweep / name, single(command, tmp_path, name))
         log = (sweep / name / "run.log").read_text()
