@@ -1,5 +1,6 @@
 """What a transfer will take."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,12 +11,16 @@ from nstaudio.encoders import Conv1dEncoder
 from nstaudio.errors import InputError
 from nstaudio.experiments import cost_estimate
 from nstaudio.optimization import loop
+from nstaudio.optimization.parametrizations import FreeMel
 from nstaudio.transfer import prepare
 from nstaudio.transfer.settings import Settings
 
 from helpers import SR, music
 
-SETTINGS = Settings(encoder=Conv1dEncoder(features=(32, 16), kernel_size=5), n_steps=7)
+ENCODER = Conv1dEncoder(features=(32, 16), kernel_size=5)
+SETTINGS = Settings(encoder=ENCODER, n_steps=7)
+# Quickly compiled, and as much memory for each second.
+FREE = Settings(encoder=ENCODER, parametrization=FreeMel())
 
 
 def test_the_programs_of_the_estimate_are_those_of_the_run():
@@ -37,7 +42,7 @@ def jax_leaves(tree):
 
 def test_memory_grows_with_the_window():
     style = SR
-    short, long = (cost_estimate.segment_bytes(n * SR, [style], SETTINGS) for n in (4, 16))
+    short, long = (cost_estimate.segment_bytes(n * SR, [style], FREE) for n in (4, 16))
     assert 2.5 < long / short < 4.5
 
 
@@ -58,7 +63,7 @@ def test_memory_grows_with_the_window():
 def test_what_does_not_fit_is_refused(monkeypatch, there, length_s, message):
     monkeypatch.setattr(cost_estimate, "available_bytes", lambda: there)
     content = np.broadcast_to(np.float32(0), (3600 * 44100, 2))
-    settings = Settings(encoder=SETTINGS.encoder, segments=Segmentation(length_s=length_s))
+    settings = replace(FREE, segments=Segmentation(length_s=length_s))
     if message is None:
         cost_estimate.check_memory(content, 44100, [20 * SR], settings)
         return
@@ -66,7 +71,7 @@ def test_what_does_not_fit_is_refused(monkeypatch, there, length_s, message):
         cost_estimate.check_memory(content, 44100, [20 * SR], settings)
     if "would fit" in message:
         length_s = float(str(error.value).split("length_s=")[1].split()[0])
-        settings = Settings(encoder=SETTINGS.encoder, segments=Segmentation(length_s=length_s))
+        settings = replace(FREE, segments=Segmentation(length_s=length_s))
         cost_estimate.check_memory(content, 44100, [20 * SR], settings)
 
 

@@ -125,7 +125,7 @@ def test_figures_on_audio_are_measured_on_the_file(command, tmp_path, clips):
 
 def test_the_bundled_clips_by_name(command, tmp_path):
     code, err = command(
-        *("style=classical", "content=jazz", "content.duration_s=2", "style.duration_s=2"),
+        *("style=classical", "content=jazz", "content.duration_s=2", "style.duration_s=2.5"),
         *SMALL,
         defaults=False,
     )
@@ -139,14 +139,14 @@ def test_a_sweep_compiles_once(command, tmp_path):
     assert command("n_steps=1", "hydra.run.dir=outputs/x/first")[0] == 0
     before = loop.advance._cache_size()  # type: ignore[attr-defined]
     code, err = command(
-        *("-m", "alpha=1e-7,1", "optimizer.learning_rate=0.5,1", "style_weights.conv1=0.3"),
+        *("-m", "alpha=1e-7,1", "optimizer.learning_rate=0.5", "style_weights.conv1=0.3"),
         *("seed=4", "n_steps=2", "beta=2"),
     )
     assert code == 0, err
     assert loop.advance._cache_size() == before  # type: ignore[attr-defined]
     jobs = sorted(tmp_path.glob("outputs/sweeps/*/*/summary.json"))
-    assert len(jobs) == 4
-    assert len({json.loads(job.read_text())["total_loss"] for job in jobs}) == 4
+    assert len(jobs) == 2
+    assert len({json.loads(job.read_text())["total_loss"] for job in jobs}) == 2
     assert jobs[0].parent.name.startswith("0_alpha=1e-07")
     assert all((job.parent / "generated.wav").exists() for job in jobs)
     code, err = command("-m", "strength=0,0.3,1", "n_steps=2", "hydra.sweep.dir=outputs/x/strength")
@@ -256,17 +256,15 @@ def test_resume_refuses_what_cannot_go_on(command, tmp_path, clips):
     assert "the clips have changed since the run in outputs/d/r was started" in err
 
 
-CUT = [
-    *("segments.length_s=2.5", "segments.overlap_s=0.5", "segments.style_max_s=2"),
-    *("segments.excerpt_s=1", "n_steps=10", "log_every=5"),
-]
+# Three segments of 2 s, as long as the other tests' content: they share its programs.
+CUT = ["segments.length_s=2", "segments.overlap_s=0.5", "n_steps=10", "log_every=5"]
 
 
 @pytest.fixture
 def song(tmp_path):
-    """Six seconds of stereo at another rate, in 16 bits: three segments."""
+    """Five seconds of stereo at another rate, in 16 bits."""
     file = tmp_path / "song.wav"
-    y = np.stack([music(1, 6.0, 32000), 0.5 * music(3, 6.0, 32000)], axis=1)
+    y = np.stack([music(1, 5.0, 32000), 0.5 * music(3, 5.0, 32000)], axis=1)
     soundfile.write(file, 0.7 * y, 32000, subtype="PCM_16")
     return file
 
@@ -350,9 +348,11 @@ def test_a_guide_changes_its_range_alone(command, tmp_path, song):
     assert np.std(y[~outside] - gain * original[~outside]) > 0.1 * np.std(original[~outside])
 
     bands = ["guide.low_hz=300", "guide.high_hz=1200", "parametrization=free_mel"]
-    code, err = command(*cut, *bands, "inversion.n_iter=2", "hydra.run.dir=bands")
+    bands += ["content.duration_s=2", "inversion.n_iter=4"]
+    code, err = command(*cut, *bands, "hydra.run.dir=bands")
     assert code == 0, err
     y = soundfile.read(tmp_path / "bands" / "generated.wav")[0]
+    original = original[: len(y)]
     gain = 10 ** (summary(tmp_path / "bands")["output_gain_db"] / 20)
     hz, changed = scipy.signal.welch(y - gain * original, sr, nperseg=4096, axis=0)
     _, there = scipy.signal.welch(gain * original, sr, nperseg=4096, axis=0)
@@ -365,27 +365,22 @@ def test_a_guide_changes_its_range_alone(command, tmp_path, song):
     code, err = command(*cut, "guide.start_s=7", "hydra.run.dir=beyond")
     assert code == 2
     assert err.count("error: ") == 1
-    assert "guide.start_s=7 must be below the 6.00 s of" in err
+    assert "guide.start_s=7 must be below the 5.00 s of" in err
     assert not (tmp_path / "beyond" / "config.yaml").exists()
 
 
-def test_clips_of_a_style_have_weights(command, tmp_path, clips):
-    more = tmp_path / "more.wav"
-    soundfile.write(more, music(5, 3.0), SR)
-    given = [f"style.path=['{clips['style']}','{more}']", "n_steps=4"]
-    heard, losses = {}, {}
-    for weights in ("null", "[1,1]", "[3,1]", "[0,1]"):
-        folder = tmp_path / weights
-        code, err = command(*given, f"style.weights={weights}", f"hydra.run.dir='{folder}'")
-        assert code == 0, err
-        (file,) = folder.glob("style_*.wav")
-        heard[weights] = soundfile.info(file).duration
-        losses[weights] = summary(folder)["initial_style_loss"]
-    expected = {"null": 5.5, "[1,1]": 5.0, "[3,1]": 2.5 * 4 / 3, "[0,1]": 3.0}
-    assert heard == pytest.approx(expected, abs=0.01)
-    assert len(set(losses.values())) == 4
-    code, err = command(f"resume='{tmp_path / '[3,1]'}'", "style.weights=[1,3]", defaults=False)
-    assert (code, "style.weights=[1, 3] differs from the [3, 1]" in err) == (2, True)
+def test_clips_of_a_style_have_weights(command, tmp_path):
+    """Alike, of 1.25 s and 3 s: as much of each; by their lengths it would be all of both."""
+    files = [tmp_path / name for name in ("short.wav", "long.wav")]
+    for seed, seconds in ((4, 1.25), (5, 3.0)):
+        soundfile.write(files[seed - 4], music(seed, seconds), SR)
+    given = [f"style.path=['{files[0]}','{files[1]}']", "style.weights=[1,1]", "n_steps=2"]
+    code, err = command(*given, "hydra.run.dir=r")
+    assert code == 0, err
+    (file,) = (tmp_path / "r").glob("style_*.wav")
+    assert soundfile.info(file).duration == pytest.approx(2.5, abs=0.01)
+    code, err = command("resume=r", "style.weights=[1,3]", defaults=False)
+    assert (code, "style.weights=[1, 3] differs from the [1, 1]" in err) == (2, True)
 
 
 def test_a_run_from_before_there_was_a_setting_goes_on(command, tmp_path):
@@ -429,14 +424,14 @@ def test_a_run_from_before_there_was_a_setting_goes_on(command, tmp_path):
     ],
 )
 def test_outputs_of_other_kinds(command, tmp_path, song, arguments, expected):
-    small = ["n_steps=1", "content.duration_s=1.5", "hydra.run.dir=r"]
+    small = ["n_steps=1", "content.duration_s=2", "hydra.run.dir=r"]
     code, err = command(f"content.path={song}", *small, *arguments)
     assert code == 0, err
     (file,) = (tmp_path / "r").glob("generated.*")
     info = soundfile.info(file)
     assert (info.format, info.subtype, info.samplerate, info.channels) == expected
     if expected[0] != "MP3":
-        assert info.frames == round(1.5 * expected[2])
+        assert info.frames == 2 * expected[2]
     if "output.loudness_lufs=-30" in arguments:
         y, sr = soundfile.read(file)
         assert pyloudnorm.Meter(sr).integrated_loudness(y) == pytest.approx(-30, abs=0.1)

@@ -73,20 +73,24 @@ def test_mean_figures_add_powers_of_decibels():
 def test_results_apart_from_another(content, style):
     """From the same start and seed, with segments: less like it the more that weighs."""
     y = content[: 2 * SR], style[: 2 * SR]
-    term = {"gram": Term(Gram())}
-    changes = {**SMALL, "segments": Segmentation(1.2, 0.2)}
-    first = nstaudio.transfer(*y, SR, **changes, style_loss=StyleSum(term))
+    encoder = Conv1dEncoder((16,), 5)
+    changes = {**SMALL, "encoder": encoder, "segments": Segmentation(1.2, 0.2)}
+
+    def made(weight, negative):
+        loss = StyleSum({"gram": Term(Gram()), "diversity": Term(Diversity(), weight)})
+        return nstaudio.transfer(*y, SR, **changes, style_loss=loss, negatives=[negative]).y
+
+    first = made(1e-9, content)
     found = []
     for weight in (1e-6, 1e-2):
-        loss = StyleSum({**term, "diversity": Term(Diversity(), weight)})
-        made = nstaudio.transfer(*y, SR, **changes, style_loss=loss, negatives=[first.y])
-        found.append(np.sum(made.y * first.y) / np.linalg.norm(made.y) / np.linalg.norm(first.y))
+        other = made(weight, first)
+        found.append(np.sum(other * first) / np.linalg.norm(other) / np.linalg.norm(first))
     assert found[0] > 0.97
     assert found[1] < found[0] - 0.05
     with pytest.raises(InputError, match="negatives needs a style loss with a diversity term"):
-        nstaudio.transfer(*y, SR, **changes, negatives=[first.y])
+        nstaudio.transfer(*y, SR, **changes, negatives=[first])
     with pytest.raises(InputError, match=r"negatives is 0\.0. s long"):
-        nstaudio.transfer(*y, SR, **changes, style_loss=loss, negatives=[first.y[:1000]])
+        made(1.0, first[:1000])
 
 
 def test_style_falls_on_the_audio_too(result):
@@ -139,10 +143,8 @@ def test_content_alone_stays_the_content(content, style):
 
 
 def test_stereo_and_other_rates(content, style):
-    stereo = np.stack([content, content], axis=1)
-    got = nstaudio.transfer(
-        stereo, style[: SR * 2], 44100, style_sample_rate=SR, **{**SMALL, "n_steps": 2}
-    )
+    stereo = np.stack([music(1, sr=44100)] * 2, axis=1)
+    got = nstaudio.transfer(stereo, style, 44100, style_sample_rate=SR, **{**SMALL, "n_steps": 2})
     assert got.sr == 44100
     assert got.y.shape == stereo.shape
     np.testing.assert_allclose(got.y[:, 0], got.y[:, 1], atol=1e-6)
@@ -336,7 +338,8 @@ def test_a_clip_shorter_than_the_receptive_field(content, style):
     with pytest.raises(InputError, match=r"content is 0.09 s long \(8 frames\); .* 9 frames"):
         nstaudio.transfer(content[:2000], style, SR, **SMALL)
     needed = 8 * 256  # nine frames
-    nstaudio.transfer(content[:needed], style[:needed], SR, **{**SMALL, "n_steps": 1})
+    small = {**SMALL, "n_steps": 1, "parametrization": FreeMel()}
+    nstaudio.transfer(content[:needed], style[:needed], SR, **small)
 
 
 def test_a_clip_too_quiet_to_hear(content, style):
@@ -469,7 +472,6 @@ def test_strength_goes_from_the_content_to_the_style_step_by_step(content, style
     "changes",
     [
         {"parametrization": FreeMel()},
-        {"parametrization": SmoothMel()},
         {"parametrization": Waveform()},
         {"init": initializers.noisy_content},
         {"init": initializers.white_noise},

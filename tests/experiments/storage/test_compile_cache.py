@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SCRIPT = """
 import os
 from nstaudio.experiments.storage import compile_cache
@@ -26,6 +28,7 @@ def run(**changes) -> list[str]:
     return done.stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_in_the_users_cache_folder(tmp_path):
     folder, of_numba, value = run(HOME=str(tmp_path), XDG_CACHE_HOME=str(tmp_path / "cache"))
     assert folder.startswith(str(tmp_path))
@@ -41,6 +44,7 @@ def test_in_the_users_cache_folder(tmp_path):
     assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*-cache")} == kept
 
 
+@pytest.mark.slow
 def test_a_folder_that_was_chosen_stays(tmp_path):
     mine = str(tmp_path / "mine")
     folder, of_numba, _ = run(
@@ -50,6 +54,7 @@ def test_a_folder_that_was_chosen_stays(tmp_path):
     assert not (tmp_path / ".cache").exists()
 
 
+@pytest.mark.slow
 def test_a_home_that_cannot_be_written_to_is_no_reason_to_stop(tmp_path):
     (tmp_path / "file").touch()
     (tmp_path / "tmp").mkdir()
