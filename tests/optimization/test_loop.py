@@ -16,6 +16,8 @@ from nstaudio.optimization.objective import MAX_PROBE_STEPS, Objective, make_pro
 from nstaudio.optimization.optimizers import from_optax
 from nstaudio.optimization.parametrizations import FreeMel
 
+from helpers import compiled
+
 SPEC = MelSpec(n_mels=16)
 ENCODER = Conv1dEncoder(features=(12, 8), kernel_size=3)
 OBJECTIVE = Objective(SPEC, FreeMel(), ENCODER, SquaredError("sum"), Gram())
@@ -43,7 +45,7 @@ def problem(
     )
     weights = Weights(jnp.float32(alpha), jnp.float32(beta), of_content, of_style)
     content, style = (
-        Clip(jnp.zeros(9), db) for db in (clip(1), clip(2, 50) if style is None else style)
+        Clip(jnp.zeros(9), db) for db in (clip(1), clip(2) if style is None else style)
     )
     if strength is not None:
         strength = jnp.float32(strength)
@@ -88,7 +90,7 @@ def test_adam_is_adam_by_hand():
     target = problem()
     x = np.asarray(clip(1), np.float64)
     m, v = np.zeros_like(x), np.zeros_like(x)
-    gradient = jax.grad(lambda z: OBJECTIVE(z, target).total)
+    gradient = jax.jit(jax.grad(lambda z: OBJECTIVE(z, target).total))
     for step in range(1, 4):
         g = np.asarray(gradient(jnp.asarray(x, jnp.float32)), np.float64)
         m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
@@ -105,16 +107,16 @@ def test_gradient_of_the_whole_objective_is_that_of_finite_differences():
         )
         x = clip(3).astype(jnp.float64)
         direction = jnp.asarray(np.random.default_rng(0).standard_normal(x.shape))
-        total = lambda z: OBJECTIVE(z, double).total  # noqa: E731
+        total = jax.jit(lambda z: OBJECTIVE(z, double).total)
         step = 1e-5
         expected = (total(x + step * direction) - total(x - step * direction)) / (2 * step)
-        got = jnp.vdot(jax.grad(total)(x), direction)
+        got = jnp.vdot(jax.jit(jax.grad(total))(x), direction)
         assert got == pytest.approx(float(expected), rel=1e-5)
 
 
 def test_losses_are_those_of_the_state_yielded():
     for state, losses in run(from_optax(OPTIMIZERS["adam"]), 7, 3):
-        expected = OBJECTIVE(state.variable, problem())
+        expected = compiled(OBJECTIVE)(state.variable, problem())
         assert losses.total == pytest.approx(float(expected.total), rel=1e-5)
 
 
@@ -146,13 +148,15 @@ def test_numbers_do_not_recompile():
     assert loop.advance._cache_size() == before  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("strength", [0.125, 0.5, 0.9])
-def test_a_strength_is_the_proportion_of_the_gradients_half_way(strength):
-    """The probe walked to and both losses written out by hand, in double precision."""
-    chosen = problem(strength=strength)
+@pytest.fixture(scope="module")
+def half_way():
+    """The norms of both gradients at the probe, and the style loss of the content.
+
+    The probe walked to and both losses written out by hand, in double precision.
+    """
     with jax.enable_x64(True):
-        variables = jax.tree.map(lambda a: a.astype(jnp.float64), chosen.variables)
-        clips = [db.astype(jnp.float64) for db in (clip(1), clip(2, 50))]
+        variables = jax.tree.map(lambda a: a.astype(jnp.float64), problem().variables)
+        clips = [db.astype(jnp.float64) for db in (clip(1), clip(2))]
 
         def layers(level_db):
             return ENCODER.apply(variables, 1 + level_db / 80)
@@ -160,7 +164,7 @@ def test_a_strength_is_the_proportion_of_the_gradients_half_way(strength):
         def grams(level_db):
             return {k: f.T @ f / len(f) for k, f in layers(level_db).items()}
 
-        p, a = layers(clips[0]), grams(clips[1])
+        p, a = (jax.jit(f)(db) for f, db in zip((layers, grams), clips, strict=True))
 
         def style(level_db):
             g = grams(level_db)
@@ -170,14 +174,21 @@ def test_a_strength_is_the_proportion_of_the_gradients_half_way(strength):
             f = layers(level_db)
             return sum(0.5 * 0.5 * jnp.sum((f[k] - p[k]) ** 2) for k in p)
 
+        down = jax.jit(jax.value_and_grad(style))
         x, n_steps = clips[0], 0
-        while np.sqrt(style(x)) > 0.5 * np.sqrt(style(clips[0])):
-            g = jax.grad(style)(x)
+        first, g = loss, _ = down(x)
+        while np.sqrt(loss) > 0.5 * np.sqrt(first):
             x, n_steps = x - 0.5 * g / np.sqrt(np.mean(g**2)), n_steps + 1
+            loss, g = down(x)
         assert 2 < n_steps < MAX_PROBE_STEPS
-        sizes = [np.linalg.norm(jax.grad(loss)(x)) for loss in (content, style)]
-        of_content = float(style(clips[0]))
-    alpha, beta = float(chosen.weights.alpha), float(chosen.weights.beta)
+        sizes = [np.linalg.norm(gradient) for gradient in (jax.jit(jax.grad(content))(x), g)]
+    return sizes, float(first)
+
+
+@pytest.mark.parametrize("strength", [0.125, 0.5, 0.9])
+def test_a_strength_is_the_proportion_of_the_gradients_half_way(strength, half_way):
+    weights, (sizes, of_content) = problem(strength=strength).weights, half_way
+    alpha, beta = float(weights.alpha), float(weights.beta)
     assert alpha * sizes[0] / (beta * sizes[1]) == pytest.approx(
         (1 - strength) / strength, rel=1e-3
     )
@@ -220,13 +231,13 @@ def test_a_strength_of_what_cannot_be_compared_is_finite(changes):
 
 
 def test_targets_are_the_clips_own():
-    target = problem()
-    activations = ENCODER.apply(target.variables, unit(clip(2, 50), SPEC))
-    style = np.asarray(activations["conv1"], np.float64)
+    target = problem(style=clip(2, 50))
+    activations = compiled(lambda v, db: ENCODER.apply(v, unit(db, SPEC)))
+    style = np.asarray(activations(target.variables, clip(2, 50))["conv1"], np.float64)
     np.testing.assert_allclose(target.targets.style["conv1"], style.T @ style / 48, rtol=1e-4)
     np.testing.assert_allclose(
         target.targets.content["conv2"],
-        ENCODER.apply(target.variables, unit(clip(1), SPEC))["conv2"],
+        activations(target.variables, clip(1))["conv2"],
         rtol=1e-5,
         atol=1e-6,
     )
