@@ -26,11 +26,16 @@ class Optimizer(NamedTuple):
 
     def init(self, variable: jax.Array) -> Any:
         """The optimiser's state for `variable`, holding this optimiser's hyperparameters."""
-        opt_state: Any = self.transformation.init(variable)
+        opt_state: Any = jax.tree.map(_strong, self.transformation.init(variable))
         if not self.hyperparams:
             return opt_state
         values = {k: jnp.asarray(v, variable.dtype) for k, v in self.hyperparams.items()}
         return opt_state._replace(hyperparams={**opt_state.hyperparams, **values})
+
+
+def _strong(leaf: Any) -> Any:
+    """The leaf with the type it has after an update: else the first update would compile twice."""
+    return jnp.asarray(leaf, leaf.dtype) if getattr(leaf, "weak_type", False) else leaf
 
 
 @functools.cache

@@ -79,7 +79,9 @@ def run(optimizer, n_steps, chunk, state=None, **changes):
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_optimizer_lowers_the_loss(name):
+    before = loop.advance._cache_size()  # type: ignore[attr-defined]
     items = run(from_optax(OPTIMIZERS[name]), 30, 30)
+    assert loop.advance._cache_size() == before + 1, "one program"  # type: ignore[attr-defined]
     assert items[-1][1].total < 0.7 * items[0][1].total
     assert np.isfinite(items[-1][0].variable).all()
 
