@@ -9,7 +9,8 @@ from nstaudio.optimization.loop import Updates
 from nstaudio.transfer import prepare
 from nstaudio.transfer.settings import Settings
 
-SMALL = {"spec": MelSpec(n_mels=40), "encoder": Conv1dEncoder(features=(16, 8))}
+SPEC = MelSpec(n_fft=512, hop_length=128, n_mels=32)
+SMALL = {"spec": SPEC, "encoder": Conv1dEncoder(features=(16, 8), kernel_size=2)}
 
 
 def small_updates(content, style, n_steps: int = 3, **changes) -> Updates:
