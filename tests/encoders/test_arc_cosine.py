@@ -1,11 +1,17 @@
 """Against the same formulas in numpy and float64, and the arc-cosine against an integral."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from nstaudio.encoders import arc_cosine
+
+from helpers import Compiled
+
+programs = Compiled(arc_cosine)
 
 
 def integral(c: float) -> float:
@@ -60,7 +66,7 @@ def double():
 @pytest.mark.parametrize("c", [-1.0, -0.9, -0.2, 0.0, 0.3, 0.97, 1.0])
 def test_arc_cosine_is_the_mean_over_all_filters(c):
     p, q = jnp.array([4.0]), jnp.array([0.25])
-    got = arc_cosine.arc_cosine(jnp.array([[c]]), p, q)  # the product of the norms is 1
+    got = programs.arc_cosine(jnp.array([[c]]), p, q)  # the product of the norms is 1
     assert got[0, 0] == pytest.approx(integral(c), abs=1e-9)
 
 
@@ -69,18 +75,18 @@ def test_the_series_has_the_precision_of_its_numbers(dtype, rtol):
     near = np.geomspace(1e-14, 1, 1000)
     u = np.concatenate([near, 2 - near]).astype(dtype)
     angle = 2 * np.arcsin(np.sqrt(np.minimum(u, 2 - u).astype(float) / 2))
-    got = arc_cosine._angle(jnp.asarray(u))
+    got = programs._angle(jnp.asarray(u))
     assert got.dtype == dtype
     np.testing.assert_allclose(got, np.where(u > 1, np.pi - angle, angle), rtol=rtol)
 
 
 def test_deficit_and_its_derivative_where_frames_coincide_or_oppose():
-    slope = jax.vmap(jax.grad(arc_cosine.deficit))
+    slope = jax.jit(jax.vmap(jax.grad(arc_cosine.deficit)))
     outside = jnp.array([-1e-7, 0.0, 2.0, 2.0000001])
-    np.testing.assert_allclose(arc_cosine.deficit(outside), [0, 0, 1, 1], atol=1e-12)
+    np.testing.assert_allclose(programs.deficit(outside), [0, 0, 1, 1], atol=1e-12)
     np.testing.assert_allclose(slope(outside), [1, 1, 0, 0], atol=1e-12)
     u = jnp.asarray(np.linspace(0.01, 1.99, 50))
-    expected = (arc_cosine.deficit(u + 1e-6) - arc_cosine.deficit(u - 1e-6)) / 2e-6
+    expected = (programs.deficit(u + 1e-6) - programs.deficit(u - 1e-6)) / 2e-6
     np.testing.assert_allclose(slope(u), expected, rtol=1e-6)
 
 
@@ -90,43 +96,51 @@ def test_means_and_their_gradient_against_loops(monkeypatch, sizes, entries):
     monkeypatch.setattr(arc_cosine, "BLOCK_ENTRIES", entries)  # 40: blocks of 3 rows
     x, y = clips()
     expected = [np.mean(k**3) for k in by_loops(x, y, sizes)]
-    got, pull = jax.vjp(
-        lambda x: arc_cosine.means(x, jnp.asarray(y), sizes, lambda k: k**3), jnp.asarray(x)
-    )
+    weights = np.arange(1.0, len(sizes) + 1)
+
+    @jax.jit
+    def means_and_gradient(x, y):
+        got, pull = jax.vjp(lambda x: arc_cosine.means(x, y, sizes, lambda k: k**3), x)
+        return got, *pull(jnp.asarray(weights))
+
+    got, gradient = means_and_gradient(x, y)
     np.testing.assert_allclose(got, expected, rtol=1e-12)
     direction = np.random.default_rng(1).standard_normal(x.shape)
-    weights = np.arange(1.0, len(sizes) + 1)
     step, moved = 1e-6, []
     for sign in (1, -1):
         ks = by_loops(x + sign * step * direction, y, sizes)
         moved.append(sum(w * np.mean(k**3) for w, k in zip(weights, ks, strict=True)))
-    (gradient,) = pull(jnp.asarray(weights))
     slope = (moved[0] - moved[1]) / (2 * step)
     assert np.vdot(gradient, direction) == pytest.approx(slope, rel=1e-6)
 
 
 def test_means_less_a_like_number():
-    x, y = map(jnp.asarray, clips(9))
-    plain = arc_cosine.means(x, y, (3, 2), jnp.square)
     less = jnp.array([0.1, 0.2])
-    got, pull = jax.vjp(lambda x: arc_cosine.means(x, y, (3, 2), jnp.square, offset=less), x)
-    np.testing.assert_allclose(got, plain - less, rtol=1e-12)
-    expected = jax.vjp(lambda x: arc_cosine.means(x, y, (3, 2), jnp.square), x)[1](got)[0]
-    np.testing.assert_allclose(pull(got)[0], expected, rtol=1e-12)
+
+    @jax.jit
+    def plain_and_less(x, y):
+        means = partial(arc_cosine.means, y=y, sizes=(3, 2), pointwise=jnp.square)
+        plain, pull_plain = jax.vjp(means, x)
+        got, pull = jax.vjp(partial(means, offset=less), x)
+        return (plain - less, got), (pull_plain(got)[0], pull(got)[0])
+
+    for expected, got in plain_and_less(*clips(9)):
+        np.testing.assert_allclose(got, expected, rtol=1e-12)
 
 
 def test_a_block_of_any_size_gives_the_same(monkeypatch):
-    x, y = map(jnp.asarray, clips(3, (30, 20)))
-    whole = arc_cosine.means(x, y, (3, 3), jnp.square)
-    for entries in (1, 100, 333):
+    found = []
+    for entries in (arc_cosine.BLOCK_ENTRIES, 1, 100, 333):
         monkeypatch.setattr(arc_cosine, "BLOCK_ENTRIES", entries)
-        np.testing.assert_allclose(arc_cosine.means(x, y, (3, 3), jnp.square), whole, rtol=1e-12)
+        means = jax.jit(lambda x, y: arc_cosine.means(x, y, (3, 3), jnp.square))
+        found.append(means(*clips(3, (30, 20))))
+    np.testing.assert_allclose(found[1:], [found[0]] * 3, rtol=1e-12)
 
 
 @pytest.mark.parametrize("sizes", [(4,), (3, 2)])
 def test_distances_are_the_diagonals(sizes):
     x, y = clips(1, (12, 12))
-    got = arc_cosine.distances(jnp.asarray(x), jnp.asarray(y), sizes)
+    got = programs.distances(jnp.asarray(x), jnp.asarray(y), sizes)
     parts = zip(by_loops(x, x, sizes), by_loops(x, y, sizes), by_loops(y, y, sizes), strict=True)
     for d, (xx, xy, yy) in zip(got, parts, strict=True):
         np.testing.assert_allclose(d, np.diag(xx) - 2 * np.diag(xy) + np.diag(yy), rtol=1e-10)
@@ -135,9 +149,9 @@ def test_distances_are_the_diagonals(sizes):
 def test_distances_near_each_other_keep_their_digits_in_float32():
     x = clips(2, (40, 1))[0].astype(np.float32)
     y = (x + 1e-4 * np.random.default_rng(0).standard_normal(x.shape)).astype(np.float32)
-    exact = arc_cosine.distances(jnp.asarray(x, float), jnp.asarray(y, float), (5, 3))
+    exact = programs.distances(jnp.asarray(x, float), jnp.asarray(y, float), (5, 3))
     for got, expected in zip(
-        arc_cosine.distances(jnp.asarray(x), jnp.asarray(y), (5, 3)), exact, strict=True
+        programs.distances(jnp.asarray(x), jnp.asarray(y), (5, 3)), exact, strict=True
     ):
         assert got.dtype == jnp.float32
         np.testing.assert_allclose(got, expected, rtol=2e-3)
@@ -146,18 +160,27 @@ def test_distances_near_each_other_keep_their_digits_in_float32():
 def test_a_clip_is_at_no_distance_from_itself_and_pulls_nowhere():
     x = jnp.asarray(clips(4)[0], jnp.float32)
     total = lambda z: sum(d.sum() for d in arc_cosine.distances(z, x, (3, 3)))  # noqa: E731
-    value, gradient = jax.value_and_grad(total)(x)
+    value, gradient = jax.jit(jax.value_and_grad(total))(x)
     assert value == pytest.approx(0, abs=1e-12)
     np.testing.assert_allclose(gradient, 0, atol=1e-6)
 
 
 def test_gradient_of_distances_is_that_of_finite_differences():
     x, y = clips(5, (12, 12))
-    total = lambda z: sum(d.mean() for d in arc_cosine.distances(z, jnp.asarray(y), (3, 2)))  # noqa: E731
+    total = jax.jit(
+        lambda z: sum(d.mean() for d in arc_cosine.distances(z, jnp.asarray(y), (3, 2)))
+    )
     direction = np.random.default_rng(1).standard_normal(x.shape)
     ends = [total(jnp.asarray(x + s * 1e-6 * direction)) for s in (1, -1)]
-    got = np.vdot(jax.grad(total)(jnp.asarray(x)), direction)
+    got = np.vdot(jax.jit(jax.grad(total))(jnp.asarray(x)), direction)
     assert got == pytest.approx(float(ends[0] - ends[1]) / 2e-6, rel=1e-6)
+
+
+@jax.jit
+@jax.value_and_grad
+def apart_and_alike(z, y):
+    apart = sum(d.sum() for d in arc_cosine.distances(z, y, (3, 2)))
+    return apart + arc_cosine.means(z, y, (3, 2), jnp.square).sum()
 
 
 @pytest.mark.parametrize("silent", ["x", "y", "both", "some frames"])
@@ -169,13 +192,7 @@ def test_silence_has_finite_gradients(silent):
         y[:] = 0
     if silent == "some frames":
         x[2:9], y[4:] = 0, 0
-    y = jnp.asarray(y)
-
-    def total(z):
-        apart = sum(d.sum() for d in arc_cosine.distances(z, y, (3, 2)))
-        return apart + arc_cosine.means(z, y, (3, 2), jnp.square).sum()
-
-    value, gradient = jax.value_and_grad(total)(jnp.asarray(x))
+    value, gradient = apart_and_alike(jnp.asarray(x), jnp.asarray(y))
     assert np.isfinite(value)
     assert np.isfinite(gradient).all()
     if silent == "x":
@@ -191,7 +208,7 @@ def test_frames_that_coincide_have_the_right_gradient():
     x = np.tile(clips(7, (1, 1))[0], (9, 1))
     y = np.tile(clips(8, (1, 1))[0], (9, 1))
     total = lambda z: arc_cosine.means(z, jnp.asarray(x), (3,), jnp.square)[0]  # noqa: E731
-    gradient = np.asarray(jax.grad(total)(jnp.asarray(x)))
+    gradient = np.asarray(jax.jit(jax.grad(total))(jnp.asarray(x)))
     direction = y - x  # along it all frames of z stay alike
     ends = [np.mean(by_loops(x + s * 1e-6 * direction, x, (3,))[0] ** 2) for s in (1, -1)]
     assert np.vdot(gradient, direction) == pytest.approx((ends[0] - ends[1]) / 2e-6, rel=1e-5)

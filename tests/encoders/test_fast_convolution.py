@@ -7,6 +7,8 @@ import pytest
 
 from nstaudio.encoders.fast_convolution import convolve, convolve2d
 
+from helpers import compiled
+
 
 def by_hand(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """The sum over taps, in double precision."""
@@ -25,7 +27,7 @@ def draw(n_frames: int, size: int, channels: int, features: int):
 def test_any_shape_is_the_sum_over_taps(size):
     more, channels, features = 7 * size % 31, 1 + size % 5, 1 + size % 4
     x, kernel = draw(size + more, size, channels, features)
-    got = convolve(jnp.asarray(x, jnp.float32), jnp.asarray(kernel, jnp.float32))
+    got = compiled(convolve)(jnp.asarray(x, jnp.float32), jnp.asarray(kernel, jnp.float32))
     assert got.shape == (more + 1, features)
     np.testing.assert_allclose(got, by_hand(x, kernel), atol=1e-5 * size * channels)
 
@@ -44,7 +46,7 @@ def test_no_result_changes_beyond_float_error(size):
         y, back = jax.vjp(lambda x, kernel: way(x, kernel).reshape(-1, 32), x, kernel)
         return y, *back(2 * y)
 
-    found = value_and_gradients(library), value_and_gradients(convolve)
+    found = jax.jit(lambda: (value_and_gradients(library), value_and_gradients(convolve)))()
     for expected, got in zip(*found, strict=True):
         np.testing.assert_allclose(got, expected, rtol=0, atol=5e-6 * np.abs(expected).max())
 
@@ -52,7 +54,7 @@ def test_no_result_changes_beyond_float_error(size):
 def test_double_precision_stays_double():
     with jax.enable_x64(True):
         x, kernel = draw(30, 5, 3, 2)
-        got = convolve(jnp.asarray(x), jnp.asarray(kernel))
+        got = compiled(convolve)(jnp.asarray(x), jnp.asarray(kernel))
         np.testing.assert_allclose(got, by_hand(x, kernel), rtol=1e-12, atol=1e-12)
 
 
@@ -61,7 +63,8 @@ def test_one_bad_frame_stays_where_it_is():
     x = np.zeros((40, 1))
     x[20] = 1.0
     kernel = np.arange(1.0, 6.0).reshape(5, 1, 1)
-    got = np.asarray(convolve(jnp.asarray(x, jnp.float32), jnp.asarray(kernel, jnp.float32)))[:, 0]
+    x, kernel = jnp.asarray(x, jnp.float32), jnp.asarray(kernel, jnp.float32)
+    got = np.asarray(compiled(convolve)(x, kernel))[:, 0]
     np.testing.assert_allclose(got[16:21], [5, 4, 3, 2, 1], atol=1e-5)
     np.testing.assert_allclose(np.delete(got, range(16, 21)), 0, atol=1e-5)
 
@@ -73,7 +76,8 @@ def test_a_dilation_puts_taps_apart(size, dilation):
     x, kernel = draw(n, size, 3, 2)
     spread = np.zeros((1 + dilation * (size - 1), 3, 2))
     spread[::dilation] = kernel
-    got = convolve(jnp.asarray(x, jnp.float32), jnp.asarray(kernel, jnp.float32), dilation=dilation)
+    single = jnp.asarray(x, jnp.float32), jnp.asarray(kernel, jnp.float32)
+    got = compiled(convolve)(*single, dilation=dilation)
     np.testing.assert_allclose(got, by_hand(x, spread), atol=1e-4)
 
 

@@ -15,6 +15,10 @@ from nstaudio.losses import (
     weigh,
 )
 
+from helpers import compiled
+
+targets_of = compiled(make_targets)
+
 
 @pytest.fixture
 def activations():
@@ -25,6 +29,7 @@ def activations():
     }
 
 
+@compiled
 def evaluate(activations, targets, weights, style_loss):
     distances = compare(activations, targets, LossPair(SquaredError("sum"), style_loss))
     return weigh(distances, weights)
@@ -38,13 +43,19 @@ def test_content_loss_is_half_the_squares(reduction, expected):
 
 def test_content_loss_as_a_mean_does_not_depend_on_the_clips_length(activations):
     f, p = (jnp.asarray(activations[who]["conv1"]) for who in ("generated", "content"))
-    once, twice = SquaredError().distance(f, p), [jnp.concatenate([a, a]) for a in (f, p)]
-    assert SquaredError().distance(*twice) == pytest.approx(float(once), rel=1e-5)
+    distance = compiled(SquaredError().distance)
+    once, twice = distance(f, p), [np.concatenate([a, a]) for a in (f, p)]
+    assert distance(*twice) == pytest.approx(float(once), rel=1e-5)
 
 
 def test_an_unknown_reduction():
     with pytest.raises(InputError, match="content_loss.reduction=max is not one of: mean, sum"):
         SquaredError("max")  # type: ignore[arg-type]
+
+
+@jax.jit
+def gram_distance(f, s):
+    return Gram().distance(f, Gram().statistic(s))
 
 
 def test_style_loss_is_the_papers(activations):
@@ -58,16 +69,13 @@ def test_style_loss_is_the_papers(activations):
             a = sum(s[t, i] * s[t, j] for t in range(m))
             expected += (x - a) ** 2
     expected /= 4 * n**2 * m**2
-    gram = Gram()
-    got = gram.distance(jnp.asarray(f), gram.statistic(jnp.asarray(s)))
+    got = gram_distance(f, s)
     assert got == pytest.approx(expected, rel=1e-5)
 
 
 def test_style_does_not_depend_on_the_clips_length(activations):
     s = jnp.asarray(activations["style"]["conv1"])
-    gram = Gram()
-    twice = jnp.concatenate([s, s])
-    assert gram.distance(s, gram.statistic(twice)) == pytest.approx(0, abs=1e-10)
+    assert gram_distance(s, jnp.concatenate([s, s])) == pytest.approx(0, abs=1e-10)
 
 
 def as_jax(layers):
@@ -98,7 +106,7 @@ def reference(activations, alpha, beta, v, w):
 def test_terms_and_weights_against_numpy(activations):
     v, w = {"conv1": 0.3, "conv2": 1.1}, {"conv1": 0.7, "conv2": 0.2}
     expected = reference(activations, 0.25, 3.0, v, w)
-    targets = make_targets(as_jax(activations["content"]), as_jax(activations["style"]), Gram())
+    targets = targets_of(as_jax(activations["content"]), as_jax(activations["style"]), Gram())
     got = evaluate(as_jax(activations["generated"]), targets, weights(0.25, 3.0, v, w), Gram())
     assert got.total == pytest.approx(expected[0], rel=1e-5)
     assert got.content == pytest.approx(expected[1], rel=1e-5)
@@ -107,7 +115,7 @@ def test_terms_and_weights_against_numpy(activations):
 
 
 def test_a_weight_of_zero_switches_a_layer_off(activations):
-    targets = make_targets(as_jax(activations["content"]), as_jax(activations["style"]), Gram())
+    targets = targets_of(as_jax(activations["content"]), as_jax(activations["style"]), Gram())
     off = weights(1.0, 1.0, {"conv1": 0.0, "conv2": 0.0}, {"conv1": 0.0, "conv2": 1.0})
     got = evaluate(as_jax(activations["generated"]), targets, off, Gram())
     assert got.content == 0
@@ -117,7 +125,7 @@ def test_a_weight_of_zero_switches_a_layer_off(activations):
 
 def test_the_targets_themselves_cost_nothing(activations):
     same = as_jax(activations["content"])
-    targets = make_targets(same, same, Gram())
+    targets = targets_of(same, same, Gram())
     even = {"conv1": 0.5, "conv2": 0.5}
     assert evaluate(same, targets, weights(1.0, 1.0, even, even), Gram()).total == 0
 
@@ -131,7 +139,7 @@ def test_gradient_is_that_of_finite_differences(activations):
         )
         factors = weights(0.25, 3.0, v, w)
         total = lambda g: evaluate(g, targets, factors, Gram()).total  # noqa: E731
-        gradient = jax.grad(total)(as_jax(activations["generated"]))
+        gradient = jax.jit(jax.grad(total))(as_jax(activations["generated"]))
         for layer, position in (("conv1", (2, 3)), ("conv2", (5, 0))):
             step, moved = 1e-6, {}
             for sign in (1, -1):
@@ -147,13 +155,8 @@ def test_every_form_of_the_gram_distance_is_the_same(positions, style_positions)
     """Fewer positions than channels or more, on either side: value and gradient by the formula."""
     rng, channels = np.random.default_rng(3), 16
     f, s = (rng.uniform(0, 1, (n, channels)) for n in (positions, style_positions))
-    gram = Gram()
-
-    def distance(f):
-        return gram.distance(f, gram.statistic(jnp.asarray(s, jnp.float32)))
-
     difference = f.T @ f / positions - s.T @ s / style_positions
-    value, gradient = jax.value_and_grad(distance)(jnp.asarray(f, jnp.float32))
+    value, gradient = jax.jit(jax.value_and_grad(gram_distance))(jnp.asarray(f), jnp.asarray(s))
     assert value == pytest.approx((difference**2).sum() / (4 * channels**2), rel=1e-4)
     expected = f @ difference / (channels**2 * positions)
     np.testing.assert_allclose(gradient, expected, rtol=1e-3, atol=1e-7)
@@ -172,8 +175,9 @@ def test_the_smaller_matrix_is_the_one_computed(positions, largest):
 
 def test_a_distance_is_not_negative_by_rounding():
     f = jnp.asarray(np.random.default_rng(0).uniform(0, 1, (20, 400)), jnp.float32)
+    value_and_gradient = jax.jit(jax.value_and_grad(gram_distance))
     for seed in range(5):
         near = f + 1e-6 * jax.random.normal(jax.random.key(seed), f.shape)
-        value, gradient = jax.value_and_grad(Gram().distance)(near, Gram().statistic(f))
+        value, gradient = value_and_gradient(near, f)
         assert 0 <= value < 1e-6
         assert np.abs(gradient).max() > 0

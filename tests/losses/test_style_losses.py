@@ -34,6 +34,8 @@ from nstaudio.losses import (
 )
 from nstaudio.transfer.settings import Settings
 
+from helpers import compiled
+
 SUM = StyleSum({"gram": Term(Gram()), "mean": Term(Mean(), 0.5)})
 LOSSES = (
     Mean(),
@@ -55,9 +57,13 @@ def draw(n: int, channels: int = 5, seed: int = 0) -> np.ndarray:
     return np.maximum(rng.standard_normal((n, channels)) @ mixing + 0.3, 0)
 
 
+@compiled
+def distance_of(loss, f, s):
+    return loss.distance(f, loss.statistic(s))
+
+
 def distance(loss: StyleLoss, f: np.ndarray, s: np.ndarray) -> float:
-    f, s = (jnp.asarray(a, jnp.float32) for a in (f, s))
-    return float(jax.jit(lambda f, s: loss.distance(f, loss.statistic(s)))(f, s))
+    return float(distance_of(loss, *(jnp.asarray(a, jnp.float32) for a in (f, s))))
 
 
 @pytest.mark.parametrize("loss", LOSSES, **by_name)
@@ -91,12 +97,13 @@ def test_what_every_style_loss_has(loss):
 def test_gradients_are_those_of_finite_differences(loss):
     f, s = draw(16), draw(21, seed=1)
     with jax.enable_x64(True):
-        target = loss.statistic(jnp.asarray(s))
-        value = jax.jit(lambda x: loss.distance(x, target))
-        gradient = jax.jit(jax.grad(lambda x: loss.distance(x, target)))(jnp.asarray(f))
+        target = compiled(loss.statistic)(jnp.asarray(s))
+        value_and_gradient = jax.jit(jax.value_and_grad(lambda x: loss.distance(x, target)))
+        _, gradient = value_and_gradient(jnp.asarray(f))
         along = np.random.default_rng(2).standard_normal(f.shape)
         step = 1e-5
-        change = value(jnp.asarray(f + step * along)) - value(jnp.asarray(f - step * along))
+        ends = [value_and_gradient(jnp.asarray(f + s * along))[0] for s in (step, -step)]
+        change = ends[0] - ends[1]
         assert np.sum(gradient * along) == pytest.approx(float(change) / (2 * step), rel=1e-4)
 
 
@@ -144,7 +151,7 @@ def test_gaussian_transport_with_channels_that_never_sound():
     f, s = draw(40, 6), draw(50, 6, seed=1)
     f[:, 0], s[:, 1] = 0, 0
     loss = GaussianOT()
-    target = loss.statistic(jnp.asarray(s, jnp.float32))
+    target = compiled(loss.statistic)(jnp.asarray(s, jnp.float32))
 
     @jax.jit
     def descend(x):
@@ -163,12 +170,12 @@ def test_gaussian_transport_with_channels_that_never_sound():
 def test_sliced_transport_of_equally_many_positions_by_hand():
     f, s = draw(30), draw(30, seed=1)
     loss = SlicedWasserstein(n_directions=7, seed=3)
-    directions = np.asarray(loss.statistic(jnp.asarray(f)).directions, float)
+    directions = np.asarray(compiled(loss.statistic)(jnp.asarray(f)).directions, float)
     np.testing.assert_allclose(np.linalg.norm(directions, axis=0), 1, rtol=1e-5)
     pairs = np.sort(f @ directions, axis=0) - np.sort(s @ directions, axis=0)
     assert distance(loss, f, s) == pytest.approx(np.mean(pairs**2), rel=1e-4)
-    other = SlicedWasserstein(n_directions=7, seed=4).statistic(jnp.asarray(f)).directions
-    assert not np.allclose(other, directions)
+    other = compiled(SlicedWasserstein(n_directions=7, seed=4).statistic)(jnp.asarray(f))
+    assert not np.allclose(other.directions, directions)
 
 
 def test_sliced_transport_does_not_depend_on_the_number_of_positions():
@@ -197,7 +204,7 @@ def autocorrelation(f: np.ndarray, lags: range) -> np.ndarray:
 def test_autocorrelation_by_hand():
     f, s = draw(30), draw(41, seed=1)
     loss = Autocorrelation(first_lag=2, last_lag=99)
-    statistic = loss.statistic(jnp.asarray(s, jnp.float32))
+    statistic = compiled(loss.statistic)(jnp.asarray(s, jnp.float32))
     np.testing.assert_allclose(statistic, autocorrelation(s, range(2, 21)), rtol=1e-3, atol=1e-5)
     lags = range(2, 16)  # half of the shorter clip
     expected = np.mean((autocorrelation(f, lags) - autocorrelation(s, lags)) ** 2)
@@ -208,7 +215,7 @@ def test_autocorrelation_finds_the_period():
     beats = np.zeros((60, 1))
     beats[::7] = 1.0
     loss = Autocorrelation(first_lag=4, last_lag=20)
-    found = np.asarray(loss.statistic(jnp.asarray(beats, jnp.float32)))[0]
+    found = np.asarray(compiled(loss.statistic)(jnp.asarray(beats, jnp.float32)))[0]
     assert set(np.argsort(found)[-2:] + 4) == {7, 14}
     other = np.zeros((60, 1))
     other[::9] = 1.0
@@ -260,11 +267,15 @@ def test_what_results_shall_be_apart_from():
         StyleSum({"gram": Term(Gram()), "diversity": Term(Diversity(), 0)})
     )
     clips = [{"a": clip, "b": clip} for clip in (style, *others)]
-    alone, *more = (make_targets({}, clip, loss) for clip in clips)
-    targets = add_negatives(alone, more, loss)
-    own = {"a": f, "b": f}
     losses = LossPair(SquaredError(), loss)
-    found, before = (compare(own, t, losses).style for t in (targets, alone))
+
+    @jax.jit
+    def distances(f, clips):
+        alone, *more = (make_targets({}, clip, loss) for clip in clips)
+        targets = (add_negatives(alone, more, loss), alone)
+        return [compare({"a": f, "b": f}, target, losses).style for target in targets]
+
+    found, before = distances(f, clips)
     added = sum(1 / (unlikeness(np.asarray(f), np.asarray(clip)) + 0.1) for clip in others)
     assert float(found["a"] - before["a"]) == pytest.approx(0.5 * added, rel=1e-3)
     assert float(found["b"]) == float(before["b"])
@@ -276,11 +287,13 @@ def test_gradients_of_diversity():
     for n, n_style in ((16, 16), (16, 21), (21, 16)):
         f, s = draw(n), draw(n_style, seed=1)
         with jax.enable_x64(True):
-            target = loss.statistic(jnp.asarray(s))
-            value = jax.jit(lambda x, target=target: loss.distance(x, target))
-            gradient = jax.jit(jax.grad(value))(jnp.asarray(f))
+            value_and_gradient = jax.jit(
+                jax.value_and_grad(lambda x, s: loss.distance(x, loss.statistic(s)))
+            )
+            _, gradient = value_and_gradient(f, s)
             along = np.random.default_rng(2).standard_normal(f.shape)
-            change = value(jnp.asarray(f + 1e-6 * along)) - value(jnp.asarray(f - 1e-6 * along))
+            ends = [value_and_gradient(f + step * along, s)[0] for step in (1e-6, -1e-6)]
+            change = ends[0] - ends[1]
             assert np.sum(gradient * along) == pytest.approx(float(change) / 2e-6, rel=1e-4)
     style = jnp.asarray(draw(30), jnp.float32)
     gradient = jax.jit(jax.grad(lambda x, s: loss.distance(x, loss.statistic(s))))
@@ -296,7 +309,7 @@ def test_descent_with_diversity_leaves_the_style_clip():
     found = {}
     for weight in (0.0, 5e-4):
         loss = StyleSum({"gram": Term(Gram()), "diversity": Term(Diversity(), weight)})
-        target = loss.statistic(s)
+        target = compiled(loss.statistic)(s)
 
         @jax.jit
         def descend(x, loss=loss, target=target):
@@ -321,7 +334,7 @@ def test_envelopes_by_hand():
         assert distance(loss, f, s) == pytest.approx(expected, rel=1e-4)
         content = StatisticLoss(loss)
         assert isinstance(content, ContentLoss)
-        got = content.distance(jnp.asarray(f), jnp.asarray(s))
+        got = compiled(content.distance)(jnp.asarray(f), jnp.asarray(s))
         assert got == pytest.approx(expected, rel=1e-4)
 
 
@@ -358,9 +371,13 @@ def test_a_sum_is_the_weighted_sum_of_its_terms_where_they_apply():
             "activations": Term(SquaredError(), layers=("conv1",)),
         }
     )
-    targets = make_targets(f, s, style)
-    still = targets._replace(content={name: a[::-1] for name, a in f.items()})
-    found = compare(f, still, LossPair(content, style))
+
+    @compiled
+    def distances(f, s, losses):
+        still = {name: a[::-1] for name, a in f.items()}
+        return compare(f, make_targets(still, s, losses.style), losses)
+
+    found = distances(f, s, LossPair(content, style))
     gram, mean = distance(Gram(), f["input"], s["input"]), distance(Mean(), f["input"], s["input"])
     assert found.style["input"] == pytest.approx(2 * gram + 0.5 * mean, rel=1e-5)
     gram = distance(Gram(), f["conv1"], s["conv1"])
@@ -370,7 +387,7 @@ def test_a_sum_is_the_weighted_sum_of_its_terms_where_they_apply():
     squares = SquaredError().distance(f["conv1"], f["conv1"][::-1])
     assert found.content["conv1"] == pytest.approx(float(squares), rel=1e-5)
     nothing = StyleSum({"mean": Term(Mean(), layers=("input",))})
-    found = compare(f, make_targets(f, s, nothing), LossPair(SquaredError(), nothing))
+    found = distances(f, s, LossPair(SquaredError(), nothing))
     assert found.style["conv1"] == 0
 
 
