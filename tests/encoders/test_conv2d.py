@@ -1,7 +1,5 @@
 """Encoders of other shapes than a stack along time: 2-D, dilated, side by side, none."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -28,8 +26,8 @@ def spectrogram(n_frames: int, n_mels: int = 7, seed: int = 0) -> jax.Array:
 
 
 def activations(encoder, x):
-    variables = jax.jit(encoder.init)(jax.random.key(0), x)
-    return jax.jit(encoder.apply)(variables, x), jax.tree.map(np.asarray, variables["params"])
+    found, variables = jax.jit(encoder.init_with_output)(jax.random.key(0), x)
+    return found, jax.tree.map(np.asarray, variables["params"])
 
 
 def image_by_hand(x: np.ndarray, kernel: np.ndarray, dilation=(1, 1)) -> np.ndarray:
@@ -126,8 +124,13 @@ def test_targets_and_distances_layer_by_layer(encoder):
     assert isinstance(encoder, Encoder)
     assert encoder.layer_names[0] == "input"
     content, style, x = (spectrogram(n, seed=n) for n in (20, 26, 20))
-    variables = jax.jit(encoder.init)(jax.random.key(0), content)
-    targets = jax.jit(partial(encoder.targets, losses=LOSSES))(variables, content, style)
+
+    @jax.jit
+    def drawn(key, content, style):
+        variables = encoder.init(key, content)
+        return variables, encoder.targets(variables, content, style, LOSSES)
+
+    variables, targets = drawn(jax.random.key(0), content, style)
 
     def total(x):
         found = encoder.distances(variables, x, targets, LOSSES)
@@ -200,7 +203,7 @@ def test_a_transfer_with_2d_features(content, style):
     """Through the whole path: other layers and the spectrogram's own have weights by name."""
     settings = Settings(
         spec=MelSpec(n_mels=24),
-        encoder=Conv2dEncoder(features=(4, 4), input_layer=True),
+        encoder=Conv2dEncoder(features=(4, 4), kernel_size=(1, 3), input_layer=True),
         style_weights={"input": 0.1},
         n_steps=2,
     )

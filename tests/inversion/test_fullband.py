@@ -131,8 +131,8 @@ def sounds(content, seconds, seed=1):
 @pytest.mark.parametrize("made", ["new", "filtered", "both"])
 @pytest.mark.parametrize("pan", [(1.0, 0.4), (1.0, 0.0), (0.2, 1.0, 0.6, 0.0, 0.5, 0.9)])
 def test_the_mean_of_the_channels_is_the_result(made, pan):
-    content = room(noise(2.0), pan=pan)
-    generated = sounds(content, 2.0)[made]
+    content = room(noise(1.0), pan=pan)
+    generated = sounds(content, 1.0)[made]
     wanted = low(fits(resampled(generated, ANALYSIS_SR, SR), len(content)))
     assert db(low(restore(content, generated).mean(axis=1)) - wanted) < db(wanted) - 60
 
@@ -268,7 +268,7 @@ shapes = st.tuples(st.integers(1, 5000), st.integers(1, 3))
 values = st.floats(-1, 1, width=32) | st.sampled_from([0.0, 1.0, -1.0, 1e-40])
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(
     hnp.arrays(np.float32, shapes, elements=values),
     st.integers(0, 5000),
@@ -301,7 +301,7 @@ def test_channels_that_cancel_do_not_blow_up():
 
 
 def test_many_channels():
-    content = room(noise(0.5), pan=tuple(np.linspace(0, 1, 64)))
+    content = room(noise(0.5), pan=tuple(np.linspace(0, 1, 24)))
     generated = resampled(noise(0.5, seed=9), SR, ANALYSIS_SR)
     wanted = low(fits(resampled(generated, ANALYSIS_SR, SR), len(content)))
     assert db(low(restore(content, generated).mean(axis=1)) - wanted) < db(wanted) - 50
