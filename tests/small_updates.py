@@ -6,11 +6,16 @@ import numpy as np
 from nstaudio.analysis.spectrogram import MelSpec
 from nstaudio.encoders import Conv1dEncoder
 from nstaudio.optimization.loop import Updates
+from nstaudio.optimization.parametrizations import FreeMel
 from nstaudio.transfer import prepare
 from nstaudio.transfer.settings import Settings
 
 SPEC = MelSpec(n_fft=512, hop_length=128, n_mels=32)
-SMALL = {"spec": SPEC, "encoder": Conv1dEncoder(features=(16, 8), kernel_size=2)}
+SMALL = {
+    "spec": SPEC,
+    "parametrization": FreeMel(),
+    "encoder": Conv1dEncoder(features=(16, 8), kernel_size=(2, 1)),
+}
 
 
 def small_updates(content, style, n_steps: int = 3, **changes) -> Updates:

@@ -132,7 +132,7 @@ def small(**changes) -> Settings:
         "spec": SPEC,
         "parametrization": Waveform(),
         "representation": SOUND,
-        "encoder": Conv1dEncoder((16,), 5),
+        "encoder": Conv1dEncoder((16,), 1),
         "n_steps": 20,
     }
     return Settings(**{**settings, **changes})

@@ -4,6 +4,7 @@ import contextlib
 
 import pytest
 
+from nstaudio.analysis.spectrogram import MelSpec
 from nstaudio.audio.segments import Segmentation
 from nstaudio.encoders import Conv1dEncoder
 from nstaudio.errors import InputError
@@ -22,7 +23,8 @@ def inputs():
     y = music(1, 4.0)[:, None].copy()
     y[int(0.9 * SR) : int(2.3 * SR)] = 0
     settings = Settings(
-        encoder=Conv1dEncoder(features=(8,), kernel_size=5),
+        spec=MelSpec(n_fft=512, n_mels=32),
+        encoder=Conv1dEncoder(features=(8,), kernel_size=1),
         n_steps=N_STEPS,
         segments=Segmentation(length_s=1.2, overlap_s=0.2),
     )
