@@ -24,6 +24,8 @@ from nstaudio.notes.percussion import energy
 
 log = logging.getLogger(__name__)
 
+_log_mel = jax.jit(log_mel, static_argnames=("spec",))
+
 # Unpitched energy of a result of note attention, times the content's.
 _UNPITCHED_KEPT, _MAX_UNPITCHED = 0.6, 2.0
 _MIN_UNPITCHED = 0.003  # of the content's energy: less is none to speak of
@@ -112,7 +114,7 @@ def note_attention(
         return Initialization(content, content.level_db, n_steps_without_notes)
     content_notes = onset_refinement.refined(y, spec.sr, content_notes)
     result = jnp.asarray(_play_notes(y, content_notes, style_notes, spec.sr, attention))
-    carrier = Clip(result, log_mel(result, spec))
+    carrier = Clip(result, _log_mel(result, spec=spec))
     return Initialization(carrier, carrier.level_db)
 
 
