@@ -8,6 +8,7 @@ import pytest
 from nstaudio.errors import InputError
 from nstaudio.experiments import cost_estimate, runner
 from nstaudio.optimization import loop
+from nstaudio.optimization.content_gain import ContentGain
 from nstaudio.transfer.segment_loop import StepRequest
 
 from small_updates import small_updates
@@ -79,7 +80,8 @@ def test_a_run_that_fails_is_no_matter_to_the_others(first):
     assert made[1]["step"] == 6
 
 
-def test_n_fitting(first, monkeypatch):
+def test_n_fitting(content, style, monkeypatch):
+    first = small_updates(content, style, 0, parametrization=ContentGain())
     size = sum(np.asarray(a).nbytes for a in (first.state.variable, first.problem.constants[0]))
     monkeypatch.setattr(cost_estimate, "available_bytes", lambda: 2000 * size)
     assert 10 < cost_estimate.n_fitting(first) < 1000
