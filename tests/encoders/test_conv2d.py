@@ -15,6 +15,7 @@ from nstaudio.encoders import (
 )
 from nstaudio.errors import InputError
 from nstaudio.losses import Gram, LossPair, SquaredError
+from nstaudio.optimization.waveform import Waveform
 from nstaudio.transfer import api
 from nstaudio.transfer.settings import Settings
 
@@ -203,6 +204,7 @@ def test_a_transfer_with_2d_features(content, style):
     """Through the whole path: other layers and the spectrogram's own have weights by name."""
     settings = Settings(
         spec=MelSpec(n_mels=24),
+        parametrization=Waveform(),  # the fewest programs
         encoder=Conv2dEncoder(features=(4, 4), kernel_size=(1, 3), input_layer=True),
         style_weights={"input": 0.1},
         n_steps=2,
