@@ -10,7 +10,6 @@ import soundfile
 
 from nstaudio.audio import samples
 from nstaudio.audio.atomic_writing import replaced_atomically
-from nstaudio.audio.files import BLOCK_FRAMES
 from nstaudio.audio.samples import Channels, Waveform
 from nstaudio.errors import InputError, choice, one_line
 
@@ -91,6 +90,8 @@ _RATES = {
     "mp3": (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000),
 }
 
+_BLOCK_FRAMES = 2**16  # samples written together
+
 _MAX_WAV_BYTES = 2**32 - 2**16  # bytes: the sizes in its header have 32 bits
 
 
@@ -138,8 +139,8 @@ def save(
     try:
         with replaced_atomically(file) as temporary, _Target(temporary, "w") as stream:
             with coding.open(stream, sr, y, subtype) as target:
-                for start in range(0, len(y), BLOCK_FRAMES):
-                    target.write(y[start : start + BLOCK_FRAMES] * np.float32(gain))
+                for start in range(0, len(y), _BLOCK_FRAMES):
+                    target.write(y[start : start + _BLOCK_FRAMES] * np.float32(gain))
                     stream.check()
             stream.check()
     except soundfile.LibsndfileError as error:

@@ -8,8 +8,9 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from nstaudio.audio import files, loudness, samples, writing
+from nstaudio.audio import loudness, samples, writing
 from nstaudio.audio.loudness import Gain, Level
+from nstaudio.audio.spooling import spool
 from nstaudio.evaluation import held_out, noise
 from nstaudio.experiments.job import Job
 from nstaudio.experiments.report.page import Panel, draw_losses, draw_spectrograms, make_page
@@ -146,8 +147,8 @@ def _join(job: Job, run: OptimizedRun) -> _Output:
     n_recorded = inputs.content.shape[1]
     n_channels, sr = settings.channels or n_recorded, settings.sr or inputs.sr
     sounds = (run.segments[i].y for i in range(len(run.records)))
-    joined = files.spool(inputs.join(sounds), n_recorded)
-    y = files.spool(samples.convert(joined, inputs.sr, sr, n_channels), n_channels)
+    joined = spool(inputs.join(sounds), n_recorded)
+    y = spool(samples.convert(joined, inputs.sr, sr, n_channels), n_channels)
     content = inputs.content[: len(joined)]
     measured, of_content = loudness.measure(y, sr), loudness.measure(content, inputs.sr)
     target = of_content if settings.loudness_lufs is None else settings.loudness_lufs

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from nstaudio.audio import files as audio_files
-from nstaudio.audio import writing
+from nstaudio.audio import spooling, writing
 from nstaudio.audio.writing import Coding
 from nstaudio.errors import InputError
 
@@ -35,7 +35,7 @@ def test_every_format_mono_or_stereo(tmp_path, extension, channels):
     y = np.stack([music(1), music(2)][:channels], axis=1)
     clip = audio_files.load(write(tmp_path, extension, y))
     assert (clip.name, clip.sr, clip.y.shape, clip.y.dtype) == ("clip", SR, y.shape, np.float32)
-    assert clip.subtype == soundfile.info(clip.path).subtype
+    assert clip.subtype == {"mp3": "MP3"}.get(extension, soundfile.info(clip.path).subtype)
     assert clip.duration_s == pytest.approx(2.0)
     tolerance = FORMATS[extension][2]
     if tolerance is None:  # lossy: the same sound, not the same samples
@@ -81,22 +81,19 @@ def test_demo_clips_are_sane(name):
 
 
 @pytest.mark.parametrize("extension", FORMATS)
-@pytest.mark.parametrize("fraction", [0.97, 0.9, 0.5, 0.1])
-def test_truncated_files_are_refused(tmp_path, extension, fraction):
+@pytest.mark.parametrize("fraction", [0.97, 0.5])
+def test_truncated_files_are_read_with_a_warning(tmp_path, caplog, extension, fraction):
     file = write(tmp_path, extension, music(1, 4.0))
-    content = file.read_bytes()
+    content, whole = file.read_bytes(), audio_files.load(file).y
+    assert caplog.messages == []
     file.write_bytes(content[: int(len(content) * fraction)])
-    with pytest.raises(InputError, match=r"clip file .*clip\.\w+ (is cut short|cannot be decoded)"):
-        audio_files.load(file)
-
-
-def test_a_wav_of_unknown_length_is_no_truncated_one(tmp_path):
-    """Programs that write to a pipe cannot fill in the sizes and leave all ones."""
-    file = write(tmp_path, "wav", music(1))
-    content = bytearray(file.read_bytes())
-    content[4:8] = content[40:44] = b"\xff\xff\xff\xff"
-    file.write_bytes(content)
-    assert len(audio_files.load(file).y) == 2 * SR
+    y = audio_files.load(file).y
+    assert len(y) == pytest.approx(fraction * len(whole), abs=0.2 * len(whole))
+    settled = len(y) - 2 * 1152  # an mp3's last blocks lack what follows them
+    np.testing.assert_allclose(y[:settled], whole[:settled], atol=1e-6)
+    (message,) = caplog.messages
+    assert message.startswith(f"clip file {file} ")
+    assert "cut short" in message
 
 
 def bad_file(folder: Path, kind: str) -> Path:
@@ -130,10 +127,10 @@ def bad_file(folder: Path, kind: str) -> Path:
         ("missing", "does not exist"),
         ("folder", "is a folder, not an audio file"),
         ("empty", r"is empty \(0 bytes\)"),
-        ("text", r"cannot be decoded .* wav, flac, ogg, mp3 and aiff are read"),
+        ("text", r"text.wav (cannot be decoded: it is no audio|has no audio track)"),
         ("fifo", "is not a regular file"),
         ("loop", r"cannot be read|does not exist"),
-        ("raw", r"cannot be decoded"),
+        ("raw", r"noise.raw (cannot be decoded|has no audio track)"),
         ("no-samples", "has 0 samples; at least 2 are needed"),
         ("one-sample", "has 1 samples; at least 2 are needed"),
         ("silence", "is silent: all 22050 samples are zero"),
@@ -175,8 +172,12 @@ def test_any_name_will_do(tmp_path, name):
 
 
 def test_a_coding_that_cannot_seek(tmp_path):
-    soundfile.write(tmp_path / "gsm.wav", music(1), SR, subtype="GSM610")
-    assert len(audio_files.load(tmp_path / "gsm.wav").y) >= 2 * SR
+    file = tmp_path / "gsm.wav"
+    soundfile.write(file, music(1), SR, subtype="GSM610")
+    expected, _ = soundfile.read(file)
+    np.testing.assert_allclose(audio_files.load(file).y[:, 0], expected, atol=1e-4)
+    part = audio_files.load(file, start_s=1.0, duration_s=0.5).y
+    np.testing.assert_allclose(part[:, 0], expected[SR : SR + SR // 2], atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["channels", "rate"])
@@ -196,8 +197,7 @@ def test_opposite_channels_have_no_mono(tmp_path):
 
 
 def test_a_long_recording_lies_on_disk(tmp_path, monkeypatch):
-    monkeypatch.setattr(audio_files, "_IN_MEMORY", 10_000)
-    monkeypatch.setattr(audio_files, "BLOCK_FRAMES", 1000)
+    monkeypatch.setattr(spooling, "_IN_MEMORY", 10_000)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
     (tmp_path / "scratch").mkdir()
     y = np.stack([music(1), music(2)], axis=1)
@@ -213,15 +213,15 @@ def test_a_long_recording_lies_on_disk(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("claim", [10**6, 2**35])
-def test_a_header_that_claims_more_costs_no_memory(tmp_path, claim):
+def test_a_header_that_claims_more_costs_no_memory(tmp_path, caplog, claim):
     file = write(tmp_path, "flac", music(1))
     content = bytearray(file.read_bytes())
     # STREAMINFO: 36 bits of total samples, from the middle of byte 21 on (RFC 9639, 8.2)
     content[21] = (content[21] & 0xF0) | (claim >> 32)
     content[22:26] = (claim & 0xFFFFFFFF).to_bytes(4, "big")
     file.write_bytes(content)
-    with pytest.raises(InputError, match="is cut short|cannot be decoded"):
-        audio_files.load(file)
+    assert len(audio_files.load(file).y) == 2 * SR
+    assert f"is cut short or damaged: {2 * SR} of {claim} samples could be read" in caplog.text
 
 
 def test_save_leaves_no_other_file(tmp_path, content):

@@ -20,6 +20,7 @@ PACKAGES = (
     "numpy",
     "hydra-core",
     "soundfile",
+    "av",
     "soxr",
 )
 
