@@ -3,21 +3,25 @@
     uv run python benchmarks/fuzz_inputs.py                      (10,000 files, 3,000 settings)
     uv run python benchmarks/fuzz_inputs.py --files 2000 --settings 0 --seed 1
 
-Every file must load, or be refused by an InputError of one line. A table counts what came instead;
-each distinct fault leaves its smallest input in --keep. Case i of a seed is always the same.
-Two processes do the work, with 4 GB of address space each; one that crashes or takes more than 60 s
-is replaced. Linux only.
+Every file must load with the length that it has, or with a line in the log; or be refused by an
+InputError of one line. Lengths are compared with what was encoded and, where there is a program of
+that name or --ffmpeg says where, with what ffmpeg decodes. A table counts what came; each distinct
+fault leaves its smallest input in --keep. Case i of a seed is always the same. Two processes do the
+work, with 4 GB of address space each; one that crashes or takes more than 60 s is replaced. Linux
+only.
 """
 
 import argparse
-import collections
 import json
+import logging
 import multiprocessing
 import multiprocessing.connection
 import os
 import re
 import resource
+import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -26,41 +30,85 @@ import types
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import fuzz_cases
+import fuzz_settings
+from fuzz_cases import FileCase
+from fuzz_tally import GOOD, HANG_S, TOO_MUCH_MB, Outcome, Tally
 
 ROOT = Path(__file__).resolve().parent.parent
 SR = 22050
 ADDRESS_SPACE_BYTES = 4 * 2**30
-TOO_MUCH_MB = 1000.0  # for a file of some kilobytes
-HANG_S = 60.0  # the largest file is 3 GB
 START_S = 120.0  # importing JAX on a busy machine
 
 
-def load(path: str) -> Any:
-    """The loader on trial; returns what `check_loaded` understands."""
+class Loaded(NamedTuple):
+    """What the loader made of a file: the recording, its mono samples, and lines in the log."""
+
+    clip: Any
+    mono: np.ndarray
+    lines: list[str]
+
+
+class _Lines(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
+def load(path: str) -> Loaded:
+    """The loader on trial."""
     from nstaudio.audio import files, samples
 
-    clip = files.load(path, role="content")
-    moment = clip.y[: 60 * clip.sr]  # a window
-    return clip, samples.prepare(moment, clip.sr, target_sr=SR, name=clip.label)
+    handler = _Lines()
+    logging.getLogger("nstaudio").addHandler(handler)
+    try:
+        clip = files.load(path, role="content")
+        moment = clip.y[: 60 * clip.sr]  # a window
+        mono = samples.prepare(moment, clip.sr, target_sr=SR, name=clip.label)
+    finally:
+        logging.getLogger("nstaudio").removeHandler(handler)
+    return Loaded(clip, mono, handler.lines)
 
 
-def check_loaded(clip: Any) -> str | None:
-    """What is wrong with a clip that was loaded."""
-    recording, y = clip
-    if recording.y.ndim != 2 or y.ndim != 1 or y.dtype != np.float32:
-        return f"samples of shape {recording.y.shape} and {y.shape}, {y.dtype}"
-    if not np.isfinite(y).all():
-        return "samples that are not finite"
-    if not y.any():
-        return "silence"
+def check_loaded(loaded: Loaded, case: FileCase, ffmpeg: str | None) -> tuple[str, str] | None:
+    """The fault of a file that was loaded, if it has one: its kind and what it is."""
+    y, mono, lines = loaded.clip.y, loaded.mono, loaded.lines
+    if y.ndim != 2 or mono.ndim != 1 or mono.dtype != np.float32:
+        return "wrong", f"samples of shape {y.shape} and {mono.shape}, {mono.dtype}"
+    if not np.isfinite(mono).all() or not mono.any():
+        return "wrong", "silence, or samples that are not finite"
+    if case.expected == "refuse":
+        return "accepted", ""
+    if len(lines) > 1 or not all(line.isprintable() for line in lines):
+        return "many lines", repr(lines)
+    if case.expected == "load" and any(re.search("cut short|damaged", line) for line in lines):
+        return "slandered", lines[0]
+    lengths = {"was encoded": case.n, "ffmpeg decodes": ffmpeg_length(case.path, ffmpeg)}
+    for name, n in lengths.items():
+        if n and n != len(y) and not lines:
+            return "length", f"{len(y)} samples; {n} {name}"
     return None
+
+
+def ffmpeg_length(path: str, ffmpeg: str | None) -> int | None:
+    """The samples that ffmpeg decodes, 0 where it fails; `None` without it."""
+    if ffmpeg is None:
+        return None
+    to_wav = ["-c:a", "pcm_u8", "-f", "wav", "-"]
+    command = [ffmpeg, "-v", "quiet", "-nostdin", "-i", f"file:{path}", "-map", "0:a?", *to_wav]
+    done = subprocess.run(command, capture_output=True, timeout=HANG_S / 2, check=False)
+    at = done.stdout.find(b"data")
+    if at < 0:
+        return 0
+    return (len(done.stdout) - at - 8) // max(1, int.from_bytes(done.stdout[22:24], "little"))
 
 
 def build(overrides: list[str]) -> Any:
@@ -80,48 +128,22 @@ def build(overrides: list[str]) -> Any:
     return config.build(cfg)
 
 
-def check_built(settings: Any) -> str | None:
-    """What is wrong with settings that were built."""
+def check_built(settings: Any) -> tuple[str, str] | None:
+    """The fault of settings that were built, if they have one."""
     for name, part in vars(settings.transfer).items():
         kind = getattr(part, "func", type(part))
         if name not in _PLAIN and not kind.__module__.startswith("nstaudio"):
-            return f"{name} is a {kind.__module__}.{kind.__qualname__}"
+            return "wrong", f"{name} is a {kind.__module__}.{kind.__qualname__}"
     return None
 
 
 _PLAIN = ("strength", "alpha", "beta", "content_weights", "style_weights", "n_steps", "seed")
 
 
-class Outcome(NamedTuple):
-    """What became of one input.
-
-    Attributes:
-        kind: right, refused, or a fault.
-        detail: the message, the exception and where it was raised.
-        noise: what libraries wrote to the terminal meanwhile.
-    """
-
-    kind: str
-    detail: str = ""
-    noise: str = ""
-
-
-FAULTS = {
-    "accepted": "loaded, though it must be refused",
-    "rejected": "refused, though it is good",
-    "wrong": "loaded, as something impossible",
-    "many lines": "an InputError of none or several lines",
-    "warning": "a warning",
-    "exception": "any other exception",
-    "memory": f"a MemoryError, or more than {TOO_MUCH_MB:.0f} MB",
-    "crash": "the process died",
-    "hang": f"more than {HANG_S:.0f} s",
-    "executed": "a setting ran a command",
-}
-
-
 def attempt(
-    call: Callable[[], Any], check: Callable[[Any], str | None], expected: str | None
+    call: Callable[[], Any],
+    check: Callable[[Any], tuple[str, str] | None],
+    expected: str | None = None,
 ) -> Outcome:
     """Call, and say what became of it."""
     from nstaudio.errors import InputError
@@ -140,14 +162,33 @@ def attempt(
     except Exception as error:
         text = str(error) or repr(error)
         return Outcome("exception", f"{_where(error)}: {type(error).__name__}: {text[:300]}")
-    problem = check(found)
-    if problem:
-        return Outcome("wrong", problem)
-    if expected == "refuse":
-        return Outcome("accepted")
+    fault = check(found)
+    if fault is not None:
+        return Outcome(*fault)
     if caught:
         return Outcome("warning", f"{caught[0].category.__name__}: {caught[0].message}")
-    return Outcome("right")
+    return Outcome("right, said" if isinstance(found, Loaded) and found.lines else "right")
+
+
+def try_file(case: FileCase, ffmpeg: str | None) -> Outcome:
+    """What becomes of a file."""
+    outcome = attempt(
+        lambda: load(case.path), lambda found: check_loaded(found, case, ffmpeg), case.expected
+    )
+    container = re.search("cannot be decoded|has no audio track", outcome.detail)
+    if outcome.kind == "refused" and container and ffmpeg_length(case.path, ffmpeg):
+        return outcome._replace(kind="refused, decodable")
+    return outcome
+
+
+def try_settings(overrides: list[str], folder: Path) -> Outcome:
+    """What becomes of settings."""
+    outcome = attempt(lambda: build(overrides), check_built)
+    canary = folder / fuzz_settings.CANARY
+    if canary.exists():
+        canary.unlink()
+        return Outcome("executed", outcome.detail)
+    return outcome
 
 
 def _where(error: BaseException) -> str:
@@ -168,17 +209,9 @@ def _forget_memory() -> None:
     Path("/proc/self/clear_refs").write_text("5")
 
 
-def worker(connection: Any, kind: str, seed: int, folder: Path) -> None:
+def worker(connection: Any, kind: str, seed: int, folder: Path, ffmpeg: str | None) -> None:
     """A process: receives the numbers of cases, answers with outcomes."""
-    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES, ADDRESS_SPACE_BYTES))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
-    os.chdir(folder)
-    os.environ["HOME"] = str(folder)
-    # What libraries in C print goes to file descriptor 2 itself.
-    noise = (folder / "noise").open("w+b", buffering=0)
-    os.dup2(noise.fileno(), 2)
+    noise = _confine(folder)
     if kind == "files":
         # The package itself imports JAX, which takes seconds at every restart and gigabytes.
         package = types.ModuleType("nstaudio")
@@ -198,82 +231,41 @@ def worker(connection: Any, kind: str, seed: int, folder: Path) -> None:
             return
         noise.seek(0)
         noise.truncate()
+        case = fuzz_cases.write_file(seed, index, folder) if kind == "files" else None
         _forget_memory()
         before = _memory_mb()
-        if kind == "files":
-            case = fuzz_cases.write_file(seed, index, folder)
-            outcome = attempt(lambda case=case: load(case.path), check_loaded, case.expected)
+        if case is not None:
+            outcome = try_file(case, ffmpeg)
         else:
-            overrides = fuzz_cases.settings(seed, index)
-            outcome = attempt(lambda o=overrides: build(o), check_built, None)
-            if (folder / fuzz_cases.CANARY).exists():
-                (folder / fuzz_cases.CANARY).unlink()
-                outcome = Outcome("executed", outcome.detail)
+            outcome = try_settings(fuzz_settings.settings(seed, index), folder)
         used = _memory_mb() - before
-        if used > TOO_MUCH_MB and outcome.kind in ("right", "refused"):
-            outcome = Outcome("memory", f"{used:.0f} MB, then {outcome.kind}: {outcome.detail}")
         noise.seek(0)
         printed = noise.read(4000).decode(errors="replace")
-        connection.send((*outcome[:2], printed))
+        if used > TOO_MUCH_MB and outcome.kind in GOOD:
+            outcome = Outcome("memory", f"{used:.0f} MB, then {outcome.kind}: {outcome.detail}")
+        elif printed.strip() and kind == "files" and outcome.kind in GOOD:
+            outcome = Outcome("printed", printed)
+        connection.send(tuple(outcome))
 
 
-@dataclass
-class Tally:
-    """What became of all inputs, and the smallest input of each distinct fault."""
-
-    kinds: collections.Counter[str] = field(default_factory=collections.Counter)
-    noises: collections.Counter[str] = field(default_factory=collections.Counter)
-    faults: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def add(
-        self, outcome: Outcome, label: str, size: int, keep: Path, kept: tuple[bytes | None, str]
-    ) -> None:
-        """Count one; the smallest of each fault is written into `keep`: its bytes and suffix."""
-        with self.lock:
-            self.kinds[outcome.kind] += 1
-            if outcome.noise.strip():
-                self.noises[_shape(outcome.noise.strip().splitlines()[0])] += 1
-            if outcome.kind not in FAULTS:
-                return
-            unspoken = outcome.kind in ("accepted", "crash", "executed", "hang")
-            what = label.partition(": ")[2] if unspoken else outcome.detail
-            key = (outcome.kind, _shape(what))
-            entry = self.faults.setdefault(key, [0, None, "", "", len(self.faults)])
-            entry[0] += 1
-            if entry[1] is None or size < entry[1]:
-                entry[1:4] = size, label, outcome.detail
-                data, suffix = kept
-                if data is not None:
-                    name = f"{outcome.kind.replace(' ', '-')}_{entry[4]}"
-                    for larger in keep.glob(f"{name}.*"):
-                        larger.unlink()
-                    (keep / f"{name}{suffix}").write_bytes(data)
-
-    def show(self, title: str) -> None:
-        """Print the table."""
-        print(f"\n{title}")
-        for kind in ("right", "refused", *FAULTS):
-            print(f"  {kind:12}{self.kinds[kind]:7}  {FAULTS.get(kind, '')}".rstrip())
-        for text, count in self.noises.most_common(12):
-            print(f"  printed by a library, {count} times: {text}")
-        for (kind, _), (count, size, label, detail, number) in sorted(self.faults.items()):
-            name = f"{kind.replace(' ', '-')}_{number}"
-            print(f"\n  {name}: {count} times, smallest {size} bytes")
-            print(f"    {label[:300]}\n    {' '.join(detail.split())[:300]}")
-
-
-def _shape(text: str) -> str:
-    """`text` without its numbers and what it quotes: like faults look alike."""
-    text = re.sub(r"content file .*?(?= (?:is|has|cannot|does) )|\S*[=/\\\\]\S*|'.*?'", "", text)
-    return re.sub(r"\d+", "#", text)[:160]
+def _confine(folder: Path) -> Any:
+    """Set the limits of a worker; returns the file to which libraries in C print."""
+    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES, ADDRESS_SPACE_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
+    os.chdir(folder)
+    os.environ["HOME"] = str(folder)
+    noise = (folder / "noise").open("w+b", buffering=0)
+    os.dup2(noise.fileno(), 2)
+    return noise
 
 
 class Pool:
     """One process at a time for one thread, replaced when it dies."""
 
-    def __init__(self, kind: str, seed: int, folder: Path) -> None:
-        self.arguments = kind, seed, folder
+    def __init__(self, kind: str, seed: int, folder: Path, ffmpeg: str | None) -> None:
+        self.arguments = kind, seed, folder, ffmpeg
         self.folder = folder
         folder.mkdir()
         self.process: Any = None
@@ -314,40 +306,39 @@ class Pool:
 
 
 def trial(
-    kind: str, cases: Iterator[int], seed: int, folder: Path, keep: Path, n_workers: int
+    kind: str, cases: Iterator[int], seed: int, folder: Path, keep: Path, args: argparse.Namespace
 ) -> Tally:
     """All cases of one kind."""
     tally, lock = Tally(), threading.Lock()
 
     def serve(number: int) -> None:
-        pool = Pool(kind, seed, folder / f"{kind}_{number}")
+        pool = Pool(kind, seed, folder / f"{kind}_{number}", args.ffmpeg)
         while True:
             with lock:
                 index = next(cases, None)
             if index is None:
                 return pool.close()
             outcome = pool.ask(index)
-            if kind == "files":
-                case = fuzz_cases.recorded(pool.folder)
-                source, label = Path(case.path), f"case {index}: {case.label}"
-                ours = source.parent == pool.folder / "inputs"
-                if ours and not source.is_symlink() and source.is_file():
-                    size = source.stat().st_size
-                    data = source.read_bytes() if size < 2**20 else None
-                else:
-                    size, data = 0, None
-                suffix = source.suffix
-            else:
-                overrides = fuzz_cases.settings(seed, index)
-                label, suffix = f"case {index}: {overrides!r}", ".json"
-                data = json.dumps(overrides).encode()
-                size = len(data)
-            tally.add(outcome, label, size, keep, (data, suffix))
+            label, data, suffix = _input(kind, seed, index, pool.folder)
+            size = len(data) if data else 0
+            tally.add(outcome, f"case {index}: {label}", size, keep, (data, suffix))
 
-    with ThreadPoolExecutor(n_workers) as executor:
-        for done in [executor.submit(serve, i) for i in range(n_workers)]:
+    with ThreadPoolExecutor(args.workers) as executor:
+        for done in [executor.submit(serve, i) for i in range(args.workers)]:
             done.result()
     return tally
+
+
+def _input(kind: str, seed: int, index: int, folder: Path) -> tuple[str, bytes | None, str]:
+    """What a case was: in words, its bytes where they can be kept, the suffix of a file of them."""
+    if kind == "settings":
+        overrides = fuzz_settings.settings(seed, index)
+        return repr(overrides), json.dumps(overrides).encode(), ".json"
+    case = fuzz_cases.recorded(folder)
+    source = Path(case.path)
+    ours = source.parent == folder / "inputs" and not source.is_symlink() and source.is_file()
+    small = ours and source.stat().st_size < 2**20
+    return case.label, source.read_bytes() if small else None, source.suffix
 
 
 def main() -> int:
@@ -358,6 +349,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0, help="number of the first case")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--ffmpeg", default=shutil.which("ffmpeg"), help="the program")
     parser.add_argument("--keep", type=Path, help="folder for the inputs of faults")
     args = parser.parse_args()
     keep = args.keep or Path(tempfile.mkdtemp(prefix="fuzz_faults_"))
@@ -366,7 +358,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="fuzz_") as name:
         for kind, n in (("files", args.files), ("settings", args.settings)):
             cases = iter(range(args.first, args.first + n))
-            tally = trial(kind, cases, args.seed, Path(name), keep, args.workers)
+            tally = trial(kind, cases, args.seed, Path(name), keep, args)
             if n:
                 tally.show(f"{n} {kind}, seed {args.seed}")
             n_faults += len(tally.faults)

@@ -15,6 +15,7 @@ import av
 import av.error
 import numpy as np
 from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
@@ -139,7 +140,7 @@ _CODEC_OPTIONS = {"err_detect": "crccheck+explode", "threads": "1"}  # a wrong c
 
 _TAGS = (b"ID3", b"TAG", b"APETAGEX", b"LYRICS")  # between the frames of an mp3 they are no damage
 
-_STATE_SAMPLES = ("ape", "flac", "ogg", "tta", "wv")  # containers; chunks state bytes
+_STATE_SAMPLES = ("ape", "caf", "flac", "ogg", "tta", "wv")
 _MAX_PADDING = 3 * 1152  # samples of an encoder's delay and padding that a file may count
 
 
@@ -153,6 +154,7 @@ class _PartDecoder:
         self._start_s = start_s
         self._n, self._sr, self._frame_size = 0, 1, 0
         self._n_good, self._n_bad, self._in_damage = 0, 0, False
+        self._packer: AudioResampler | None = None
 
     @property
     def duration_s(self) -> float:
@@ -171,11 +173,10 @@ class _PartDecoder:
         with container:
             stream = self._audio_stream(container)
             yield from self._decoded(container, stream)
-            codec = stream.codec_context.name
             if self._n_bad > self._n_good:
                 raise UndecodableError(
                     f"cannot be decoded: {self._n_bad} of its {self._n_bad + self._n_good} blocks "
-                    f"are damaged ({codec})"
+                    f"are damaged ({stream.codec_context.name})"
                 )
             if not self._n:
                 raise UndecodableError("has 0 samples; at least 2 are needed")
@@ -183,7 +184,7 @@ class _PartDecoder:
 
     def _unopened(self) -> str:
         if self._contents.faults:
-            return f"{self._contents.faults[0]}, and cannot be decoded"
+            return f"cannot be decoded: it {'; it '.join(self._contents.faults)}"
         return "cannot be decoded: it is no audio, or damaged at its beginning"
 
     def _audio_stream(self, container: InputContainer) -> AudioStream:
@@ -208,6 +209,7 @@ class _PartDecoder:
     def _decoded(self, container: InputContainer, stream: AudioStream) -> Iterator[_Block]:
         """The decoded packets of a track."""
         context = stream.codec_context
+        in_mp4 = "mp4" in container.format.name
         last = None
         for packet, follows in _with_next(self._packets(container, stream)):
             last = packet if packet.size else last
@@ -218,17 +220,39 @@ class _PartDecoder:
                 continue
             self._n_good, self._in_damage = self._n_good + 1, False
             for frame in frames:
-                y = _floats(frame)
-                if context.name == "aac" and follows is not None and not follows.size:
-                    y = y[: _stated_samples(packet, frame)]
+                y = _floats(self._packed(frame))
+                if in_mp4 and follows is not None and not follows.size:
+                    y = y[: self._last_samples(packet, stream, frame)]
                 self._findings.subtype = self._findings.subtype or _subtype(context.name, frame)
                 self._n, self._sr = self._n + len(y), frame.sample_rate
-                self._frame_size = frame.samples
+                self._frame_size = max(self._frame_size, frame.samples)
                 yield _Block(y, frame.sample_rate)
         if context.name.startswith("mp3") and last is not None and container.format.name == "mp3":
             size = containers.mpeg_frame_bytes(bytes(last)[:4])
             if size is not None and last.size < size:
                 self._findings.note("ends inside a block: it may be cut short")
+
+    def _last_samples(self, packet: Packet, stream: AudioStream, frame: AudioFrame) -> int:
+        """The samples of the last frame of an mp4 that are no padding, by its index.
+
+        As ffmpeg 9 counts them: of AAC by the packet's duration, of all by the edit list.
+        """
+        if packet.pts is None or not packet.duration or not stream.duration:
+            return frame.samples
+        over = max(0, packet.pts + packet.duration - stream.duration)
+        n = round((packet.duration - over) * packet.time_base * frame.sample_rate)
+        if stream.codec_context.name != "aac":
+            n = frame.samples - round(over * packet.time_base * frame.sample_rate)
+        return min(n, frame.samples) if n > 0 else frame.samples
+
+    def _packed(self, frame: AudioFrame) -> AudioFrame:
+        """A frame that may be taken apart: PyAV 18 reads past the planes of 8 channels or more."""
+        if not frame.format.is_planar or frame.layout.nb_channels < 8:
+            return frame
+        if self._packer is None:
+            self._packer = AudioResampler("flt", frame.layout, frame.sample_rate)
+        (packed,) = self._packer.resample(frame)
+        return packed
 
     def _packets(self, container: InputContainer, stream: AudioStream) -> Iterator[Packet]:
         """The packets of a track; the last one is empty and has the decoder give all it has."""
@@ -252,8 +276,10 @@ class _PartDecoder:
         name, stated, padding = container.format.name, 0, _MAX_PADDING
         if name == "mp3":
             stated = self._contents.n_mpeg_frames * self._frame_size
-        elif name in _STATE_SAMPLES and stream.duration and stream.time_base:
-            stated = round(stream.duration * stream.time_base * self._sr)
+            if 0 < stated < self._n - _MAX_PADDING:
+                self._findings.note("holds more than it states, as joined mp3s do, which is read")
+        elif name in _STATE_SAMPLES and not stream.codec_context.name.startswith("pcm_"):
+            stated = _stated_samples(stream, self._sr)
             padding *= not _is_lossless(stream.codec_context.name)
         if self._n < stated - padding:
             self._findings.note(
@@ -272,11 +298,11 @@ def _with_next(packets: Iterator[Packet]) -> Iterator[tuple[Packet, Packet | Non
         yield last, None
 
 
-def _stated_samples(packet: Packet, frame: AudioFrame) -> int | None:
-    """The samples of the last packet of an mp4 without padding, where the index states them."""
-    if not packet.duration or "mp4" not in packet.stream.container.format.name:
-        return None
-    return round(packet.duration * packet.time_base * frame.sample_rate)
+def _stated_samples(stream: AudioStream, sr: int) -> int:
+    """The samples that a recording states; 0 where it does not."""
+    if not stream.duration or not stream.time_base:
+        return 0
+    return round(stream.duration * stream.time_base * sr)
 
 
 def _floats(frame: AudioFrame) -> Channels:

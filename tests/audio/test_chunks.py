@@ -10,8 +10,8 @@ from nstaudio.audio.byte_range import ByteRange
 from nstaudio.audio.chunks import put_sizes_right
 from nstaudio.audio.decoding import Sound
 
-from encoded import with_size, written
 from helpers import SR, music
+from sound_files import with_size, written
 
 N = 4000
 Y = music(1)[:N]

@@ -7,8 +7,8 @@ import pytest
 
 from nstaudio.audio.containers import examine, mpeg_frame_bytes
 
-from encoded import encode, written
 from helpers import SR, music
+from sound_files import encode, written
 
 Y = music(1, 1.0)
 

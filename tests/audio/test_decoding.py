@@ -12,8 +12,8 @@ import soxr
 
 from nstaudio.audio.decoding import Sound, UndecodableError
 
-from encoded import encode, written
 from helpers import SR, music
+from sound_files import encode, written
 
 Y = music(1, 1.0)
 RATE = 48000  # Opus has no other
@@ -99,7 +99,8 @@ def test_joined_mp3s_and_their_tags():
     data = encode(Y, SR, "mp3", "libmp3lame")
     assert data[:3] == b"ID3"
     y, faults = read(data + data)
-    assert (abs(len(y) - 2 * SR) < 3 * 1152, faults) == (True, [])
+    assert abs(len(y) - 2 * SR) < 3 * 1152
+    assert faults == ["holds more than it states, as joined mp3s do, which is read"]
 
 
 def test_an_mp3_that_ends_inside_a_block():

@@ -58,7 +58,7 @@ def _encode(target: Any, track: Any, y: np.ndarray, sr: int) -> None:
         fifo.write(frame)
     while fifo.samples:
         context.open(strict=False)
-        frame = fifo.read(min(context.frame_size or 1024, fifo.samples))
+        frame: Any = fifo.read(min(context.frame_size or 1024, fifo.samples))
         frame.pts, frame.time_base = n, Fraction(1, sr)
         n += frame.samples
         target.mux(track.encode(frame))
