@@ -50,7 +50,7 @@ _VALUES = (
     *("{path:a.wav}", "{path:null}", "{path:[]}", "{path:{}}", "{1:2}", "{null:1}", "{true:1}"),
     *("${oc.env:HOME}", "${oc.env:NO_SUCH}", "${alpha}", "${n_steps}", "${unknown}", "${clip:}"),
     *("${clip:../../../etc/passwd}", "${clip:[1,2]}", "${clip:null}", "${oc.decode:'[1,2'}"),
-    *("${oc.create:{a:1}}", "${oc.dict.keys:content}", "${short:${alpha}}", "${run_dir:1,2}"),
+    *("${oc.create:{a:1}}", "${oc.dict.keys:content}", "${short:${alpha}}", "${clip_name:1}"),
     *("${oc.select:encoder}", "${content}", "${hydra:run.dir}", "${", "${}", "${.}", "${..alpha}"),
     *("ünï", "'ü\\nñ'", "'a\nb'", '"\x1b[31mred"', "a=b", "a,b", "'a,b'", "a b", "$(touch x)"),
     *("../../..", "/etc/passwd", "~", "~nobody-of-this-name", "\\", "\\,", "'", '"', "[", "]", "}"),

@@ -27,6 +27,8 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from nstaudio.errors import InputError, one_line
+from nstaudio.experiments import folder_claim
+from nstaudio.experiments.callback import Refused
 from nstaudio.experiments.command_line import in_hydras_grammar, to_paste
 from nstaudio.experiments.config_files import CONFIGS, register_resolvers
 from nstaudio.experiments.explain import explain
@@ -55,7 +57,10 @@ def main() -> int:
     register_resolvers(sweep.SweepNames.of(sys.argv[1:]))
     vmap_launcher.register()
     sweep.prefer_launchers(CONFIGS / "hydra" / "launcher")
-    return Command().run()
+    try:
+        return Command().run()
+    finally:
+        folder_claim.release_all()
 
 
 def script() -> int:
@@ -94,35 +99,33 @@ class Command:
 
     def _run_jobs(self) -> int:
         """Let Hydra do all it does; what it raises becomes a line."""
-        from nstaudio.experiments import sweep
-
         run = hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="config")
         try:
             run(self.job)()
         except BrokenPipeError:  # the reader of our output has gone, e.g. head
             sys.stderr.close()
             return 1
-        except (Exception, sweep.Unreachable) as error:
-            line = self._refusal(error)
+        except (Exception, Refused) as error:
+            line = self._refusal(error.reason if isinstance(error, Refused) else error)
             if line is None:
                 raise
             print(f"error: {line}", file=sys.stderr)
             return 2
         return 2 if self._progress.failed else 0
 
-    def _refusal(self, error: BaseException) -> str | None:
+    def _refusal(self, error: Exception) -> str | None:
         """A line for what is not a bug; else `None`."""
         from nstaudio.experiments import sweep
 
         if isinstance(error, HydraException | OmegaConfBaseException):
             return explain(error)
-        if isinstance(error, InputError | sweep.Unreachable):
+        if isinstance(error, InputError):
             return str(error)
         if isinstance(error, ConnectionError):  # Ray's, e.g. of address=auto where no cluster runs
             return f"no Ray cluster answers: {one_line(error)}"
         if isinstance(error, OSError):
             return f"the output folder cannot be used: {one_line(error)}"
-        if self._progress.running or not isinstance(error, Exception):
+        if self._progress.running:
             return None
         missing = sweep.missing_extra(error)
         if missing is not None:
@@ -222,7 +225,9 @@ def end_sweep(folder: Path) -> int:
     lines = [f"{len(found.finished)} of {n_jobs} jobs are done in {one_line(folder)}"]
     names = {job: one_line(job.relative_to(folder)) for jobs in found for job in jobs}
     lines += [f"failed: {names[job]}: {why}" for job, why in found.failed.items()]
-    lines += [f"not finished: {names[job]}" for job in found.unfinished]
+    in_use = [job for job in found.unfinished if folder_claim.is_in_use(job)]
+    lines += [f"being made by another command: {names[job]}" for job in in_use]
+    lines += [f"not finished: {names[job]}" for job in found.unfinished if job not in in_use]
     if found.failed or found.unfinished:
         lines.append("the same command goes on with what is not done")
     try:
@@ -232,4 +237,4 @@ def end_sweep(folder: Path) -> int:
     except (InputError, OSError) as error:
         lines.append(f"no page of the sweep: {one_line(error)}")
     print("\n".join(lines), file=sys.stderr)
-    return 2 if found.failed else 0
+    return 2 if found.failed or in_use else 0

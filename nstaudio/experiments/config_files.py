@@ -1,7 +1,6 @@
 """The YAML files of `configs/`: where they lie, what they refer to, configs composed of them."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +47,6 @@ def register_resolvers(names: Any = None) -> None:
     Args:
         names: what to call the folders of a sweep, see `sweep.SweepNames`.
     """
-
-    def is_run(folder: object) -> bool:
-        return folder is not None and (Path(str(folder)) / "config.yaml").is_file()
-
     for name, resolver in {
         "clip": lambda name: str(CLIPS_DIR / name),
         "clip_name": lambda path: short_name(
@@ -60,11 +55,6 @@ def register_resolvers(names: Any = None) -> None:
         "sweep_name": lambda: names.sweep if names else "sweep",
         "job_name": lambda overrides: names.job(overrides) if names else short_name(overrides),
         "half_of_cores": lambda: max(2, n_cores() // 2),
-        # A resumed run goes on in its own folder; `.hydra` there keeps the record of its start.
-        "run_dir": lambda resume, default: str(resume) if is_run(resume) else default,
-        "record_dir": lambda folder: (
-            f".hydra/again_{datetime.now():%Y-%m-%d_%H-%M-%S}" if is_run(folder) else ".hydra"
-        ),
     }.items():
         OmegaConf.register_new_resolver(name, resolver, replace=True)
     _register_clips()

@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from nstaudio.errors import InputError, one_line
+from nstaudio.experiments import moved_files
 from nstaudio.experiments.config_files import CONFIGS
 from nstaudio.experiments.nested import leaves
 from nstaudio.experiments.parts import check_saved
@@ -18,6 +19,7 @@ from nstaudio.experiments.schema import (
     NUMBERS,
     RUN_KEYS,
     absolute_paths,
+    path_list,
 )
 from nstaudio.experiments.storage.file_writing import write_whole
 
@@ -39,7 +41,7 @@ _ALWAYS = {"content", "style", "encoder"}
 """What the config of any run has, whatever was added since."""
 
 _FILES = ("content.path", "style.path", "negatives")
-"""What may be called otherwise when a run goes on, relative to another folder for one."""
+"""Files that may lie elsewhere when a run goes on; content and style are told by fingerprint."""
 
 
 def override_keys(overrides: list[str]) -> list[str]:
@@ -47,13 +49,18 @@ def override_keys(overrides: list[str]) -> list[str]:
     return [override.lstrip("+~").split("=")[0].split("@")[0] for override in overrides]
 
 
-def resumed_config(cfg: DictConfig, saved: DictConfig, overrides: list[str]) -> DictConfig:
+def resumed_config(
+    cfg: DictConfig, saved: DictConfig, overrides: list[str], folder: Path
+) -> DictConfig:
     """The saved config of a run with what this call changes, e.g. more steps.
+
+    Files that are not where they were are looked for beside the run, see `moved_files`.
 
     Args:
         cfg: the config of this call.
         saved: the config the run was started with.
         overrides: this call's command line, Hydra's form.
+        folder: the run's.
 
     Raises:
         InputError: this call asks for another value of a setting that cannot change midway, or
@@ -70,13 +77,19 @@ def resumed_config(cfg: DictConfig, saved: DictConfig, overrides: list[str]) -> 
         new, old = OmegaConf.select(cfg, key), OmegaConf.select(saved, key)
         if key.endswith(".path") or key == "negatives":
             new = absolute_paths(new)
-        if key in CHANGEABLE:
+        elsewhere = key in _FILES and None not in (new, old)
+        if key == "negatives":  # no fingerprint tells them
+            elsewhere = moved_files.may_be_same(path_list(old), path_list(new))
+        if key in CHANGEABLE or elsewhere:
             OmegaConf.update(merged, key, new)
         elif new != old:
             raise InputError(
                 f"{one_line(key)}={one_line(new)} differs from the {one_line(old)} of the run in "
-                f"{one_line(cfg.resume)}; when resuming only {', '.join(CHANGEABLE)} can change"
+                f"{one_line(cfg.resume)}; when resuming only {', '.join(CHANGEABLE)} can change, "
+                f"and where the files lie ({', '.join(_FILES)})"
             )
+    for key in set(_FILES) - set(asked):
+        moved_files.follow(merged, key, folder)
     return merged
 
 

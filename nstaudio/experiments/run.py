@@ -1,18 +1,16 @@
 """A run from files to files, as a coroutine that yields the steps it needs, see `segment_loop`."""
 
-import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from nstaudio.errors import InputError, one_line
 from nstaudio.experiments import cost_estimate, results, resume
 from nstaudio.experiments.command_line import to_paste
+from nstaudio.experiments.folder_claim import check_new, check_resumed, folder_lock
 from nstaudio.experiments.job import Job
 from nstaudio.experiments.run_recorder import RunRecorder
 from nstaudio.experiments.storage import file_writing
@@ -126,19 +124,14 @@ def configs_of_call(
     """
     record = folder / "config.yaml"
     if cfg.resume is not None:
-        if not record.is_file():
-            raise InputError(f"resume={one_line(cfg.resume)} is no run's folder: no config.yaml")
+        check_resumed(cfg.resume)
         saved = resume.load(record)
-        return resume.resumed_config(cfg, saved, overrides), saved
+        return resume.resumed_config(cfg, saved, overrides, folder), saved
     if of_sweep and record.exists():
         saved = resume.load(record)
         resume.check_resumable(cfg, saved, folder)
         return cfg, saved
-    if record.exists():
-        raise InputError(
-            f"{one_line(folder)} already holds a run; continue it with resume=, or choose another "
-            "folder with hydra.run.dir="
-        )
+    check_new(folder)
     return cfg, None
 
 
@@ -151,20 +144,6 @@ def _finished_before(job: Job, cfg: Any, saved: Any) -> Summary | None:
         return None
     log.info("done before: %s", to_paste(job.folder / "report.html"))
     return summary
-
-
-@contextlib.contextmanager
-def folder_lock(folder: Path) -> Iterator[None]:
-    """Lock a folder against other runs; the system unlocks it when the process ends.
-
-    Raises:
-        InputError: another run holds it.
-    """
-    try:
-        with FileLock(folder / ".lock", timeout=0, thread_local=False):
-            yield
-    except Timeout:
-        raise InputError(f"{one_line(folder)} is being used by another run") from None
 
 
 def _log_estimate(segments: Segments, seconds_preparing: float) -> None:

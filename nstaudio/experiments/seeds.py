@@ -21,6 +21,7 @@ from nstaudio.evaluation.copies import max_correlation
 from nstaudio.experiments import resume, run, schema
 from nstaudio.experiments.command_line import to_paste
 from nstaudio.experiments.config import file_names
+from nstaudio.experiments.folder_claim import FolderInUse, folder_lock
 from nstaudio.experiments.groups import Outcome, RunSpec
 from nstaudio.experiments.job import Job
 from nstaudio.experiments.parts import build_part
@@ -61,6 +62,9 @@ class SeedRuns(NamedTuple):
     def conclude(self, outcomes: Sequence[Outcome]) -> None:
         """Write their page, and log how similar they are."""
         with within(self.log):
+            for outcome in outcomes:
+                if isinstance(outcome, FolderInUse):
+                    log.error("error: %s", outcome)
             if not any(isinstance(outcome, Exception) for outcome in outcomes):
                 # A resume that was refused must not change the record.
                 resume.save(self.cfg, self.folder / "config.yaml", replace=True)
@@ -100,7 +104,7 @@ def open_seed_runs(job: RunSpec, *, of_sweep: bool) -> Iterator[SeedRuns]:
     configs = configs_of_seeds(cfg, folder)
     # Clips or settings that no run can use must leave nothing behind.
     Job.load(configs[0][0], folder).check_size()
-    with run.folder_lock(folder), contextlib.ExitStack() as files:
+    with folder_lock(folder), contextlib.ExitStack() as files:
         if saved is None:
             resume.save(cfg, folder / "config.yaml")
         seed_runs = SeedRuns(folder, cfg, job.log, specs=[])

@@ -12,7 +12,6 @@ import itertools
 import logging
 import os
 import re
-import signal
 import socket
 import traceback
 from collections.abc import Mapping, Sequence
@@ -24,10 +23,10 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
-from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from nstaudio.errors import InputError, one_line
+from nstaudio.experiments.folder_claim import FolderInUse
 from nstaudio.experiments.storage.file_writing import short_name, write_whole
 from nstaudio.experiments.storage.summary import SEED_PREFIX, read_summary, seed_folders
 
@@ -73,6 +72,8 @@ def record_failure(folder: Path, outcome: Mapping[str, Any] | BaseException) -> 
     Args:
         outcome: its summary, or an error.
     """
+    if isinstance(outcome, FolderInUse):
+        return  # the folder is another command's to write in, and its run may go well
     if not isinstance(outcome, Exception):
         (folder / _ERROR).unlink(missing_ok=True)
         return
@@ -162,14 +163,13 @@ def missing_extra(error: Exception) -> str | None:
     )
 
 
-class Unreachable(BaseException):
-    """No cluster answers; no `Exception`, of which Hydra makes a warning in a callback."""
-
-
 def refuse_silent_cluster(config: DictConfig) -> None:
-    """Raise `Unreachable` where a Ray cluster is named that takes no connection.
+    """Check that a Ray cluster that is named takes a connection.
 
     Ray itself would wait long, and say so over many lines.
+
+    Raises:
+        InputError: it does not.
     """
     setting = "hydra.launcher.ray.init.address"
     address = OmegaConf.select(config, setting)
@@ -185,7 +185,7 @@ def refuse_silent_cluster(config: DictConfig) -> None:
     except (OSError, ValueError, OverflowError):  # the last two: of what is no address
         pass
     named = one_line(address) or "''"
-    raise Unreachable(f"no Ray cluster answers at {named} ({setting})")
+    raise InputError(f"no Ray cluster answers at {named} ({setting})")
 
 
 def chdir_to_sweep() -> None:
@@ -213,20 +213,8 @@ current_progress: contextvars.ContextVar[Progress] = contextvars.ContextVar("pro
 """Of the command that is running: Hydra makes its callbacks itself and passes them no object."""
 
 
-class SweepCallback(Callback):
-    """Hydra's callback: notes where a sweep's folder is, and removes what is out of date."""
-
-    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Before the first job."""
-        del kwargs
-        refuse_silent_cluster(config)
-        folder = Path(config.hydra.sweep.dir)
-        current_progress.get().sweep = folder
-        for number in (signal.SIGINT, signal.SIGTERM):  # a launcher that waits ends its workers
-            signal.signal(number, signal.default_int_handler)
-        # Under `uv run` Ray would copy the working folder, with all outputs, to every worker and
-        # install the project there anew.
-        os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
-        for pattern in (f"*/{_ERROR}", f"*/{SEED_PREFIX}*/{_ERROR}"):
-            for error in folder.glob(pattern):
-                error.unlink()
+def remove_errors(folder: Path) -> None:
+    """Remove what an earlier command of the same sweep left of failures: they are tried again."""
+    for pattern in (f"*/{_ERROR}", f"*/{SEED_PREFIX}*/{_ERROR}"):
+        for error in folder.glob(pattern):
+            error.unlink()

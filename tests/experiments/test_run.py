@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 
 from nstaudio.analysis.spectrogram import MelSpec, log_mel, unit
 from nstaudio.audio.files import CLIPS_DIR, load
-from nstaudio.experiments.run import folder_lock
+from nstaudio.experiments.folder_claim import folder_lock
 
 from helpers import SR, music
 from small_runs import SMALL, assert_refused, lines, only_run, start, summary, wait_for
@@ -454,7 +454,7 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(command, tmp_path, finishe
     code, err = command("hydra.run.dir=r", "seed=5")
     assert code == 2
     assert "already holds a run; continue it with resume=" in err
-    assert {file for file in before if file.read_bytes() != before[file]} == {finished / "run.log"}
+    assert before == {file: file.read_bytes() for file in finished.rglob("*") if file.is_file()}
 
 
 def test_a_folder_has_one_user_at_a_time(command, tmp_path, finished):

@@ -9,7 +9,7 @@ from hydra.core.global_hydra import GlobalHydra
 
 from nstaudio.errors import InputError
 from nstaudio.experiments import config_files, resume, seeds, sweep
-from nstaudio.experiments.run import folder_lock
+from nstaudio.experiments.folder_claim import folder_lock
 from nstaudio.experiments.storage import summary as summaries
 
 from helpers import ROOT
@@ -137,7 +137,7 @@ def test_a_seed_run_that_fails_says_so_and_the_others_go_on(command, tmp_path):
         code, err = command(*SEEDS)
     assert code == 2
     assert "/t/seed_1 is being used by another run" in err
-    assert "being used" in (second / "error.txt").read_text()
+    assert not (second / "error.txt").exists(), "the other run may go well"
     assert summary(tmp_path / "t" / "seed_0")["n_steps"] == 6
     code, err = command("resume=t", defaults=False)
     assert code == 0, err
