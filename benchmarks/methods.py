@@ -56,7 +56,8 @@ def on_the_demo_clips(presets: list[str], settings: list[str], folder: Path) -> 
     print(row(*["---"] * (4 + len(FIGURES))))
     for preset in presets:
         found = run(folder / preset, f"experiment={preset}", *settings)
-        figures = [f"{found[name]:.3g}" for name in FIGURES]
+        values = [found[name] for name in FIGURES]
+        figures = ["-" if value is None else f"{value:.3g}" for value in values]
         seconds = f"{found['seconds_total']:.0f}"
         distance = f"{_distance_of_run(folder / preset):.3f}"
         print(row(f"`{preset}`", found["n_steps"], seconds, *figures, distance), flush=True)

@@ -17,6 +17,7 @@ from nstaudio.experiments.report.page import Panel, draw_losses, draw_spectrogra
 from nstaudio.experiments.storage import file_writing, metrics_log
 from nstaudio.experiments.storage.finished_segments import FinishedSegment, SegmentStore
 from nstaudio.experiments.storage.summary import peak_rss_mb, versions, write_summary
+from nstaudio.losses.ratio import loss_ratio
 from nstaudio.transfer.prepare import PreparedStyle
 from nstaudio.transfer.render import RenderedSegment, join_levels, mean_figures
 from nstaudio.transfer.segment_loop import OptimizedSegment
@@ -254,7 +255,13 @@ def _summary(job: Job, run: OptimizedRun, output: _Output, started: float) -> di
         "seconds_total": time.perf_counter() - started,
         "versions": versions(),
     }
-    summary["style_ratio"] = summary["style_loss_on_audio"] / max(summary["style_loss"], 1e-30)
+    summary["style_ratio"] = None
+    if summary["style_share"] is not None:
+        summary["style_ratio"] = loss_ratio(
+            summary["style_loss_on_audio"],
+            summary["style_loss"],
+            scale=summary["initial_style_loss"],
+        )
     if job.settings.reference_loss is not None:
         summary["reference_loss"] = job.settings.reference_loss
     return summary

@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nstaudio.errors import InputError, one_line
 from nstaudio.experiments import cost_estimate, results, resume
 from nstaudio.experiments.command_line import to_paste
@@ -21,6 +23,9 @@ from nstaudio.transfer.segment_loop import Transfer, run_segments
 
 log = logging.getLogger(__name__)
 
+
+MAX_DIFFERENCE = 0.03
+"""Of two copies of one recording, root mean square over the recording's: -30 dB, a lossy coding."""
 
 Summary = dict[str, Any]
 """The contents of summary.json."""
@@ -67,6 +72,7 @@ def run(
     with folder_lock(folder):
         resaving = _claim(cfg, folder, resuming=saved is not None)
         _warn_of_unused(job, overrides)
+        _warn_of_same_clips(segments)
         if estimating:
             _log_estimate(segments, preparing)
         with RunRecorder(
@@ -110,6 +116,14 @@ def _warn_of_unused(job: Job, overrides: list[str]) -> None:
             "inversion is not used: parametrization=%s optimises a waveform",
             type(parametrization).__name__,
         )
+
+
+def _warn_of_same_clips(segments: Segments) -> None:
+    content, style = (np.asarray(c.y) for c in (segments.first.content, segments.shared.clip))
+    if content.shape == style.shape:
+        difference = np.linalg.norm(content - style) / np.linalg.norm(style)
+        if difference < MAX_DIFFERENCE:
+            log.warning("content and style are the same recording: there is no style to transfer")
 
 
 def configs_of_call(

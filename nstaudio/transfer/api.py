@@ -50,7 +50,10 @@ class Result:
     def __repr__(self) -> str:
         """A few lines, without arrays."""
         _, losses = self.history[-1]
-        figures = ", ".join(f"{name}={value:.4g}" for name, value in self.figures._asdict().items())
+        figures = ", ".join(
+            f"{name}={value}" if value is None else f"{name}={value:.4g}"
+            for name, value in self.figures._asdict().items()
+        )
         return (
             f"Result(y: {self.y.dtype} {self.y.shape}, {len(self.y) / self.sr:.2f} s at "
             f"{self.sr} Hz,\n"

@@ -12,6 +12,7 @@ from nstaudio.analysis.clip import Clip
 from nstaudio.analysis.spectrogram import MelSpec
 from nstaudio.audio import loudness, samples
 from nstaudio.inversion import fullband
+from nstaudio.losses.ratio import loss_ratio
 from nstaudio.optimization.loop import TransferState
 from nstaudio.optimization.objective import evaluate, filter_samples, log_mel_of, waveform_of
 from nstaudio.transfer.prepare import (
@@ -33,8 +34,9 @@ class Figures(NamedTuple):
 
     style_loss_on_audio: float
     """The style loss of the audio, analysed again; next to the optimised `style_loss`."""
-    style_share: float
-    """The same, of the content clip's: 0 is the style's statistics, 1 the content's distance."""
+    style_share: float | None
+    """The same, of the content clip's: 0 is the style's statistics, 1 the content's distance.
+    `None` where the content clip's is nothing: it is the style."""
     consistency_db: float
     """Root mean square difference of the audio's log-mel and the optimised one, dB."""
 
@@ -60,14 +62,22 @@ def measure_result(
     """Analyse rendered samples again; the figures and the audio's own log-mel spectrogram."""
     scaled = jnp.asarray(y / np.sqrt(prepared.content_power), jnp.float32)
     audio_db = jitted_log_mel(scaled, spec=settings.spec)
-    style, of_content = (
+    style, of_content, of_noise = (
         float(evaluate(clip, prepared.problem, objective=prepared.objective).style)
-        for clip in (Clip(scaled, audio_db), prepared.content)
+        for clip in (Clip(scaled, audio_db), prepared.content, _white_noise(len(y), settings.spec))
     )
     optimised_db = log_mel_of(state.variable, prepared.problem, objective=prepared.objective)
     optimised_db = jnp.maximum(optimised_db, settings.spec.floor_db)
     difference = float(jnp.sqrt(jnp.mean((audio_db - optimised_db) ** 2)))
-    return Figures(style, style / max(of_content, 1e-30), difference), audio_db
+    share = loss_ratio(style, of_content, scale=of_noise)
+    return Figures(style, share, difference), audio_db
+
+
+def _white_noise(n_samples: int, spec: MelSpec) -> Clip:
+    """A clip whose style loss is the scale of others."""
+    y = jnp.asarray(np.random.default_rng(0).standard_normal(n_samples), jnp.float32)
+    y = y / jnp.sqrt(peak_power(y, spec))
+    return Clip(y, jitted_log_mel(y, spec=spec))
 
 
 class RenderedSegment(NamedTuple):
@@ -177,11 +187,18 @@ def pass_through(
 
 
 def mean_figures(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The mean of every number that all the records have, dB as powers; groups within as well."""
+    """The mean of every number that all the records have, dB as powers; groups within as well.
+
+    Records that have `None` do not count; of `None` in all of them the mean is `None`.
+    """
     means = {}
     for name in records[0]:
-        values = [record.get(name) for record in records]
-        if all(isinstance(value, Mapping) for value in values):
+        if not all(name in record for record in records):
+            continue
+        values = [record[name] for record in records if record[name] is not None]
+        if not values:
+            means[name] = None
+        elif all(isinstance(value, Mapping) for value in values):
             means[name] = mean_figures([value for value in values if isinstance(value, Mapping)])
         elif all(isinstance(value, float | int) and value is not True for value in values):
             numbers = np.array(values, float)

@@ -507,3 +507,14 @@ def test_a_loss_without_a_kernel_form_is_refused(content, style):
         nstaudio.transfer(
             content, style, SR, encoder=InfiniteEncoder(), content_loss=SquaredError("sum")
         )
+
+
+def test_figures_without_a_value_do_not_count_in_means():
+    records = [{"a": 1.0, "b": None}, {"a": None, "b": None}, {"a": 3.0, "b": None, "c": 1.0}]
+    assert render.mean_figures(records) == {"a": 2.0, "b": None}
+
+
+def test_the_content_as_its_own_style(content):
+    result = nstaudio.transfer(content, content, SR, **{**SMALL, "n_steps": 1})
+    assert result.figures.style_share is None
+    assert "style_share=None" in repr(result)

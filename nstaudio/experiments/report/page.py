@@ -315,7 +315,7 @@ def make_page(
     )
     figures = "".join(
         f'<tr><td>{name}</td><td class="number">{_short(summary[name])}</td>'
-        f'<td class="note">{html.escape(text)}</td></tr>'
+        f'<td class="note">{html.escape(_meaning(text, summary[name]))}</td></tr>'
         for name, text in HOW_TO_READ.items()
         if name in summary
     )
@@ -337,5 +337,11 @@ def make_page(
     )
 
 
+def _meaning(text: str, value: Any) -> str:
+    return text if value is not None else f"{text}; none here: there is nothing to divide by"
+
+
 def _short(value: Any) -> str:
+    if value is None:
+        return "none"
     return html.escape(f"{value:.4g}" if isinstance(value, float) else str(value))
