@@ -1,12 +1,13 @@
 """Checks of samples, and their conversion to other rates and channels; types of their arrays."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import soxr
 from jaxtyping import Float
 
-from nstaudio.errors import InputError, integer
+from nstaudio.errors import InputError, integer, one_line
 
 MAX_CHANNELS = 64
 
@@ -46,8 +47,53 @@ def unit_power(y: np.ndarray, *, name: str) -> np.ndarray:
     return np.asarray(y / np.sqrt(power), np.float32)
 
 
-def check(y: np.ndarray, sr: int, *, name: str) -> np.ndarray:
-    """Check samples of any kind; returns them as `samples channels`, not copied.
+def as_floats(y: Any, *, name: str) -> np.ndarray:
+    """Samples of any float type, byte order and strides as float32 or float64 in order.
+
+    Not copied where they are so already.
+
+    Args:
+        y: an array, or what numpy makes one of.
+        name: their name in an error.
+
+    Raises:
+        InputError: no array of floats; a pair of samples and their rate among them.
+    """
+    refuse_pair(y, name=name)
+    try:
+        y = np.asanyarray(y)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"{name}: samples must be an array of numbers: {one_line(error)}"
+        ) from error
+    if y.dtype.kind == "V" and "float" in y.dtype.name:  # JAX's bfloat16
+        y = y.astype(np.float32)
+    if y.dtype.kind not in "fiu":
+        raise InputError(f"{name}: samples must be real numbers, not {y.dtype}")
+    if y.dtype.kind != "f":
+        raise InputError(
+            f"{name}: samples must be floats with full scale 1, not {y.dtype}; "
+            "divide by the largest integer"
+        )
+    with np.errstate(over="ignore"):  # infinities are refused
+        return np.require(y, np.float32 if y.dtype.itemsize <= 4 else np.float64, "C")
+
+
+def refuse_pair(y: Any, *, name: str) -> None:
+    """Check that `y` is no pair of samples and their rate.
+
+    Raises:
+        InputError: it is, as soundfile's `read`, librosa's and torchaudio's `load` return it.
+    """
+    if isinstance(y, list | tuple) and len(y) == 2 and np.ndim(y[0]) > 0 and np.ndim(y[1]) == 0:
+        raise InputError(
+            f"{name} is a pair of samples and their rate ({one_line(y[1])}): give the first as "
+            f"{name}, the second as the sample rate"
+        )
+
+
+def check(y: Any, sr: int, *, name: str) -> np.ndarray:
+    """Check samples of any kind; returns them as `samples channels`, see `as_floats`.
 
     Args:
         y: `samples` or `samples channels`, full scale 1; of any length, in memory or on disk.
@@ -58,17 +104,16 @@ def check(y: np.ndarray, sr: int, *, name: str) -> np.ndarray:
         InputError: not numbers, the wrong shape, fewer than 2 samples, a NaN or an infinity,
             silence.
     """
-    if y.dtype.kind not in "fiu":
-        raise InputError(f"{name}: samples must be real numbers, not {y.dtype}")
-    if y.dtype.kind != "f":
-        raise InputError(
-            f"{name}: samples must be floats with full scale 1, not {y.dtype}; "
-            "divide by the largest integer"
-        )
+    y = as_floats(y, name=name)
     if y.ndim not in (1, 2):
         raise InputError(
             f"{name}: samples must have the axes (samples,) or (samples, channels), not the shape "
             f"{y.shape}"
+        )
+    if y.ndim == 2 and y.shape[1] > MAX_CHANNELS >= y.shape[0] > 0:
+        raise InputError(
+            f"{name} has the shape {y.shape}, but the axes are (samples, channels), of which at "
+            f"most {MAX_CHANNELS}: transpose it, {name}.T"
         )
     check_format(sr, 1 if y.ndim == 1 else y.shape[1], name=name)
     if y.shape[0] < 2:
@@ -119,7 +164,7 @@ def prepare(y: np.ndarray, sr: int, *, target_sr: int, name: str) -> np.ndarray:
     Raises:
         InputError: as `check`, and where nothing is left when the channels are mixed.
     """
-    mixed = to_mono(check(np.asarray(y), sr, name=name), sr, target_sr)
+    mixed = to_mono(check(y, sr, name=name), sr, target_sr)
     if not mixed.any():
         raise InputError(
             f"{name} is silent once its channels are mixed to one at {target_sr} Hz: they cancel "

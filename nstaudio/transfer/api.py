@@ -134,7 +134,8 @@ def transfer(
         choice("setting", name, settings.__dataclass_fields__)
     settings = replace(settings, **changes)
     integer("log_every", log_every, at_least=1)
-    recording = samples.check(np.asarray(content), sample_rate, name="content")
+    recording = samples.check(content, sample_rate, name="content")
+    samples.refuse_pair(style, name="style")
     styles = style if isinstance(style, list | tuple) else [style]
     inputs = TransferInputs(
         content=recording,
@@ -152,7 +153,7 @@ def transfer(
 
 def _mono(clips: Sequence[Any], sr: int, settings: Settings, *, name: str) -> np.ndarray:
     """Clips as one mono signal at the analysis rate."""
-    checked = [(samples.check(np.asarray(y), sr, name=name), sr, name) for y in clips]
+    checked = [(samples.check(y, sr, name=name), sr, name) for y in clips]
     return prepare_style_audio(checked, settings.segments, settings.spec.sr)
 
 

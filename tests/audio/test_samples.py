@@ -1,3 +1,4 @@
+import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import given
@@ -5,7 +6,7 @@ from hypothesis import strategies as st
 from scipy.signal import lfilter, welch
 from scipy.stats import kurtosis
 
-from nstaudio.audio.samples import join, noise_like, prepare, unit_power
+from nstaudio.audio.samples import check, join, noise_like, prepare, unit_power
 from nstaudio.errors import InputError
 
 TONE = np.sin(2 * np.pi * 440 * np.arange(8000) / 8000).astype(np.float32)
@@ -40,7 +41,8 @@ def test_resampling_keeps_the_tone(target_sr):
         (np.where(np.arange(8000) == 4000, np.nan, TONE), "not a finite number, the first at 0.5"),
         (np.where(np.arange(8000) == 0, np.inf, TONE), "not a finite number, the first at 0.000"),
         (np.ones((4, 4, 4)), r"not the shape \(4, 4, 4\)"),
-        (np.ones((2, 8000)), "x has 8000 channels; at least 1 and at most 64"),
+        (np.ones((2, 8000)), r"the shape \(2, 8000\), but the axes are .* transpose it, x.T"),
+        (np.ones((80, 8000)), "x has 8000 channels; at least 1 and at most 64"),
         (np.array(0.5), r"not the shape \(\)"),
         (np.zeros((8, 0)), "x has 0 channels"),
         (3e6 * TONE, r"x has a sample of 3e\+06; full scale is 1, and 1e\+06 the limit"),
@@ -52,6 +54,49 @@ def test_resampling_keeps_the_tone(target_sr):
 def test_bad_samples(y, message):
     with pytest.raises(InputError, match=message):
         prepare(y, 8000, target_sr=8000, name="x")
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        ((TONE, 8000), r"x is a pair of samples and their rate \(8000\): give the first as x"),
+        ([TONE, np.int64(8000)], "x is a pair of samples and their rate"),
+        ([[1.0, 2.0], [3.0]], "x: samples must be an array of numbers"),
+        (None, "x: samples must be real numbers, not object"),
+    ],
+)
+def test_what_is_no_array(y, message):
+    with pytest.raises(InputError, match=message):
+        check(y, 8000, name="x")
+
+
+@pytest.mark.parametrize("dtype", ["<f2", ">f2", ">f4", ">f8", "f8", "g", ml_dtypes.bfloat16])
+def test_floats_of_any_kind_and_order_are_samples(dtype):
+    y = prepare(TONE.astype(dtype), 8000, target_sr=22050, name="x")
+    expected = prepare(TONE, 8000, target_sr=22050, name="x")
+    np.testing.assert_allclose(y, expected, atol=5e-3)  # bfloat16 has 8 bits
+
+
+@pytest.mark.parametrize(
+    "laid",
+    [
+        lambda y: np.asfortranarray(y),
+        lambda y: y[::-1].copy()[::-1],
+        lambda y: y[:, ::-1].copy()[:, ::-1],
+        lambda y: np.repeat(y, 2, axis=0)[::2],
+        lambda y: np.frombuffer(y.tobytes(), y.dtype).reshape(y.shape),  # read-only
+        lambda y: y.tolist(),
+    ],
+)
+def test_strides_are_of_no_matter(laid):
+    y = np.stack([TONE, 0.3 * TONE[::-1]], axis=1)
+    checked = check(laid(y), 8000, name="x")
+    assert checked.flags.c_contiguous
+    np.testing.assert_array_equal(checked, y)
+
+
+def test_samples_in_order_are_not_copied():
+    assert np.shares_memory(check(TONE, 8000, name="x"), TONE)
 
 
 @pytest.mark.parametrize("sr", [0, -8000, 999, 10**6])

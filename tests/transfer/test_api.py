@@ -330,6 +330,8 @@ def test_bad_calls(content, style):
         nstaudio.transfer(content, style, SR, alhpa=1)
     with pytest.raises(InputError, match="log_every=0 must be at least 1"):
         nstaudio.transfer(content, style, SR, log_every=0)
+    with pytest.raises(InputError, match=r"content has the shape \(2, \d+\), .* content.T"):
+        nstaudio.transfer(np.stack([content, content]), style, SR)
     with pytest.raises(InputError, match="style is silent"):
         nstaudio.transfer(content, np.zeros(SR), SR)
 
