@@ -91,10 +91,11 @@ def check_loaded(loaded: Loaded, case: FileCase, ffmpeg: str | None) -> tuple[st
         return "many lines", repr(lines)
     if case.expected == "load" and any(re.search("cut short|damaged", line) for line in lines):
         return "slandered", lines[0]
-    lengths = {"was encoded": case.n, "ffmpeg decodes": ffmpeg_length(case.path, ffmpeg)}
-    for name, n in lengths.items():
-        if n and n != len(y) and not lines:
-            return "length", f"{len(y)} samples; {n} {name}"
+    n, source = case.n, "were encoded"
+    if n is None:
+        n, source = ffmpeg_length(case.path, ffmpeg), "are what ffmpeg decodes"
+    if n and n != len(y) and not lines:
+        return "length", f"{len(y)} samples; {n} {source}"
     return None
 
 

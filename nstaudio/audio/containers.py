@@ -188,11 +188,14 @@ def _ogg(whole: ByteRange) -> Contents:
     Logical streams side by side begin together, so a link begins with the first beginning of a
     stream that follows other pages.
     """
-    starts, in_heads, last = [], False, None
+    starts, serials, in_heads, last = [], set(), False, None
     for page in _ogg_pages(whole):
-        if page.begins and not in_heads:
+        begins = page.begins or page.serial not in serials
+        if begins and not in_heads:
             starts.append(page.start)
-        in_heads, last = page.begins, page
+            serials.clear()
+        serials.add(page.serial)
+        in_heads, last = begins, page
     if not starts or last is None:
         return Contents([whole])
     ends = [*starts[1:], whole.size]
@@ -204,10 +207,11 @@ def _ogg(whole: ByteRange) -> Contents:
 
 
 class _OggPage(NamedTuple):
-    """Where a page lies, and whether its stream begins or ends with it."""
+    """Where a page lies, of which stream, and whether that begins or ends with it."""
 
     start: int
     end: int
+    serial: bytes
     begins: bool
     ends: bool
 
@@ -221,5 +225,5 @@ def _ogg_pages(part: ByteRange) -> Iterator[_OggPage]:
             continue
         n_segments = head[26]
         end = at + 27 + n_segments + sum(head[27 : 27 + n_segments])
-        yield _OggPage(at, end, begins=bool(head[5] & 2), ends=bool(head[5] & 4))
+        yield _OggPage(at, end, head[14:18], begins=bool(head[5] & 2), ends=bool(head[5] & 4))
         at = end

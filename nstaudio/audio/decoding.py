@@ -17,6 +17,7 @@ import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
+from av.codec.context import Flags2
 from av.container import InputContainer
 from av.packet import Packet
 
@@ -204,6 +205,9 @@ class _PartDecoder:
                 "is read"
             )
         best.codec_context.options = _CODEC_OPTIONS
+        if container.format.name == "caf" and best.codec_context.name == "alac":
+            # whose last packet has no padding; ffmpeg would take it from the sound
+            best.codec_context.flags2 |= Flags2.skip_manual
         return best
 
     def _decoded(self, container: InputContainer, stream: AudioStream) -> Iterator[_Block]:

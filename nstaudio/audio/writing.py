@@ -90,6 +90,15 @@ _RATES = {
     "mp3": (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000),
 }
 
+# Channels of wav in the order of Vorbis (Vorbis I, 4.3.9), which libsndfile leaves to its callers.
+_VORBIS_ORDER = {
+    3: [0, 2, 1],
+    5: [0, 2, 1, 3, 4],
+    6: [0, 2, 1, 4, 5, 3],
+    7: [0, 2, 1, 5, 6, 4, 3],
+    8: [0, 2, 1, 6, 7, 4, 5, 3],
+}
+
 _BLOCK_FRAMES = 2**16  # samples written together
 
 _MAX_WAV_BYTES = 2**32 - 2**16  # bytes: the sizes in its header have 32 bits
@@ -136,11 +145,13 @@ def save(
         OSError: the file cannot be written; then there is none.
     """
     y = y.reshape(len(y), -1)
+    channels = _VORBIS_ORDER.get(y.shape[1], slice(None)) if coding.format == "ogg" else slice(None)
     try:
         with replaced_atomically(file) as temporary, _Target(temporary, "w") as stream:
             with coding.open(stream, sr, y, subtype) as target:
                 for start in range(0, len(y), _BLOCK_FRAMES):
-                    target.write(y[start : start + _BLOCK_FRAMES] * np.float32(gain))
+                    block = y[start : start + _BLOCK_FRAMES, channels]
+                    target.write(block * np.float32(gain))
                     stream.check()
             stream.check()
     except soundfile.LibsndfileError as error:

@@ -78,6 +78,13 @@ def test_an_ogg_chain_is_cut_into_its_links():
     assert contents.faults == []
 
 
+def test_a_stream_that_begins_without_saying_so_is_a_link():
+    first, second = (encode(Y, 48000, "ogg", codec) for codec in ("libopus", "flac"))
+    assert second[5] == 2
+    contents = examine(io.BytesIO(first + second[:5] + b"\0" + second[6:]))
+    assert [part.size for part in contents.parts] == [len(first), len(second)]
+
+
 def test_streams_side_by_side_are_one_recording():
     data = encode(Y, SR, "ogg", "flac", n_tracks=2)
     assert len(examine(io.BytesIO(data)).parts) == 1

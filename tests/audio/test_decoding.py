@@ -60,6 +60,29 @@ def test_every_format_gives_what_was_encoded(container, codec, subtype, video):
     assert similarity(y, FAST) > 0.99
 
 
+def test_the_last_packet_of_alac_in_caf_is_sound():
+    """ffmpeg by itself takes as padding what the packet does not hold."""
+    y, faults = read(bytes(written(Y[:5000], SR, "CAF", "ALAC_16")))
+    np.testing.assert_allclose(y, Y[:5000], atol=2**-15)
+    assert (len(y), faults) == (5000, [])
+
+
+@pytest.mark.parametrize("kind", ["VORBIS", "OPUS"])
+def test_eight_channels(kind):
+    """One after another they hold Y, in the order of wav."""
+    y = np.zeros((8 * 6000, 8))
+    for i in range(8):
+        y[6000 * i : 6000 * (i + 1), i] = music(i, 6000 / RATE, RATE)
+    sound = Sound(io.BytesIO(bytes(written(y, RATE, "OGG", kind))))
+    read = np.concatenate(list(sound.blocks()))
+    assert read.shape == y.shape
+    order = [0, 2, 1, 6, 7, 4, 5, 3]  # RFC 7845, 5.1.1.2, to that of wav
+    loudest = [
+        int(np.argmax(np.abs(read[6000 * i + 1000 : 6000 * i + 5000]).sum(0))) for i in range(8)
+    ]
+    assert loudest == order
+
+
 def test_a_telephone_and_windows_media():
     """Which keep no exact length: whole blocks."""
     y, faults = read(encode(music(1, 1.0, 8000), 8000, "3gp", "libopencore_amrnb"))

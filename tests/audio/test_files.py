@@ -2,6 +2,7 @@ import os
 import tempfile
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -262,6 +263,23 @@ def test_every_coding_keeps_rate_channels_and_length(tmp_path, coding):
 def test_the_subtype_is_the_contents_where_it_can_be(tmp_path, coding, of_content, written):
     writing.save(tmp_path / "x", music(1)[:100], SR, coding=coding, subtype=of_content)
     assert soundfile.info(tmp_path / "x").subtype == written
+
+
+@pytest.mark.parametrize("n_channels", range(3, 9))
+@pytest.mark.parametrize("coding", ["wav", "flac", "ogg"])
+def test_channels_keep_their_places(tmp_path, coding, n_channels):
+    """As ffmpeg, which knows what each one is, reads them: one after another sounds."""
+    y = np.zeros((n_channels * 3000, n_channels), np.float32)
+    for i in range(n_channels):
+        y[3000 * i : 3000 * (i + 1), i] = 0.2 * music(i)[:3000]
+    writing.save(tmp_path / "x", y, SR, coding=Coding(coding))
+    with av.open(str(tmp_path / "x")) as container:
+        frames = list(container.decode(audio=0))
+    packed = [av.AudioResampler("flt", f.layout, SR).resample(f)[0].to_ndarray() for f in frames]
+    read = np.concatenate([block.reshape(-1, n_channels) for block in packed])
+    for i in range(n_channels):
+        middle = read[3000 * i + 500 : 3000 * i + 2500]
+        assert np.argmax(np.square(middle).sum(axis=0)) == i
 
 
 def test_a_wav_beyond_four_gigabytes_is_rf64(tmp_path, monkeypatch):
