@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Any
 
 import hydra
+import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
@@ -117,7 +118,7 @@ class Command:
         """A line for what is not a bug; else `None`."""
         from nstaudio.experiments import sweep
 
-        if isinstance(error, HydraException | OmegaConfBaseException):
+        if isinstance(error, HydraException | OmegaConfBaseException | yaml.YAMLError):
             return explain(error)
         if isinstance(error, InputError):
             return str(error)

@@ -25,6 +25,8 @@ FOLDERS = ("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir")
 
 _SEARCHED = ("--config-dir", "--config-path", "-cd", "-cp")
 
+_WITH_VALUE = (*_SEARCHED, "--config-name", "-cn", "--cfg", "-c", "--package", "-p", "--info", "-i")
+
 _MAX_NAME = 4096  # characters; no system has longer paths
 
 
@@ -32,12 +34,20 @@ def in_hydras_grammar(arguments: Sequence[str]) -> list[str]:
     """A command line with its file and folder names quoted for Hydra, where they need it.
 
     What exists under the very name that is typed is that file; only else is it read as values with
-    commas, brackets and quotes. `~` is the home folder.
+    commas, brackets and quotes. `~` is the home folder. Settings come before options: Hydra takes
+    no setting after `--config-dir`.
 
     Raises:
         InputError: an empty name or value.
     """
-    return [_argument(argument) for argument in arguments]
+    before = ["", *arguments]
+    is_setting = [
+        not argument.startswith("-") and option not in _WITH_VALUE
+        for option, argument in zip(before, arguments, strict=False)
+    ]
+    settings = [a for a, first in zip(arguments, is_setting, strict=True) if first]
+    options = [a for a, first in zip(arguments, is_setting, strict=True) if not first]
+    return [_argument(argument) for argument in (*settings, *options)]
 
 
 def _argument(argument: str) -> str:
@@ -49,7 +59,9 @@ def _argument(argument: str) -> str:
         return f"{typed_key}={_folder(key, value)}"
     if key in FILES:
         return f"{typed_key}={_Names(key, value).read()}"
-    return f"{typed_key}={_without_tilde(value)}" if key in _SEARCHED else argument
+    if key in _SEARCHED and equals:
+        return f"{typed_key}={_without_tilde(value)}"
+    return argument
 
 
 def _folder(key: str, value: str) -> str:

@@ -34,9 +34,11 @@ def build(cfg: DictConfig) -> RunSettings:
     """
     if isinstance(cfg.get("experiment"), DictConfig):
         raise InputError(explain.PRESET_WITHOUT_PACKAGE)
-    for key in cfg:
-        choice("option", key, (*GROUPS, *NUMBERS, *RUN_KEYS))
     values: dict[str, Any] = plain(cfg)
+    for key, value in values.items():
+        if key not in RUN_KEYS and isinstance(value, dict) and {*GROUPS, *NUMBERS} & {*value}:
+            raise InputError(explain.PRESET_WITHOUT_PACKAGE.replace("experiment.*", f"{key}.*"))
+        choice("option", key, (*GROUPS, *NUMBERS, *RUN_KEYS))
     for key in (*GROUPS, *NUMBERS, *RUN_KEYS):
         if key not in values:
             raise InputError(f"{key} is missing")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from hydra.errors import MissingConfigException, OverrideParseException
@@ -9,13 +10,19 @@ from omegaconf import OmegaConf
 
 from nstaudio.errors import nearest, one_line
 from nstaudio.experiments.command_line import FILES, to_paste
-from nstaudio.experiments.config_files import clip_names, compose
+from nstaudio.experiments.config_files import CONFIGS, clip_names, compose
 from nstaudio.experiments.nested import leaves
+from nstaudio.experiments.schema import GROUPS
 
 PRESET_WITHOUT_PACKAGE = (
     "a preset changes settings of its own, experiment.*, instead of the run's: put "
-    "`# @package _global_` at the top of its file in configs/experiment/"
+    "`# @package _global_` on the first line of its file"
 )
+
+
+def choice_in_preset(group: str, name: object) -> str:
+    """The line that chooses a part in a preset."""
+    return f"in a preset write `- override /{group}: {one_line(name)}` below `defaults:`"
 
 
 def unknown_clip(role: str, name: str, clips: Iterable[str]) -> str:
@@ -46,25 +53,60 @@ def _explanation(error: Exception) -> str:
         return f"{several[1]} is several values{nameless}: add -m to run each{listed}"
     if isinstance(error, OverrideParseException):
         key, _, value = (error.override or "").partition("=")
-        if key in ("content", "style") and value:
-            return unknown_clip(key, value, [*clip_names(), *["none"] * (key == "content")])
+        if value and key in ("content", "style", "experiment", *GROUPS):
+            return _unknown_choice(key, value, choices(key))
         return f"{error.override} cannot be understood: {text.splitlines()[0]}"
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        group, _, name = str(error.missing_cfg_file).rpartition("/")
-        options = [str(option) for option in error.options or ()]
-        role = group.partition("/")[0]
-        if role in ("content", "style"):
-            return unknown_clip(role, str(error.missing_cfg_file).partition("/")[2], options)
-        return f"{group}={name} is not one of: {', '.join(options)}{nearest(name, options)}"
+        group, _, name = str(error.missing_cfg_file).partition("/")
+        if name:
+            return _unknown_choice(group, name, [str(option) for option in error.options or ()])
     if re.search(r"Could not override '[^']*@experiment\.", text):
         return PRESET_WITHOUT_PACKAGE
+    relative = re.search(r"Could not override 'experiment/(\w+)@", text)
+    if relative:
+        return f"a choice of {relative[1]} is not found: {choice_in_preset(relative[1], 'NAME')}"
+    twice = re.search(r"Multiple values for (\S+)\. .* use 'override [^:]*: (.*)'", text)
+    if twice:
+        return f"{twice[1]} is chosen twice: {choice_in_preset(twice[1], twice[2])}"
     unknown = re.search(r"Could not override '([^']*)'|Key '([^']*)' is not in struct", text)
     group = re.search(r"Could not override '([^']*)'\.\s*No match in the defaults list", text)
     if group or unknown:
         names = [n for n in (group or unknown).groups() if n]  # type: ignore[union-attr]
         name = names[0] if names else "''"
+        if name in known_options():
+            return f"{name} is no option of the parts that are chosen here"
         return f"unknown option {name}{nearest(name, known_options())}"
     return " ".join(line.strip() for line in text.splitlines() if line.strip())
+
+
+def choices(group: str) -> list[str]:
+    """The choices of a group that come with the package."""
+    clips = clip_names() if group in ("content", "style") else []
+    return sorted([*clips, *(file.stem for file in (CONFIGS / group).glob("*.yaml"))])
+
+
+def _unknown_choice(group: str, name: str, options: list[str]) -> str:
+    """The line for a choice that there is not, or the file of one."""
+    if group in ("content", "style"):
+        return unknown_clip(group, name, options)
+    part, _, choice = name.partition("/")
+    if group == "experiment" and part in GROUPS:
+        return f"a choice of {part} is not found: {choice_in_preset(part, choice)}"
+    for file in (Path(name).expanduser(), Path(f"{name}.yaml").expanduser()):
+        if file.is_file():
+            return _file_for_choice(group, name, file)
+    return f"{group}={name} is not one of: {', '.join(options)}{nearest(name, options)}"
+
+
+def _file_for_choice(group: str, name: str, file: Path) -> str:
+    """The line for a file where the name of a choice belongs."""
+    folder, first = Path("FOLDER"), f"move it to FOLDER/{group}/ and "
+    if file.absolute().parent.name == group:
+        folder, first = file.parent.parent, ""
+    return (
+        f"{group}={name} is a file, and a choice has a name: {first}write --config-dir "
+        f"{to_paste(folder)} {to_paste(f'{group}={file.stem}')}"
+    )
 
 
 def known_options() -> list[str]:

@@ -21,6 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from nstaudio.errors import InputError, nearest, one_line
+from nstaudio.experiments.explain import choice_in_preset
 from nstaudio.experiments.schema import GROUPS
 
 
@@ -43,8 +44,15 @@ def build_part(group: str, node: Any) -> Any:
     Raises:
         InputError: it describes none, names what is no part, or the part refuses its settings.
     """
-    if not isinstance(node, DictConfig) or "_target_" not in node:
-        raise InputError(f"{group}={one_line(node)} is not one of the choices in configs/{group}/")
+    if not isinstance(node, DictConfig):
+        raise InputError(
+            f"{group}={one_line(node)} is no choice of a part: {choice_in_preset(group, node)}"
+        )
+    if "_target_" not in node:
+        raise InputError(
+            f"{group}={one_line(node)} has no `_target_`: add to its YAML the name of its class or "
+            "function"
+        )
     for _, named in _named(plain(node)):
         _check(group, named)
     try:
@@ -140,6 +148,8 @@ def _check(group: str, named: dict[str, Any]) -> None:
     part = _find(group, target, own=own)
     if not own and (target.count("._") or not _is_within(part.__module__, rooms)):
         raise InputError(refused)  # what a module has imported
+    if inspect.isclass(part) and GROUPS[group].kind is not None and named.get("_partial_"):
+        raise InputError(f"{group}: {target} is a class: remove `_partial_` from its YAML")
     if not inspect.isclass(part) and named.get("_partial_") is not True:
         if GROUPS[group].kind is None:
             raise InputError(f"{group}: {target} is a function: add `_partial_: true` to its YAML")

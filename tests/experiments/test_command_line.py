@@ -147,11 +147,20 @@ def test_a_folder_to_be_made_has_the_name_that_is_typed(name):
         "seed=0,1",
         "~guide",
         "-m",
+        "--config-dir",
         "style_weights={conv1: 1}",
     ],
 )
 def test_hydras_own_grammar_stays(argument):
     assert in_hydras_grammar([argument]) == [argument]
+
+
+def test_settings_come_before_options():
+    typed = ["-m", "seed=0,1", "--config-dir", "x=y", "-c", "job", "experiment=z", "--info"]
+    assert in_hydras_grammar(typed) == [
+        *("seed=0,1", "experiment=z"),
+        *("-m", "--config-dir", "x=y", "-c", "job", "--info"),
+    ]
 
 
 def test_references_in_the_name_of_a_folder_to_be_made():
