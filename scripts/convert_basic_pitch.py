@@ -17,6 +17,8 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import numpy_helper
 
+from typed_path import typed_path
+
 OUT = Path(__file__).resolve().parents[1] / "nstaudio" / "notes" / "basic_pitch.npz"
 
 # The layers in the words of `basic_pitch.Network`, by the shape of their kernels:
@@ -53,8 +55,8 @@ def weights(model: onnx.ModelProto) -> dict[str, np.ndarray]:
 def main(argv: list[str] | None = None) -> int:
     """Write the weights; 0, or 2 after one line that says why not."""
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
-    parser.add_argument("model", type=Path, metavar="ONNX")
-    parser.add_argument("--out", type=Path, default=OUT, metavar="NPZ")
+    parser.add_argument("model", type=typed_path, metavar="ONNX")
+    parser.add_argument("--out", type=typed_path, default=OUT, metavar="NPZ")
     args = parser.parse_args(argv)
     try:
         found = weights(onnx.load(args.model))

@@ -26,6 +26,8 @@ from typing import Any
 
 from nstaudio.errors import InputError, integer, one_line
 
+from typed_path import typed_path
+
 OUTPUTS = Path("outputs")
 ROLES = ("content", "style", "target")
 TRUTH = ("lsd_db", "timbre", "pitch")
@@ -220,9 +222,11 @@ def method_name(overrides: list[str]) -> str:
 def main(argv: list[str] | None = None) -> int:
     """Print and save the table; 0, 1 where an item failed, 2 where nothing could be measured."""
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
-    parser.add_argument("folder", type=Path, help="NAME.content.*, NAME.style.*, NAME.target.*")
+    parser.add_argument(
+        "folder", type=typed_path, help="NAME.content.*, NAME.style.*, NAME.target.*"
+    )
     parser.add_argument("overrides", nargs="*", help="settings as for run.py: experiment=quick")
-    parser.add_argument("--out", type=Path, help="where the table goes; default: in outputs/")
+    parser.add_argument("--out", type=typed_path, help="where the table goes; default: in outputs/")
     parser.add_argument("--limit", type=int, help="measure the first items only")
     parser.add_argument("--audio", action="store_true", help="keep every method's sound as wav")
     args = parser.parse_intermixed_args(argv)
@@ -230,6 +234,7 @@ def main(argv: list[str] | None = None) -> int:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
+    from nstaudio.experiments.command_line import in_hydras_grammar
     from nstaudio.experiments.explain import explain
     from nstaudio.experiments.storage import file_writing
 
@@ -237,11 +242,12 @@ def main(argv: list[str] | None = None) -> int:
         if args.limit is not None:
             integer("--limit", args.limit, at_least=1)
         items = dict(list(find(args.folder).items())[: args.limit])
-        settings = build(args.overrides)
-        name = f"evaluation_{args.folder.name}_{method_name(args.overrides)}"
+        overrides = in_hydras_grammar(args.overrides)
+        settings = build(overrides)
+        name = f"evaluation_{args.folder.name}_{method_name(overrides)}"
         out = args.out or OUTPUTS / file_writing.short_name(name)
         out.mkdir(parents=True, exist_ok=True)
-        rows = evaluate(items, settings, args.overrides, out, audio=args.audio)
+        rows = evaluate(items, settings, overrides, out, audio=args.audio)
     except (HydraException, OmegaConfBaseException) as error:
         print(f"error: {explain(error)}", file=sys.stderr)
         return 2

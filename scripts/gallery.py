@@ -5,13 +5,14 @@ python scripts/gallery.py outputs/2026-01-31/12-00-00_sweep
 
 import argparse
 import sys
-from pathlib import Path
+
+from typed_path import typed_path
 
 
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code: 0, or 2 for a folder that cannot be used."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("folder", type=Path, metavar="FOLDER")
+    parser.add_argument("folder", type=typed_path, metavar="FOLDER")
     folder = parser.parse_args(argv).folder
 
     from nstaudio.errors import InputError, one_line

@@ -22,6 +22,7 @@ import soundfile as sf
 import soxr
 
 from soundfont import Note, RenderError, play, read
+from typed_path import typed_path
 
 CLIPS = Path(__file__).resolve().parents[1] / "nstaudio" / "audio" / "clips"
 
@@ -215,20 +216,24 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Make the demo clips from their sources.")
     parser.add_argument(
         "--vibe-ace",
-        type=Path,
+        type=typed_path,
         required=True,
         metavar="OGG",
         help='Kevin MacLeod\'s "Vibe Ace", as in the source distribution of librosa 0.7.2',
     )
     parser.add_argument(
         "--soundfont",
-        type=Path,
+        type=typed_path,
         required=True,
         metavar="SF3",
         help="MuseScore_General, or another General MIDI soundfont that fluidsynth reads",
     )
     parser.add_argument(
-        "--out", type=Path, default=CLIPS, metavar="FOLDER", help="default: nstaudio/audio/clips"
+        "--out",
+        type=typed_path,
+        default=CLIPS,
+        metavar="FOLDER",
+        help="default: nstaudio/audio/clips",
     )
     args = parser.parse_args(argv)
     try:

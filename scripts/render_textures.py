@@ -10,10 +10,11 @@ fetched, and none has a licence.
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import soundfile as sf
+
+from typed_path import typed_path
 
 SR = 22050
 SECONDS = 10.0
@@ -107,7 +108,7 @@ def render(name: str, seconds: float = SECONDS) -> Samples:
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description="Synthesise rain, fire and applause.")
-    parser.add_argument("--out", type=Path, required=True, help="folder to write to")
+    parser.add_argument("--out", type=typed_path, required=True, help="folder to write to")
     parser.add_argument("--seconds", type=float, default=SECONDS)
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)

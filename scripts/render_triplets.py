@@ -24,6 +24,7 @@ import soxr
 from nstaudio.errors import InputError, integer
 
 from soundfont import Note, RenderError, play
+from typed_path import typed_path
 
 SR = 16000
 SECONDS = 8.0
@@ -151,8 +152,8 @@ def corpus_pieces() -> list[list[str]]:
 def main(argv: list[str] | None = None) -> int:
     """Write the triplets; 0, or 2 after one line that says what is missing or unfit."""
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
-    parser.add_argument("--soundfont", type=Path, required=True, metavar="SF2")
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument("--soundfont", type=typed_path, required=True, metavar="SF2")
+    parser.add_argument("--out", type=typed_path, required=True, metavar="FOLDER")
     parser.add_argument("--n", type=int, default=30, help="triplets to make")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(argv)

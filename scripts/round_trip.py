@@ -17,6 +17,8 @@ from typing import Any
 
 from nstaudio.errors import InputError, one_line
 
+from typed_path import typed_path
+
 COLUMNS = ("convergence_db", "mel_error_db", "zimtohrli", "visqol", "seconds_per_second")
 
 
@@ -44,7 +46,7 @@ def visqol(y: Any, reference: Any) -> float | None:
     return float(result.moslqo)
 
 
-def measure(path: str, inversion: Any, spec: Any, duration_s: float | None) -> dict[str, Any]:
+def measure(path: Path, inversion: Any, spec: Any, duration_s: float | None) -> dict[str, Any]:
     """The figures of one clip."""
     import jax
     import jax.numpy as jnp
@@ -99,11 +101,13 @@ def measure(path: str, inversion: Any, spec: Any, duration_s: float | None) -> d
 def main(argv: list[str] | None = None) -> int:
     """Print a table; 0, or 2 after one line that says what cannot be used."""
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
-    parser.add_argument("clips", nargs="*", help="audio files; default: the demo clips")
+    parser.add_argument(
+        "clips", nargs="*", type=typed_path, help="audio files; default: the demo clips"
+    )
     parser.add_argument("--inversion", default="mel_griffin_lim", help="a file of configs/")
     parser.add_argument("--spectrogram", default="mel", help="a file of configs/")
     parser.add_argument("--duration-s", type=float, help="seconds of each clip at most")
-    parser.add_argument("--save", type=Path, help="a folder for the results as wav")
+    parser.add_argument("--save", type=typed_path, help="a folder for the results as wav")
     args = parser.parse_args(argv)
 
     from hydra.errors import HydraException
@@ -117,7 +121,7 @@ def main(argv: list[str] | None = None) -> int:
         settings = config.build(config_files.compose(groups)).transfer
         if args.save is not None:
             args.save.mkdir(parents=True, exist_ok=True)
-        clips = args.clips or [str(file) for file in sorted(files.CLIPS_DIR.glob("*.ogg"))]
+        clips = args.clips or sorted(files.CLIPS_DIR.glob("*.ogg"))
         print("clip".ljust(24) + "".join(column.rjust(20) for column in COLUMNS))
         rows = []
         for path in clips:

@@ -74,8 +74,10 @@ def load(
     if duration_s is not None:
         duration_s = number(f"{role}.duration_s", duration_s, above=0)
     file, what = Path(path), f"{role} file {one_line(path)}"
+    if not os.fspath(path):
+        raise InputError(f"{role} file has an empty name")
     try:
-        file = file.expanduser()
+        file = file if file.exists() else file.expanduser()
         what = f"{role} file {one_line(file)}"
         if not file.exists():
             raise InputError(f"{what} does not exist")

@@ -1,5 +1,6 @@
 """Checks of samples, and their conversion to other rates and channels; types of their arrays."""
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -60,6 +61,11 @@ def as_floats(y: Any, *, name: str) -> np.ndarray:
         InputError: no array of floats; a pair of samples and their rate among them.
     """
     refuse_pair(y, name=name)
+    if isinstance(y, str | bytes | os.PathLike):
+        raise InputError(
+            f"{name} must be samples, not the name of a file, {one_line(repr(y))}: "
+            "nstaudio.audio.files.load reads files"
+        )
     try:
         y = np.asanyarray(y)
     except (TypeError, ValueError) as error:

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -6,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.signal import lfilter, welch
 from scipy.stats import kurtosis
 
-from nstaudio.audio.samples import check, join, noise_like, prepare, unit_power
+from nstaudio.audio.samples import as_floats, check, join, noise_like, prepare, unit_power
 from nstaudio.errors import InputError
 
 TONE = np.sin(2 * np.pi * 440 * np.arange(8000) / 8000).astype(np.float32)
@@ -173,3 +175,9 @@ def test_noise_like_very_little():
         noise = noise_like(np.array([0.1, -0.2, 0.1], np.float32), n, seed=0)
         assert noise.shape == (n,)
         assert np.isfinite(noise).all()
+
+
+@pytest.mark.parametrize("name", ["song.wav", b"song.wav", Path("song.wav")])
+def test_a_file_name_is_no_samples(name):
+    with pytest.raises(InputError, match="content must be samples, not the name of a file, .*song"):
+        as_floats(name, name="content")
