@@ -38,13 +38,12 @@ from helpers import SR, music
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Have the fast tier compile quickly, each of its workers on a core of its own.
+    """Compile quickly, and have each worker of the fast tier on a core of its own.
 
-    Most of its time goes into compiling small programs, and workers that share cores wait for each
-    other. Slow tests run long programs, and start processes, which use what cores there are.
+    Most of the time goes into compiling small programs, and workers that share cores wait for each
+    other. Slow tests start processes, which use what cores there are.
     """
-    if config.option.markexpr == "not slow":
-        jax.config.update("jax_disable_most_optimizations", True)
+    jax.config.update("jax_disable_most_optimizations", True)
     if WORKER and config.option.markexpr == "not slow" and hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, {cores[int(WORKER.removeprefix("gw")) % len(cores)]})
@@ -57,6 +56,16 @@ def _programs() -> Iterator[None]:
     maps = Path("/proc/self/maps")
     if not maps.exists() or maps.read_bytes().count(b"\n") > 30_000:
         jax.clear_caches()
+
+
+@pytest.fixture
+def optimized() -> Iterator[None]:
+    """Compile as processes do, for tests that compare bits with what a process has written."""
+    jax.config.update("jax_disable_most_optimizations", False)
+    jax.clear_caches()
+    yield
+    jax.config.update("jax_disable_most_optimizations", True)
+    jax.clear_caches()
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,8 @@ def test_length_prints_a_row():
     columns = dict(zip(header.split(), map(float, row.split()), strict=True))
     assert columns["seconds"] == 1
     assert columns["frames"] == 1 + 22050 // 512
-    assert 0 < columns["step_s"] < columns["compile_s"]
+    assert columns["step_s"] > 0
+    assert columns["compile_s"] > 0
     assert 0 < columns["base_mb"] <= columns["peak_mb"]
 
 

@@ -70,7 +70,7 @@ def follow(folder: Path, recipes: list[str], more: list[list[str]] | None = None
     done = subprocess.run(
         [sys.executable, "-c", DRIVER, json.dumps(runs)],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder)},
+        env={**os.environ, "PYTHONPATH": str(folder), "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"},
         capture_output=True,
         text=True,
     )

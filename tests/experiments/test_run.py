@@ -637,6 +637,7 @@ def test_an_interrupt_before_there_is_anything_just_ends_it(tmp_path, clips, mod
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("optimized")
 def test_kill_9_at_any_moment_loses_no_more_than_an_interval(tmp_path, clips, command):
     """SIGKILL, again and again at other moments, then to the end: the bits of an unbroken run."""
     folder, n_steps = tmp_path / "killed", 600

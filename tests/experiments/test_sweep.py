@@ -143,6 +143,7 @@ def test_a_sweep_of_other_settings_in_the_folder_is_refused(command, tmp_path):
 
 @pytest.mark.parametrize("launcher", ["vmap", "basic"])
 @pytest.mark.slow
+@pytest.mark.usefixtures("optimized")
 def test_kill_9_of_a_sweep_loses_no_more_than_an_interval(tmp_path, clips, command, launcher):
     arguments = [
         *("-m", f"content.path='{clips['content']}'", f"style.path='{clips['style']}'", *SMALL),
