@@ -142,7 +142,7 @@ _ENCODED: tuple[tuple[str, str, str, tuple[int, ...], bool, bool], ...] = (
     ("amr", "amr", "libopencore_amrnb", (8000,), False, False),
     ("aac", "adts", "aac", (44100,), False, False),
     ("wav", "wav", "libmp3lame", (22050, 44100), False, False),
-    ("mp3", "mp3", "libmp3lame", (22050, 44100), False, True),
+    ("mp3", "mp3", "libmp3lame", (22050, 44100), False, False),
     ("mp3", "mp3 without a Xing frame", "libmp3lame", (22050, 44100), False, False),
     ("mp3", "mp3 of variable bit rate without a Xing frame", "libmp3lame", (44100,), False, False),
     ("flac", "streamed flac", "flac", (22050, 44100), False, True),

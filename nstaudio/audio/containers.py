@@ -52,7 +52,7 @@ def _examine(whole: ByteRange) -> Contents:
         return Contents([whole], _missing(whole, _matroska_end(whole)))
     if head[:16] == _ASF:
         return Contents([whole], _missing(whole, _asf_size(whole)))
-    return Contents([whole], n_mpeg_frames=_n_mpeg_frames(whole))
+    return _mp3(whole)
 
 
 _BLOCK = 2**16  # bytes read together
@@ -143,17 +143,31 @@ def _asf_size(part: ByteRange) -> int | None:
 # ---- mp3
 
 
-def _n_mpeg_frames(part: ByteRange) -> int:
-    """The number of frames in the Xing or Info header of an mp3; 0 without one."""
+_MAX_DELAY = 2304  # samples that an encoder puts before the sound, and behind it
+_FIELDS = ((1, 4), (2, 4), (4, 100), (8, 4))  # flags of frames, bytes, seek points, quality
+
+
+def _mp3(part: ByteRange) -> Contents:
+    """An mp3, with or without the header of Xing or LAME, or a file of an unknown kind."""
     head = part.at(0, 10)
     at = 0
     if head[:3] == b"ID3" and len(head) == 10:
         at = 10 + sum((byte & 0x7F) << 7 * (3 - i) for i, byte in enumerate(head[6:10]))
-    frame = part.at(at, 200)
-    for name in (b"Xing", b"Info"):
-        if (tag := frame.find(name)) > 0 and len(frame) >= tag + 12 and frame[tag + 7] & 1:
-            return int.from_bytes(frame[tag + 8 : tag + 12], "big")
-    return 0
+    frame = part.at(at, 300).ljust(300, b"\0")
+    tag = max(frame.find(b"Xing", 0, 60), frame.find(b"Info", 0, 60))
+    if tag < 0:
+        return Contents([part])
+    flags = frame[tag + 7]
+    n_frames = int.from_bytes(frame[tag + 8 : tag + 12], "big") if flags & 1 else 0
+    lame = tag + 8 + sum(size for flag, size in _FIELDS if flags & flag)
+    delay, padding = divmod(int.from_bytes(frame[lame + 21 : lame + 24], "big"), 4096)
+    faults = []
+    if max(delay, padding) > _MAX_DELAY:
+        faults.append(
+            f"has a tag that takes {delay} samples before the sound and {padding} behind it for "
+            "padding, more than an encoder adds; they are left out"
+        )
+    return Contents([part], faults, n_mpeg_frames=n_frames)
 
 
 _KBPS = {

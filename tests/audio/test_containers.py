@@ -111,6 +111,17 @@ def test_the_frames_that_an_mp3_states():
     assert examine(io.BytesIO(plain)).n_mpeg_frames == 0
 
 
+def test_more_padding_than_an_encoder_adds_is_named():
+    data = bytearray(encode(Y, SR, "mp3", "libmp3lame"))
+    assert examine(io.BytesIO(bytes(data))).faults == []
+    tag = max(data.find(b"Xing"), data.find(b"Info"))
+    assert data[tag + 7] == 15, "frames, bytes, seek points and quality"
+    lame = tag + 8 + 4 + 4 + 100 + 4
+    data[lame + 21 : lame + 24] = b"\xff\xf0\x01"  # 4095 and 1
+    (fault,) = examine(io.BytesIO(bytes(data))).faults
+    assert fault.startswith("has a tag that takes 4095 samples before the sound and 1 behind it")
+
+
 @pytest.mark.parametrize("sr", [8000, 16000, 22050, 44100, 48000])
 def test_the_size_of_an_mpeg_frame_leads_to_the_next(sr):
     options = {"write_xing": "0", "id3v2_version": "0"}
