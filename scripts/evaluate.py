@@ -1,17 +1,19 @@
-"""Measure a method on a folder of clips whose result is known, beside three simple ones.
+"""Measure a method on a folder of clips whose result is known, beside four controls.
 
     python scripts/evaluate.py FOLDER
     python scripts/evaluate.py FOLDER experiment=quick
     python scripts/evaluate.py FOLDER alpha=0.1 n_steps=100 --out outputs/less_style --audio
 
 The folder holds `NAME.content.flac`, `NAME.style.flac` and `NAME.target.flac` (or wav, ogg, ...):
-the target is the content's notes played by the style's instrument, and `scripts/render_triplets.py`
+the target is the content's notes played by the style's instruments. `scripts/render_triplets.py`
 makes such folders. Without targets the figures that need none are left: the distance of timbre to
 the style and of pitch to the content, the style loss under an encoder that took no part, the noise
 added, and how much louder the unpitched sound has become. Settings are those of `scripts/run.py`.
 
 The rows `content` and `style` are the two clips themselves as if they were results, `eq` is the
-content with the style's long-term balance of bands. A method should beat all three.
+content with the style's long-term balance of bands. A method should beat all three, and the table
+counts the items on which it does. `noise` is noise with the mel levels of the method's result: a
+figure in which it is as good says nothing for the method.
 """
 
 import argparse
@@ -30,7 +32,8 @@ from typed_path import typed_path
 
 OUTPUTS = Path("outputs")
 ROLES = ("content", "style", "target")
-TRUTH = ("lsd_db", "timbre", "pitch")
+TRUTH = ("lsd_db", "timbre", "pitch", "fine_db", "cqt_db", "chroma")
+RIVALS = ("content", "eq")  # against which wins are counted
 COLUMNS = (
     *TRUTH,
     *("timbre_to_style", "pitch_to_content", "unseen_style_share"),
@@ -39,7 +42,7 @@ COLUMNS = (
 WIDTH = 20  # of a column on the terminal
 NOT_HERE = ("content", "style", "resume", "checkpoint", "log_every", "reference_loss", "hydra")
 
-N_SUMMARY = 10  # lines of the table before its items: a header, means and medians of four methods
+N_SUMMARY = 16  # lines before the items: header, means and medians of five, wins of two
 
 Figures = dict[str, float | None]
 
@@ -85,7 +88,7 @@ def sounds(files: dict[str, Path], settings: Any, method: str) -> Iterator[tuple
     import soxr
 
     from nstaudio.audio import files as audio_files
-    from nstaudio.evaluation import eq_baseline, similarity
+    from nstaudio.evaluation import eq_baseline, shaped_noise, similarity
     from nstaudio.transfer import api
 
     for role in ("content", "style"):
@@ -105,7 +108,11 @@ def sounds(files: dict[str, Path], settings: Any, method: str) -> Iterator[tuple
     started = time.perf_counter()
     result = api.transfer(content, style, settings.spec.sr, settings)
     seconds = time.perf_counter() - started
-    yield method, soxr.resample(result.y, result.sr, similarity.SR, quality="VHQ"), seconds
+    y = soxr.resample(result.y, result.sr, similarity.SR, quality="VHQ")
+    yield method, y, seconds
+    started = time.perf_counter()
+    y = shaped_noise.match(y, similarity.SR)
+    yield "noise", y, time.perf_counter() - started
 
 
 def measure(files: dict[str, Path], settings: Any, method: str, save: Any) -> dict[str, Figures]:
@@ -116,8 +123,7 @@ def measure(files: dict[str, Path], settings: Any, method: str, save: Any) -> di
 
     target = None
     if "target" in files:
-        y = audio_files.load(files["target"], role="target").mono(similarity.SR)
-        target = similarity.analyse(y, similarity.SR)
+        target = audio_files.load(files["target"], role="target").mono(similarity.SR)
     heard, features, figures = {}, {}, {}
     for name, y, seconds in sounds(files, settings, method):
         save(name, y)
@@ -125,11 +131,11 @@ def measure(files: dict[str, Path], settings: Any, method: str, save: Any) -> di
         features[name] = similarity.analyse(y, similarity.SR)
         figures[name] = {"seconds": seconds}
     content, style = heard["content"], heard["style"]
+    truth = to_target(heard, features, target)
     for name, of in features.items():
         y = heard[name]
-        truth = similarity.compare(of, target) if target is not None else (None,) * len(TRUTH)
         figures[name] = {
-            **dict(zip(TRUTH, truth, strict=True)),
+            **truth[name],
             "timbre_to_style": similarity.timbre_distance(of, features["style"]),
             "pitch_to_content": similarity.pitch_distance(of, features["content"]),
             "unseen_style_share": held_out.unseen_style_share(y, content, style, similarity.SR),
@@ -140,8 +146,27 @@ def measure(files: dict[str, Path], settings: Any, method: str, save: Any) -> di
     return figures
 
 
+def to_target(
+    heard: dict[str, Any], features: dict[str, Any], target: Any
+) -> dict[str, dict[str, float | None]]:
+    """Every method's distances to the target; without a target there are none."""
+    from nstaudio.evaluation import similarity, tonality
+
+    if target is None:
+        return {name: dict.fromkeys(TRUTH) for name in heard}
+    sr = similarity.SR
+    of_target, tones = similarity.analyse(target, sr), tonality.analyse(target, sr)
+    return {
+        name: {
+            **similarity.compare(features[name], of_target)._asdict(),
+            **tonality.compare(tonality.analyse(y, sr), tones)._asdict(),
+        }
+        for name, y in heard.items()
+    }
+
+
 def table(rows: dict[str, dict[str, Figures]]) -> str:
-    """Mean and median of every method over the items, in Markdown, then every item."""
+    """Mean and median of every method over the items, in Markdown, wins, then every item."""
 
     def line(cells: list[str]) -> str:
         return "| " + " | ".join(cells) + " |"
@@ -159,9 +184,22 @@ def table(rows: dict[str, dict[str, Figures]]) -> str:
     lines = [line(["method", f"of {len(rows)}", *COLUMNS]), line(["---"] * (2 + len(COLUMNS)))]
     for name, statistic in (("mean", statistics.fmean), ("median", statistics.median)):
         lines += [line([m, name, *values(over_items(m, statistic))]) for m in methods]
+    for method in methods[-2:]:  # the one on trial and its noise
+        for rival in RIVALS:
+            cells = [wins(rows, method, rival, column) for column in COLUMNS]
+            lines.append(line([method, f"below {rival}", *cells]))
     for item, figures in rows.items():
         lines += [line([method, item, *values(figures[method])]) for method in methods]
     return "\n".join(lines) + "\n"
+
+
+def wins(rows: dict[str, dict[str, Figures]], method: str, rival: str, column: str) -> str:
+    """On how many of the items a method is nearer the truth than its rival."""
+    if column not in TRUTH:
+        return "-"
+    pairs = [(figures[method][column], figures[rival][column]) for figures in rows.values()]
+    known = [(a, b) for a, b in pairs if a is not None and b is not None]
+    return f"{sum(a < b for a, b in known)}/{len(known)}" if known else "-"
 
 
 def over(column: list[float | None], statistic: Any) -> float | None:

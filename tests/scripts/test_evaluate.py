@@ -5,7 +5,7 @@ import pytest
 import soundfile
 from hydra.core.global_hydra import GlobalHydra
 
-from nstaudio.evaluation import similarity
+from nstaudio.evaluation import similarity, tonality
 
 import evaluate
 from helpers import music
@@ -29,7 +29,7 @@ def folder(tmp_path_factory):
     return folder
 
 
-def test_it_measures_four_methods_and_saves(folder, tmp_path, capsys):
+def test_it_measures_five_methods_and_saves(folder, tmp_path, capsys):
     out = tmp_path / "out"
     assert evaluate.main([str(folder), *QUICK, "--out", str(out), "--audio"]) == 0
     figures = json.loads((out / "figures.json").read_text())
@@ -37,13 +37,19 @@ def test_it_measures_four_methods_and_saves(folder, tmp_path, capsys):
     method = ",".join(QUICK)
     assert list(figures["items"]) == ["0", "1"]
     for item, methods in figures["items"].items():
-        assert list(methods) == ["content", "style", "eq", method]
+        assert list(methods) == ["content", "style", "eq", method, "noise"]
         sounds = {
             role: similarity.analyse(soundfile.read(folder / f"{item}.{role}.flac")[0], SR)
             for role in ("content", "style", "target")
         }
         truth = similarity.compare(sounds["content"], sounds["target"])
         assert methods["content"]["lsd_db"] == pytest.approx(truth.lsd_db, abs=0.05)
+        tones = [
+            tonality.analyse(soundfile.read(folder / f"{item}.{role}.flac")[0], SR)
+            for role in ("content", "target")
+        ]
+        fine = np.abs(tones[0].fine_db - tones[1].fine_db).mean()
+        assert methods["content"]["fine_db"] == pytest.approx(fine, abs=0.05)
         assert methods["content"]["pitch_to_content"] == 0
         assert methods["style"]["timbre_to_style"] == pytest.approx(0, abs=1e-6)
         assert methods["content"]["unseen_style_share"] == pytest.approx(1, abs=1e-5)
@@ -53,10 +59,16 @@ def test_it_measures_four_methods_and_saves(folder, tmp_path, capsys):
         assert methods[method]["seconds"] > 0
         assert soundfile.info(out / f"{item}.eq.wav").frames == SR
     lines = (out / "table.md").read_text().splitlines()
-    assert len(lines) == evaluate.N_SUMMARY + 2 * 4
+    assert len(lines) == evaluate.N_SUMMARY + 2 * 5
     cells = [line.strip("| ").split(" | ") for line in lines]
     lsd = [figures["items"][item]["content"]["lsd_db"] for item in ("0", "1")]
     assert cells[2][:3] == ["content", "mean", f"{np.mean(lsd):.3f}"]
+    below = sum(
+        methods[method]["lsd_db"] < methods["content"]["lsd_db"]
+        for methods in figures["items"].values()
+    )
+    assert cells[12][:3] == [method, "below content", f"{below}/2"]
+    assert [c[1] for c in cells[12:16]] == ["below content", "below eq"] * 2
     assert "2 of 2 items" in capsys.readouterr().out
 
 
@@ -87,7 +99,7 @@ def test_pairs_without_a_target_and_items_that_fail(folder, tmp_path, capsys):
     (item,) = json.loads((out / "figures.json").read_text())["items"].values()
     assert item["eq"]["lsd_db"] is None
     assert item["eq"]["timbre_to_style"] >= 0
-    assert "| eq | mean | - | - | - | 0." in (out / "table.md").read_text()
+    assert f"| eq | mean |{' - |' * 6} 0." in (out / "table.md").read_text()
 
 
 @pytest.mark.parametrize(
