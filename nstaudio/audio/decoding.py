@@ -174,7 +174,7 @@ class _PartDecoder:
         with container:
             stream = self._audio_stream(container)
             yield from self._decoded(container, stream)
-            if self._n_bad > self._n_good:
+            if self._n_bad > self._n_good or (self._n_bad and not self._n):
                 raise UndecodableError(
                     f"cannot be decoded: {self._n_bad} of its {self._n_bad + self._n_good} blocks "
                     f"are damaged ({stream.codec_context.name})"
@@ -222,7 +222,7 @@ class _PartDecoder:
             except (av.error.FFmpegError, ValueError):
                 self._bad(packet, is_last=follows is None or not follows.size)
                 continue
-            self._n_good, self._in_damage = self._n_good + 1, False
+            self._n_good, self._in_damage = self._n_good + (packet.size > 0), False
             for frame in frames:
                 y = _floats(self._packed(frame))
                 if in_mp4 and follows is not None and not follows.size:
@@ -244,10 +244,12 @@ class _PartDecoder:
         if packet.pts is None or not packet.duration or not stream.duration:
             return frame.samples
         over = max(0, packet.pts + packet.duration - stream.duration)
-        n = round((packet.duration - over) * packet.time_base * frame.sample_rate)
-        if stream.codec_context.name != "aac":
-            n = frame.samples - round(over * packet.time_base * frame.sample_rate)
-        return min(n, frame.samples) if n > 0 else frame.samples
+        unit = packet.time_base * frame.sample_rate  # samples
+        n = frame.samples
+        if stream.codec_context.name == "aac":
+            n = min(n, round(packet.duration * unit))
+        n -= round(over * unit)
+        return n if n > 0 else frame.samples
 
     def _packed(self, frame: AudioFrame) -> AudioFrame:
         """A frame that may be taken apart: PyAV 18 reads past the planes of 8 channels or more."""
