@@ -156,6 +156,7 @@ class _PartDecoder:
         self._n, self._sr, self._frame_size = 0, 1, 0
         self._n_good, self._n_bad, self._in_damage = 0, 0, False
         self._packer: AudioResampler | None = None
+        self._ahead: int | None = None
 
     @property
     def duration_s(self) -> float:
@@ -213,10 +214,12 @@ class _PartDecoder:
     def _decoded(self, container: InputContainer, stream: AudioStream) -> Iterator[_Block]:
         """The decoded packets of a track."""
         context = stream.codec_context
-        in_mp4 = "mp4" in container.format.name
+        in_mp4, is_flac = "mp4" in container.format.name, container.format.name == "flac"
         last = None
         for packet, follows in _with_next(self._packets(container, stream)):
             last = packet if packet.size else last
+            if is_flac and packet.pts is not None:
+                self._check_place(packet.pts)
             try:
                 frames = stream.decode(packet)
             except (av.error.FFmpegError, ValueError):
@@ -235,6 +238,14 @@ class _PartDecoder:
             size = containers.mpeg_frame_bytes(bytes(last)[:4])
             if size is not None and last.size < size:
                 self._findings.note("ends inside a block: it may be cut short")
+
+    def _check_place(self, sample: int) -> None:
+        """Note what is missing before a frame of FLAC, which says at which sample it begins."""
+        if self._ahead is None:
+            self._ahead = sample
+        if sample - self._ahead > self._n:
+            self._ahead = sample - self._n
+            self._bad(None)
 
     def _last_samples(self, packet: Packet, stream: AudioStream, frame: AudioFrame) -> int:
         """The samples of the last frame of an mp4 that are no padding, by its index.

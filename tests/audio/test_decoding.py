@@ -146,7 +146,10 @@ def test_a_damaged_block_of_flac_is_no_sound():
     data[at] ^= 0x10
     y, faults = read(bytes(data))
     assert len(y) < SR
-    assert faults == [f"is cut short or damaged: {len(y)} of {SR} samples could be read"]
+    assert faults == [
+        "is damaged at 0.37 s, where sound is left out",
+        f"is cut short or damaged: {len(y)} of {SR} samples could be read",
+    ]
     before = 4096 * (SR // 2 // 4096)
     np.testing.assert_allclose(y[:before], Y[:before], atol=2**-15)
 
@@ -157,6 +160,10 @@ def test_flac_of_unknown_length():
     data[22:26] = bytes(4)
     y, faults = read(bytes(data))
     assert (len(y), faults) == (SR, [])
+    data[len(data) // 2] ^= 0x10
+    y, faults = read(bytes(data))
+    assert len(y) < SR
+    assert faults[0].startswith("is damaged at 0.")
 
 
 def test_links_of_a_chain_are_each_decoded_with_their_own_set_up():
