@@ -34,7 +34,11 @@ install_import_hook("nstaudio", "typecheck.check")
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
+from nstaudio.optimization import loop
+
 from helpers import SR, music
+
+loop.MAX_PROGRAMS = 10**6  # tests share them, and count them
 
 
 def pytest_configure(config: pytest.Config) -> None:

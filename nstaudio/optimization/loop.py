@@ -76,6 +76,20 @@ class Updates(NamedTuple):
     transformation: optax.GradientTransformationExtraArgs
 
 
+MAX_PROGRAMS = 8
+"""Compiled updates that are kept; with the programs around them each takes some 75 MB."""
+
+
+def drop_programs() -> None:
+    """Have JAX drop all it has compiled, if that is for more lengths than a process should keep.
+
+    Each length of a clip has programs of its own, which JAX keeps for ever: a process that goes
+    through files of many lengths would grow without end.
+    """
+    if advance._cache_size() > MAX_PROGRAMS:  # type: ignore[attr-defined]
+        jax.clear_caches()
+
+
 def run_updates(updates: Updates) -> tuple[TransferState, Losses]:
     """Make the updates; returns when they are done."""
     return jax.block_until_ready(

@@ -17,7 +17,7 @@ from nstaudio.errors import InputError
 from nstaudio.losses import Losses, Weights, supports_negatives
 from nstaudio.optimization import multiscale
 from nstaudio.optimization.initializers import Initialization
-from nstaudio.optimization.loop import TransferState, Updates, run_updates
+from nstaudio.optimization.loop import TransferState, Updates, drop_programs, run_updates
 from nstaudio.optimization.objective import Objective, Problem, log_mel_of, make_problem
 from nstaudio.transfer.settings import Settings
 
@@ -163,6 +163,7 @@ def prepare(
         InputError: a clip is silent or too short for the encoder, or there are negatives that the
             style loss does not support.
     """
+    drop_programs()
     clips = _analyse_clips(content, style, negatives, settings, shared=shared, names=names)
     start = settings.init(
         clips.content, clips.style, key=split_keys(settings)[1], spec=settings.spec

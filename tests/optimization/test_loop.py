@@ -262,3 +262,14 @@ def test_update_lowers_for_every_platform(name):
     )
     assert exported.platforms == platforms
     assert len(exported.mlir_module_serialized) > 1000
+
+
+def test_programs_of_many_lengths_are_dropped(monkeypatch):
+    run(from_optax(OPTIMIZERS["adam"]), 1, 1)
+    kept = loop.advance._cache_size()  # type: ignore[attr-defined]
+    monkeypatch.setattr(loop, "MAX_PROGRAMS", kept)
+    loop.drop_programs()
+    assert loop.advance._cache_size() == kept > 0  # type: ignore[attr-defined]
+    monkeypatch.setattr(loop, "MAX_PROGRAMS", kept - 1)
+    loop.drop_programs()
+    assert loop.advance._cache_size() == 0  # type: ignore[attr-defined]
