@@ -35,9 +35,15 @@ _KEYS = (
 _GROUPS = (
     *("spectrogram=paper", "spectrogram=linear", "spectrogram=librosa", "parametrization=free_mel"),
     *("parametrization=smooth_mel", "parametrization=waveform", "encoder=infinite"),
-    *("optimizer=sgd", "optimizer=lbfgs", "init=note_attention", "init=noisy_content"),
+    *(
+        "optimizer=sgd",
+        "optimizer=lbfgs",
+        "init=note_attention",
+        "init=frame_attention",
+        "init=noisy_content",
+    ),
     *("inversion=refined", "inversion=content_phase", "content_loss=sum", "experiment=paper"),
-    *("experiment=quick", "experiment=timbre", "content=classical", "style=jazz"),
+    *("experiment=quick", "experiment=timbre", "experiment=mix", "content=classical", "style=jazz"),
 )
 _VALUES = (
     *("0", "-0", "1", "-1", "2", "7", "1.5", "1e-9", "1e30", "1e308", "1e309", "-1e308", "5e-324"),

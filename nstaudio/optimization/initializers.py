@@ -20,6 +20,7 @@ from nstaudio.audio.samples import Samples
 from nstaudio.errors import integer, number
 from nstaudio.notes import Note, onset_refinement, percussion
 from nstaudio.notes.attention import Attention, render
+from nstaudio.notes.frame_attention import FrameAttention, Moments, attend, lifted, pitches
 from nstaudio.notes.percussion import energy
 
 log = logging.getLogger(__name__)
@@ -99,23 +100,91 @@ def note_attention(
     """
     del key
     integer("init.n_steps_without_notes", n_steps_without_notes, at_least=0)
+    played = _played(content, style, spec, attention, transcriber)
+    if played.sound is None:
+        log.warning(
+            "no notes were found in the %s: the style is transferred by its statistics, in %d "
+            "steps or more",
+            " and the ".join(played.without_notes),
+            n_steps_without_notes,
+        )
+        return Initialization(content, content.level_db, n_steps_without_notes)
+    return Initialization(played.sound, played.sound.level_db)
+
+
+def frame_attention(
+    content: Clip,
+    style: Clip,
+    *,
+    key: PRNGKeyArray,
+    spec: MelSpec,
+    attention: FrameAttention = FrameAttention(),  # noqa: B008 - frozen
+    note_attention: Attention = Attention(),  # noqa: B008 - frozen
+    notes_share: float = 0.5,
+    amount: float = 1.0,
+) -> Initialization:
+    """The content, to be filtered towards the levels that the style has where it is like it.
+
+    The levels are the mean, in dB, of those that frame attention finds and those of the sound of
+    `note_attention`: the first hears all that sounds, the second which notes do. A result already,
+    with a parametrization that filters the content: no step of optimisation is needed.
+
+    Args:
+        attention: weights of the style's frames for each of the content's.
+        note_attention: weights of the style's notes for each of the content's.
+        notes_share: of the notes' sound in the mean, 0 to 1. It is 0 where a clip has no notes.
+        amount: of the way to those levels, in dB, 0 (the content) to 1.
+
+    Raises:
+        InputError: a share outside its limits.
+    """
+    del key
+    number("init.notes_share", notes_share, at_least=0, at_most=1)
+    number("init.amount", amount, at_least=0, at_most=1)
+    content_db, style_db = np.asarray(content.level_db), np.asarray(style.level_db)
+    target_db = attend(
+        _moments(content, spec), _moments(style, spec), spec.edges_hz[1:-1], attention
+    )
+    played = _played(content, style, spec, note_attention, "basic_pitch").sound
+    if played is not None and notes_share > 0:
+        played_db = np.array(played.level_db)
+        played_db += _mean_power_db(style_db) - _mean_power_db(played_db)
+        target_db += np.float32(notes_share) * (played_db - target_db)
+    target_db = lifted(target_db, style_db)
+    target_db = content_db + np.float32(amount) * (target_db - content_db)
+    return Initialization(content, jnp.asarray(target_db, jnp.float32))
+
+
+def _moments(clip: Clip, spec: MelSpec) -> Moments:
+    level_db = np.asarray(clip.level_db)
+    heard = pitches(np.asarray(clip.y), spec.sr, n_frames=len(level_db), hop_length=spec.hop_length)
+    return Moments(level_db, heard)
+
+
+def _mean_power_db(level_db: np.ndarray) -> np.float32:
+    return np.float32(10 * np.log10(np.mean(10 ** (level_db / 10))))
+
+
+class _Played(NamedTuple):
+    sound: Clip | None
+    without_notes: list[str]
+    """The roles in which no notes were found; then there is no sound."""
+
+
+def _played(
+    content: Clip, style: Clip, spec: MelSpec, attention: Attention, transcriber: str
+) -> _Played:
+    """The content's notes in the style's sound."""
     y = np.asarray(content.y)
     style_notes = _style_notes(np.asarray(style.y), spec.sr, transcriber)
     content_notes = notes.transcribe(y, spec.sr, method=transcriber)
     by_role = (("content", content_notes), ("style", style_notes.notes))
-    silent = [role for role, role_notes in by_role if not role_notes]
-    if silent:
-        log.warning(
-            "no notes were found in the %s: the style is transferred by its statistics, in %d "
-            "steps or more",
-            " and the ".join(silent),
-            n_steps_without_notes,
-        )
-        return Initialization(content, content.level_db, n_steps_without_notes)
+    without_notes = [role for role, role_notes in by_role if not role_notes]
+    if without_notes:
+        return _Played(None, without_notes)
     content_notes = onset_refinement.refined(y, spec.sr, content_notes)
     result = jnp.asarray(_play_notes(y, content_notes, style_notes, spec.sr, attention))
-    carrier = Clip(result, _log_mel(result, spec=spec))
-    return Initialization(carrier, carrier.level_db)
+    return _Played(Clip(result, _log_mel(result, spec=spec)), [])
 
 
 class _StyleNotes(NamedTuple):

@@ -152,3 +152,43 @@ def test_without_notes_it_is_the_content_and_says_so(caplog, role, silent):
 def test_bad_values_of_note_attention(content, style, values, message):
     with pytest.raises(InputError, match=message):
         initializers.note_attention(content, style, key=KEY, spec=SPEC, **values)
+
+
+def test_frame_attention_filters_the_content_to_the_styles_levels():
+    content, style = as_clip(reed(64, harmonics=(0.3, 0.03, 0.01))), as_clip(reed(60))
+    start = initializers.frame_attention(content, style, key=KEY, spec=SPEC)
+    assert start.n_steps == 0
+    assert start.carrier is content, "so that all channels can be filtered"
+    f0 = 440 * 2 ** ((64 - 69) / 12)
+    first, third = (int(np.abs(SPEC.edges_hz[1:-1] - k * f0).argmin()) for k in (1, 3))
+    middle = slice(40, 120)
+
+    def step_db(level_db):
+        return float(np.mean(level_db[middle, third - 1 : third + 2].max(axis=1))) - float(
+            np.mean(level_db[middle, first - 1 : first + 2].max(axis=1))
+        )
+
+    assert step_db(np.asarray(content.level_db)) < -25
+    assert step_db(np.asarray(start.level_db)) > -12, "the reed's third harmonic is 2 dB softer"
+    half = initializers.frame_attention(content, style, key=KEY, spec=SPEC, amount=0.5)
+    middle_db = (content.level_db + start.level_db) / 2
+    np.testing.assert_allclose(half.level_db, middle_db, atol=1e-3)
+    frames = initializers.frame_attention(content, style, key=KEY, spec=SPEC, notes_share=0)
+    assert float(jnp.abs(frames.level_db - start.level_db).mean()) > 0.1
+
+
+def test_frame_attention_needs_no_notes(caplog):
+    rng = np.random.default_rng(0)
+    noise = [0.1 * rng.standard_normal(SR).astype(np.float32) for _ in range(2)]
+    dull = np.convolve(noise[1], np.ones(8) / 8, mode="same").astype(np.float32)
+    content, style = as_clip(noise[0]), as_clip(dull)
+    start = initializers.frame_attention(content, style, key=KEY, spec=SPEC)
+    change_db = np.asarray(start.level_db - content.level_db).mean(axis=0)
+    assert change_db[-30:].mean() < change_db[20:50].mean() - 6
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(("name", "value"), [("notes_share", 1.5), ("amount", -0.1)])
+def test_bad_values_of_frame_attention(content, style, name, value):
+    with pytest.raises(InputError, match=f"init.{name}={value} must be at"):
+        initializers.frame_attention(content, style, key=KEY, spec=SPEC, **{name: value})
