@@ -51,7 +51,7 @@ def steps(n_jobs: int, n_steps: int, rounds: int) -> None:
     content = files.load(**vars(settings.content))
     assert settings.style.path is not None
     clips = [(a.y, a.sr, a.label) for a in files.load_all(settings.style.path)]
-    style = prepare_style_audio(clips, transfer.segments, transfer.spec.sr)
+    style = prepare_style_audio(clips, transfer.segments, transfer.spec.sr).y
     prepared = prepare.prepare_segment(content.y, content.sr, style, transfer)
     assert prepared is not None
     problem, many = prepared.problem, []

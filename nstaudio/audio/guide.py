@@ -6,7 +6,7 @@ method, and outside of its range the content stays as it is.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from jaxtyping import Float
 
 from nstaudio.audio.samples import Channels
 from nstaudio.audio.segments import makeup_gain
+from nstaudio.audio.silence import Sounding
 from nstaudio.errors import InputError, number, one_line
 
 _EDGE_OCTAVES = 1 / 3  # width of an edge in frequency, centred at the limit
@@ -91,6 +92,44 @@ class Guide:
                 f"guide.strength_over_time is 0 in all of the guide's range of {name}: nothing to "
                 "do; set a share above 0"
             )
+
+    def on(self, sounding: Sounding, *, name: str) -> "Guide":
+        """The guide of what sounds of a content: its seconds without those of silence before them.
+
+        Args:
+            name: of the content in an error.
+
+        Raises:
+            InputError: the range includes nothing, or nothing that sounds.
+        """
+        self.check(len(sounding.recorded), sounding.sr, name=name)
+        if sounding.is_whole or self.is_open:
+            return self
+        limits_s = [
+            None if limit_s is None else sounding.seconds_before(limit_s)
+            for limit_s in (self.start_s, self.end_s)
+        ]
+        first_s = limits_s[0] or 0.0
+        last_s = sounding.n_samples / sounding.sr if limits_s[1] is None else limits_s[1]
+        if first_s >= last_s:
+            raise InputError(f"{name} is silent in all of the guide's range")
+        points = self.strength_over_time
+        if points is not None:
+            points = self._breakpoints_on(sounding)
+        guide = replace(self, start_s=limits_s[0], end_s=limits_s[1], strength_over_time=points)
+        guide.check(sounding.n_samples, sounding.sr, name=f"what sounds of {name}")
+        return guide
+
+    def _breakpoints_on(self, sounding: Sounding) -> list[tuple[float, float]]:
+        """The breakpoints of what sounds: a span has the shares that it has in the recording."""
+        points: list[tuple[float, float]] = []
+        for span, before in zip(sounding.spans, sounding.starts, strict=True):
+            first_s, last_s = span.start / sounding.sr, (span.stop - 1) / sounding.sr
+            inside = [t for t, _ in self.strength_over_time or () if first_s < t < last_s]
+            t_s = np.unique([first_s, *inside, last_s])
+            shifted_s = t_s - first_s + before / sounding.sr
+            points += zip(shifted_s.tolist(), self._strength(t_s).tolist(), strict=True)
+        return points
 
     def reaches(self, span: slice, sr: int) -> bool:
         """True where these samples of a content at the rate `sr`, Hz, get any of the style."""

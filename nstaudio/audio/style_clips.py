@@ -1,13 +1,23 @@
 """Several recordings of a style as one mono reference at the analysis rate."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from nstaudio.audio import samples
 from nstaudio.audio.segments import Segmentation
+from nstaudio.audio.silence import Sounding
 from nstaudio.errors import InputError, number, one_line
+
+
+class StyleAudio(NamedTuple):
+    """The style that is analysed."""
+
+    y: samples.Samples
+    """Mono, at the analysis rate."""
+    left_out_s: float
+    """Silence in the recordings, which is no part of it, s."""
 
 
 def prepare_style_audio(
@@ -16,8 +26,8 @@ def prepare_style_audio(
     sr: int,
     *,
     weights: Sequence[float] | None = None,
-) -> np.ndarray:
-    """The style that is analysed: mono samples at the rate `sr`, Hz.
+) -> StyleAudio:
+    """The style that is analysed: what sounds of its recordings, mono at the rate `sr`, Hz.
 
     Statistics are means over time, so a clip's weight is its share of the time.
 
@@ -30,6 +40,9 @@ def prepare_style_audio(
     Raises:
         InputError: no clip at all, silence, or weights that cannot be.
     """
+    sounding = [Sounding.of(y, clip_sr) for y, clip_sr, _ in clips]
+    left_out_s = sum(clip.left_out_s for clip in sounding)
+    clips = [(s.y, clip_sr, name) for s, (_, clip_sr, name) in zip(sounding, clips, strict=True)]
     durations_s: Sequence[float | None] = [None] * len(clips)
     if weights is not None:
         check_clip_weights(weights, len(clips))
@@ -44,7 +57,7 @@ def prepare_style_audio(
         if not joined.any():
             raise InputError(f"{name} is silent, or its channels cancel each other when mixed")
         mono.append(joined)
-    return samples.join(mono, sr)
+    return StyleAudio(samples.join(mono, sr), left_out_s)
 
 
 def check_clip_weights(weights: Any, n_clips: int) -> None:

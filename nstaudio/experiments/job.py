@@ -1,6 +1,7 @@
 """The inputs of a run: its folder, its settings, and its clips."""
 
 import functools
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,7 +10,8 @@ import numpy as np
 from nstaudio.audio import files, samples
 from nstaudio.audio.files import Recording
 from nstaudio.audio.segments import Segmentation
-from nstaudio.audio.style_clips import prepare_style_audio
+from nstaudio.audio.silence import Sounding
+from nstaudio.audio.style_clips import StyleAudio, prepare_style_audio
 from nstaudio.errors import number
 from nstaudio.experiments import config, cost_estimate, resume, schema
 from nstaudio.experiments.schema import ClipSettings, RunSettings
@@ -29,6 +31,8 @@ class Job(NamedTuple):
     style_name: str
     fingerprint: str
     """A hash of both clips."""
+    style_silence_s: float
+    """Silence left out of the style."""
     inputs: TransferInputs
 
     @classmethod
@@ -50,7 +54,7 @@ class Job(NamedTuple):
         )
         content = clips.content
         settings.output.check(content.sr, content.y.shape[1])
-        transfer.guide.check(len(content.y), content.sr, name=content.label)
+        guide = transfer.guide.on(clips.sounding, name=content.label)
         check_negatives(len(settings.negatives), transfer)
         negatives = [files.load(file, role=NEGATIVES) for file in settings.negatives]
         return cls(
@@ -60,15 +64,15 @@ class Job(NamedTuple):
             content=content,
             style_name=clips.style_name,
             fingerprint=clips.fingerprint,
+            style_silence_s=clips.style.left_out_s,
             inputs=TransferInputs(
-                content=content.y,
-                sr=content.sr,
-                style=clips.style,
-                settings=transfer,
+                recording=clips.sounding,
+                style=clips.style.y,
+                settings=replace(transfer, guide=guide),
                 negatives=[
                     prepare_style_audio(
                         [(clip.y, clip.sr, clip.label)], transfer.segments, transfer.spec.sr
-                    )
+                    ).y
                     for clip in negatives
                 ],
                 content_label=content.label,
@@ -93,9 +97,10 @@ class Job(NamedTuple):
 
 class _Clips(NamedTuple):
     content: Recording
+    sounding: Sounding
     style_name: str
     style_label: str
-    style: np.ndarray
+    style: StyleAudio
     fingerprint: str
 
 
@@ -140,15 +145,17 @@ def _clips(
     recorded = [(clip.y, clip.sr, clip.label) for clip in styles]
     mono = prepare_style_audio(recorded, segments, sr, weights=weights)
     if recording is None:
-        recording = _noise(mono, sr, arguments["duration_s"], seed)
-    for shared in (recording.y, mono):
+        recording = _noise(mono.y, sr, arguments["duration_s"], seed)
+    sounding = Sounding.of(recording.y, recording.sr)
+    for shared in (recording.y, sounding.y, mono.y):
         shared.flags.writeable = False
     return _Clips(
         content=recording,
+        sounding=sounding,
         style_name="+".join(clip.name for clip in styles),
         style_label=styles[0].label,
         style=mono,
-        fingerprint=fingerprint(np.array([recording.sr, *recording.y.shape]), recording.y, mono),
+        fingerprint=fingerprint(np.array([recording.sr, *recording.y.shape]), recording.y, mono.y),
     )
 
 

@@ -1,7 +1,7 @@
 """The results of a run: the record of each segment, and at the end the files of its folder."""
 
+import math
 import time
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -19,7 +19,7 @@ from nstaudio.experiments.storage.finished_segments import FinishedSegment, Segm
 from nstaudio.experiments.storage.summary import peak_rss_mb, versions, write_summary
 from nstaudio.losses.ratio import loss_ratio
 from nstaudio.transfer.prepare import PreparedStyle
-from nstaudio.transfer.render import RenderedSegment, join_levels, mean_figures
+from nstaudio.transfer.render import RenderedSegment, mean_figures
 from nstaudio.transfer.segment_loop import OptimizedSegment
 
 MAX_COLUMNS = 6000
@@ -61,7 +61,9 @@ def finished_segment(
         optimized: `None` for a segment that stays as it is.
     """
     n_frames = len(rendered.content_db)
-    n_columns = -(-n_frames // -(-len(job.inputs.spans) * n_frames // MAX_COLUMNS))
+    inputs = job.inputs
+    in_time = len(inputs.recording.recorded) / len(inputs.content)  # silence is drawn, too
+    n_columns = -(-n_frames // math.ceil(len(inputs.spans) * n_frames * in_time / MAX_COLUMNS))
     record = {"step": 0, "interrupted": False, "power": rendered.power}
     if optimized is not None:
         step = int(optimized.state.step)
@@ -145,12 +147,13 @@ def write(job: Job, run: OptimizedRun, settings_yaml: str, started: float) -> di
 def _join(job: Job, run: OptimizedRun) -> _Output:
     """Join the segments, in the form that the output settings ask for."""
     settings, inputs = job.settings.output, job.inputs
-    n_recorded = inputs.content.shape[1]
+    recorded = inputs.recording.recorded
+    n_recorded = recorded.shape[1]
     n_channels, sr = settings.channels or n_recorded, settings.sr or inputs.sr
     sounds = (run.segments[i].y for i in range(len(run.records)))
     joined = spool(inputs.join(sounds), n_recorded)
     y = spool(samples.convert(joined, inputs.sr, sr, n_channels), n_channels)
-    content = inputs.content[: len(joined)]
+    content = recorded[: len(joined)]
     measured, of_content = loudness.measure(y, sr), loudness.measure(content, inputs.sr)
     target = of_content if settings.loudness_lufs is None else settings.loudness_lufs
     gain = loudness.gain(measured, target, max_true_peak_db=settings.true_peak_db)
@@ -189,8 +192,9 @@ def _write_sounds(job: Job, run: OptimizedRun, output: _Output) -> list[Panel]:
     writing.save(style_file, inputs.style, style_sr, subtype="PCM_24", gain=style_gain)
     # One segment at a time: their sounds would not fit in the memory.
     indices = range(len(run.records))
-    content_db = _join_levels(job, run, [run.segments[i].content_db for i in indices])
-    generated_db = _join_levels(job, run, [run.segments[i].generated_db for i in indices])
+    powers = [record["power"] for record in run.records]
+    content_db = inputs.join_levels([run.segments[i].content_db for i in indices], powers)
+    generated_db = inputs.join_levels([run.segments[i].generated_db for i in indices], powers)
     return [
         Panel(
             title=f"content: {job.content.name}",
@@ -219,13 +223,6 @@ def _write_sounds(job: Job, run: OptimizedRun, output: _Output) -> list[Panel]:
 def _gain_to(target: Level, level: Level) -> float:
     """The factor that makes a sound as loud as another, with peaks up to full scale."""
     return loudness.gain(level, target, max_true_peak_db=0.0).factor
-
-
-def _join_levels(
-    job: Job, run: OptimizedRun, levels: Sequence[Float[np.ndarray, "frames mels"]]
-) -> Float[np.ndarray, "joined_frames mels"]:
-    powers = [record["power"] for record in run.records]
-    return join_levels(levels, powers, job.inputs.spans)
 
 
 def _summary(job: Job, run: OptimizedRun, output: _Output, started: float) -> dict[str, Any]:

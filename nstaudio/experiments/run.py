@@ -72,6 +72,7 @@ def run(
     with folder_lock(folder):
         resaving = _claim(cfg, folder, resuming=saved is not None)
         _warn_of_unused(job, overrides)
+        _log_silence(job)
         _warn_of_same_clips(segments)
         if estimating:
             _log_estimate(segments, preparing)
@@ -116,6 +117,13 @@ def _warn_of_unused(job: Job, overrides: list[str]) -> None:
             "inversion is not used: parametrization=%s optimises a waveform",
             type(parametrization).__name__,
         )
+
+
+def _log_silence(job: Job) -> None:
+    by_role = {"content": job.inputs.recording.left_out_s, "style": job.style_silence_s}
+    parts = [f"{seconds:.1f} s of the {role}" for role, seconds in by_role.items() if seconds]
+    if parts:
+        log.info("silence left out: %s", " and ".join(parts))
 
 
 def _warn_of_same_clips(segments: Segments) -> None:

@@ -9,13 +9,14 @@ import jax
 import numpy as np
 
 from nstaudio.audio import samples
+from nstaudio.audio.silence import Sounding
 from nstaudio.audio.style_clips import prepare_style_audio
 from nstaudio.errors import choice, integer
 from nstaudio.losses import Losses
 from nstaudio.optimization.loop import TransferState
 from nstaudio.transfer.inputs import Segments, TransferInputs
 from nstaudio.transfer.prepare import NEGATIVES, PreparedTransfer
-from nstaudio.transfer.render import Figures, RenderedSegment, join_levels, mean_figures
+from nstaudio.transfer.render import Figures, RenderedSegment, mean_figures
 from nstaudio.transfer.segment_loop import OptimizedSegment, StepResult, complete, run_segments
 from nstaudio.transfer.settings import Settings
 
@@ -134,17 +135,15 @@ def transfer(
         choice("setting", name, settings.__dataclass_fields__)
     settings = replace(settings, **changes)
     integer("log_every", log_every, at_least=1)
-    recording = samples.check(content, sample_rate, name="content")
+    recording = Sounding.of(samples.check(content, sample_rate, name="content"), sample_rate)
     samples.refuse_pair(style, name="style")
     styles = style if isinstance(style, list | tuple) else [style]
     inputs = TransferInputs(
-        content=recording,
-        sr=sample_rate,
+        recording=recording,
         style=_mono(styles, style_sample_rate or sample_rate, settings, name="style"),
-        settings=settings,
+        settings=replace(settings, guide=settings.guide.on(recording, name="content")),
         negatives=[_mono([y], sample_rate, settings, name=NEGATIVES) for y in negatives],
     )
-    settings.guide.check(len(recording), sample_rate, name="content")
     segments = Segments(inputs)
     recorder = _InMemory(on_log)
     complete(run_segments(segments, recorder, name="transfer", log_every=log_every))
@@ -154,7 +153,7 @@ def transfer(
 def _mono(clips: Sequence[Any], sr: int, settings: Settings, *, name: str) -> np.ndarray:
     """Clips as one mono signal at the analysis rate."""
     checked = [(samples.check(y, sr, name=name), sr, name) for y in clips]
-    return prepare_style_audio(checked, settings.segments, settings.spec.sr)
+    return prepare_style_audio(checked, settings.segments, settings.spec.sr).y
 
 
 def _result(segments: Segments, recorder: _InMemory, shape: tuple[int, ...]) -> Result:
@@ -165,8 +164,8 @@ def _result(segments: Segments, recorder: _InMemory, shape: tuple[int, ...]) -> 
     return Result(
         y=np.concatenate(list(inputs.join(segment.y for segment in rendered))).reshape(shape),
         sr=inputs.sr,
-        generated_db=join_levels([a.generated_db for a in rendered], powers, inputs.spans),
-        content_db=join_levels([a.content_db for a in rendered], powers, inputs.spans),
+        generated_db=inputs.join_levels([a.generated_db for a in rendered], powers),
+        content_db=inputs.join_levels([a.content_db for a in rendered], powers),
         style_db=np.asarray(segments.shared.clip.level_db),
         history=recorder.history,
         figures=Figures(**mean_figures(figures)),

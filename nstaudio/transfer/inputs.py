@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from nstaudio.audio import segments
+from nstaudio.audio.silence import Sounding
 from nstaudio.optimization.loop import TransferState
 from nstaudio.transfer import render
 from nstaudio.transfer.prepare import (
@@ -20,6 +21,7 @@ from nstaudio.transfer.render import RenderedSegment
 from nstaudio.transfer.settings import Settings
 
 Sound = Float[np.ndarray, "samples channels"]
+Level = Float[np.ndarray, "frames mels"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,24 +29,33 @@ class TransferInputs:
     """The clips and settings of a transfer.
 
     Attributes:
-        content: as it was recorded.
-        sr: its rate, Hz.
+        recording: the content; only what sounds of it is worked on.
         style: mono at the analysis rate, see `style_clips.prepare_style_audio`.
+        settings: the guide's seconds are those of what sounds, see `Guide.on`.
         negatives: clips that the result shall not be like, prepared as the style is.
         content_label, style_label: their names in errors.
     """
 
-    content: Sound
-    sr: int
+    recording: Sounding
     style: np.ndarray
     settings: Settings
     negatives: Sequence[np.ndarray] = ()
     content_label: str = "content"
     style_label: str = "style"
 
+    @property
+    def content(self) -> Sound:
+        """What sounds of the content."""
+        return self.recording.y
+
+    @property
+    def sr(self) -> int:
+        """The content's rate, Hz."""
+        return self.recording.sr
+
     @functools.cached_property
     def spans(self) -> list[slice]:
-        """The segments of the content, in samples."""
+        """The segments of what sounds of the content, in samples."""
         return self.settings.segments.spans(len(self.content), self.sr)
 
     @property
@@ -64,9 +75,12 @@ class TransferInputs:
 
     def label(self, index: int) -> str:
         """The name of a segment in errors."""
+        label = self.content_label
+        if not self.recording.is_whole:
+            label = f"{label} without its silence"
         if len(self.spans) == 1:
-            return self.content_label
-        return f"segment {index + 1} of {self.content_label} (see segments.length_s)"
+            return label
+        return f"segment {index + 1} of {label} (see segments.length_s)"
 
     def prepare(self, index: int, shared: PreparedStyle | None = None) -> PreparedTransfer | None:
         """A segment ready to be optimised; `None` for one that stays as it is.
@@ -103,9 +117,24 @@ class TransferInputs:
         return render.pass_through(self.segment(index), self.sr, self.settings.spec)
 
     def join(self, sounds: Iterable[Sound]) -> Iterator[Sound]:
-        """The sounds of the segments, crossfaded, as blocks that follow one another."""
+        """The result, as blocks that follow one another: segments crossfaded, silence put back.
+
+        Args:
+            sounds: of the segments; they may be fewer.
+        """
         within = self.settings.guide.within(self.sr)
-        return segments.crossfade_join(sounds, self.spans, within=within)
+        return self.recording.put_back(segments.crossfade_join(sounds, self.spans, within=within))
+
+    def join_levels(
+        self, levels: Sequence[Level], powers: Sequence[float]
+    ) -> Float[np.ndarray, "joined_frames mels"]:
+        """The spectrograms of segments as that of the result, see `render.join_levels`.
+
+        Silence that was left out is at the floor.
+        """
+        joined = render.join_levels(levels, powers, self.spans)
+        n_samples = self.spans[len(levels) - 1].stop
+        return self.recording.in_time(joined, n_samples, silence=self.settings.spec.floor_db)
 
 
 class Segments:

@@ -12,12 +12,14 @@ CUT = Segmentation(length_s=1.5, overlap_s=0.5, style_max_s=2.0, excerpt_s=0.5)
 
 def test_of_a_long_style_passages_are_heard():
     tones = [np.full((SR, 1), float(i), np.float32) for i in range(1, 11)]
-    heard = prepare_style_audio([(np.concatenate(tones), SR, "style")], CUT, SR)
+    heard = prepare_style_audio([(np.concatenate(tones), SR, "style")], CUT, SR).y
     assert len(heard) == 2 * SR
     middles = heard[SR // 4 :: SR // 2]
     np.testing.assert_allclose(middles, [1, 4, 7, 10], atol=1e-3)
     # of two recordings half as much each, equally loud
-    both = prepare_style_audio([(np.concatenate(tones), SR, "a"), (3 * tones[0], SR, "b")], CUT, SR)
+    both = prepare_style_audio(
+        [(np.concatenate(tones), SR, "a"), (3 * tones[0], SR, "b")], CUT, SR
+    ).y
     assert len(both) == 2 * SR
     with pytest.raises(InputError, match="b is silent, or its channels cancel"):
         prepare_style_audio([(tones[0], SR, "a"), (0 * tones[0], SR, "b")], CUT, SR)
@@ -37,7 +39,7 @@ def test_a_clips_weight_is_its_share_of_the_time(weights, seconds):
     rng = np.random.default_rng(0)
     rising = np.arange(10 * SR) / SR + 1  # tells where in the clip it is
     clips = [(rising[:, None].astype(np.float32), SR, "a"), (rng.standard_normal((SR, 1)), SR, "b")]
-    heard = prepare_style_audio(clips, CUT, SR, weights=weights)
+    heard = prepare_style_audio(clips, CUT, SR, weights=weights).y
     assert len(heard) == pytest.approx(sum(seconds) * SR, abs=10)
     n = round(seconds[0] * SR)
     power = np.mean(heard[:n] ** 2)
@@ -46,7 +48,7 @@ def test_a_clips_weight_is_its_share_of_the_time(weights, seconds):
     if seconds[0] > 0.5:  # excerpts from all over
         assert heard[SR // 10] == pytest.approx(1.1, abs=0.05)
         assert heard[n - SR // 10] == pytest.approx(10.9, abs=0.05)
-    whole = prepare_style_audio(clips, Segmentation(style_max_s=None), SR, weights=weights)
+    whole = prepare_style_audio(clips, Segmentation(style_max_s=None), SR, weights=weights).y
     if not seconds[1]:
         assert len(whole) == 10 * SR
     else:

@@ -6,6 +6,7 @@ import pytest
 
 from nstaudio.analysis.spectrogram import MelSpec
 from nstaudio.audio.segments import Segmentation
+from nstaudio.audio.silence import Sounding
 from nstaudio.encoders import Conv1dEncoder
 from nstaudio.errors import InputError
 from nstaudio.transfer.inputs import Segments, TransferInputs
@@ -28,7 +29,9 @@ def inputs():
         n_steps=N_STEPS,
         segments=Segmentation(length_s=1.2, overlap_s=0.2),
     )
-    return TransferInputs(content=y, sr=SR, style=music(2, 1.0), settings=settings)
+    return TransferInputs(
+        recording=Sounding(y, SR, [slice(0, len(y))]), style=music(2, 1.0), settings=settings
+    )
 
 
 class Recorder:
@@ -103,7 +106,7 @@ def test_a_stop_ends_the_loop(inputs, stop_at, saved):
 
 def test_no_segment_that_changes_is_refused(inputs):
     silence = TransferInputs(
-        content=0 * inputs.content, sr=SR, style=inputs.style, settings=inputs.settings
+        recording=Sounding.of(0 * inputs.content, SR), style=inputs.style, settings=inputs.settings
     )
     with pytest.raises(InputError, match="content is silent"):
         Segments(silence)

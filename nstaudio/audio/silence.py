@@ -1,0 +1,233 @@
+"""What sounds of a recording, without its silence: silence is neither style nor content.
+
+Losses and figures are means over time, to which silence and the noise of a room would count as much
+as sound. So gaps are cut out before anything is analysed, and what has become of the rest is put
+back between them. The gate is relative, as that of ITU-R BS.1770, but lower: quiet music stays.
+"""
+
+import functools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from nstaudio.audio.samples import Channels
+from nstaudio.audio.spooling import spool
+
+_BLOCK_S = 0.01
+_GATE = 10 ** (-38 / 10)  # of the level of what sounds; quiet passages lie 30 dB below it
+_SILENT = 1e-12  # -120 dBFS: below all recordings, above what rounding leaves
+_ZERO = 1e-6  # samples of that power
+MIN_GAP_S = 0.3
+_MAX_TAIL_S, _MAX_ATTACK_S = 0.2, 0.04
+_OWN = 2.0  # power of a tail or an attack over the median of the gap, or the inverse
+_FADE_S = 0.005
+_AT_ONCE = 2**18  # samples: a recording may be longer than memory
+
+
+@dataclass(frozen=True, eq=False)
+class Sounding:
+    """A recording without its silence.
+
+    Attributes:
+        recorded: the recording as it is.
+        sr: its rate, Hz.
+        spans: what sounds of it, in order; all of it is one span.
+    """
+
+    recorded: Channels
+    sr: int
+    spans: Sequence[slice]
+
+    @classmethod
+    def of(cls, recorded: Channels, sr: int) -> "Sounding":
+        """What sounds of a recording of any length at the rate `sr`, Hz.
+
+        Gaps of less than `MIN_GAP_S` stay, and so does all of a silent recording.
+        """
+        block = max(1, round(_BLOCK_S * sr))
+        gaps = _gaps(_block_powers(recorded, block), block / sr)
+        edges = [0, *(edge for gap in gaps for edge in (gap.start * block, gap.stop * block))]
+        edges = [min(edge, len(recorded)) for edge in (*edges, len(recorded))]
+        spans = [slice(*edges[i : i + 2]) for i in range(0, len(edges), 2)]
+        spans = [_trimmed(span, recorded, block) for span in spans if span.start < span.stop]
+        return cls(recorded, sr, spans)
+
+    @property
+    def is_whole(self) -> bool:
+        """True where nothing is left out."""
+        return len(self.spans) == 1 and self.n_samples == len(self.recorded)
+
+    @property
+    def n_samples(self) -> int:
+        """Samples of what sounds."""
+        return sum(span.stop - span.start for span in self.spans)
+
+    @property
+    def left_out_s(self) -> float:
+        """Duration of what is left out, s."""
+        return (len(self.recorded) - self.n_samples) / self.sr
+
+    @property
+    def starts(self) -> list[int]:
+        """Where each span begins in `y`."""
+        lengths = [span.stop - span.start for span in self.spans]
+        return [0, *np.cumsum(lengths[:-1]).tolist()]
+
+    def seconds_before(self, t_s: float) -> float:
+        """Seconds of what sounds before a moment of the recording, s."""
+        at = t_s * self.sr
+        return sum(max(0, min(at, s.stop) - s.start) for s in self.spans) / self.sr
+
+    @functools.cached_property
+    def y(self) -> Channels:
+        """The spans one after the other, faded where they meet; `recorded` if it is whole."""
+        if self.is_whole:
+            return self.recorded
+        joined = slice(self.spans[0].start, self.spans[-1].stop)  # its ends are not faded
+        faded = (
+            self.recorded[part] * self._share(span, part, within=joined)
+            for span in self.spans
+            for part in _parts(span)
+        )
+        return spool(faded, self.recorded.shape[1])
+
+    def put_back(
+        self, sounds: Iterable[Float[np.ndarray, "block channels"]]
+    ) -> Iterator[Float[np.ndarray, "part channels"]]:
+        """What has become of `y`, in its place in time, as blocks that follow one another.
+
+        The gaps are the recording's own samples, crossfaded where they meet the sound. Where the
+        sound ends early, so does the result.
+
+        Args:
+            sounds: blocks that follow one another.
+        """
+        if self.is_whole:
+            yield from sounds
+            return
+        all_of_it = slice(0, len(self.recorded))
+        waiting, at = list(self.spans), 0  # the sample of the recording that comes next
+        for sound in sounds:
+            while len(sound):
+                if at < waiting[0].start:
+                    yield from self._as_recorded(slice(at, waiting[0].start))
+                    at = waiting[0].start
+                part = slice(at, min(at + len(sound), waiting[0].stop))
+                at = part.stop
+                share, recorded = (
+                    self._share(waiting[0], part, within=all_of_it),
+                    self.recorded[part],
+                )
+                yield (share * sound[: len(recorded)] + (1 - share) * recorded).astype(np.float32)
+                sound = sound[len(recorded) :]
+                if at == waiting[0].stop:
+                    del waiting[0]
+        if not waiting:
+            yield from self._as_recorded(slice(at, len(self.recorded)))
+
+    def in_time(
+        self, frames: Float[np.ndarray, "frames bands"], n_samples: int, *, silence: float
+    ) -> Float[np.ndarray, "recorded_frames bands"]:
+        """Frames of the first `n_samples` of `y` where they are in the recording.
+
+        Args:
+            silence: the value of frames in the gaps.
+        """
+        if self.is_whole:
+            return frames
+        starts = np.array(self.starts)
+        first, last = (np.array([getattr(s, k) for s in self.spans]) for k in ("start", "stop"))
+        i = int(np.searchsorted(starts, n_samples - 1, side="right")) - 1
+        covered = int(first[i] + n_samples - starts[i])
+        if n_samples == self.n_samples:
+            covered = len(self.recorded)
+        rate = len(frames) / n_samples
+        at = (np.arange(round(covered * rate)) + 0.5) / rate
+        span = np.maximum(np.searchsorted(first, at, side="right") - 1, 0)
+        inside = (at >= first[span]) & (at < last[span])
+        frame = (rate * (starts[span] + at - first[span])).astype(int)
+        spread = frames[np.clip(frame, 0, len(frames) - 1)]
+        spread[~inside] = silence
+        return spread
+
+    def _as_recorded(self, gap: slice) -> Iterator[Channels]:
+        for part in _parts(gap):
+            yield self.recorded[part].astype(np.float32)
+
+    def _share(self, span: slice, part: slice, *, within: slice) -> Float[np.ndarray, "part 1"]:
+        """The share of the sound, 0 to 1, in a part of a span: it fades where a gap is `within`."""
+        n = max(1, min(int(_FADE_S * self.sr), (span.stop - span.start) // 2))
+        at = np.arange(part.start, part.stop) + 0.5
+        share = np.ones(len(at), np.float32)
+        if span.start > within.start:
+            share *= _rise((at - span.start) / n)
+        if span.stop < within.stop:
+            share *= _rise((span.stop - at) / n)
+        return share[:, None]
+
+
+def _rise(x: Float[np.ndarray, " part"]) -> Float[np.ndarray, " part"]:
+    return (np.sin(np.pi / 2 * np.clip(x, 0, 1)) ** 2).astype(np.float32)
+
+
+def _parts(span: slice) -> Iterator[slice]:
+    for start in range(span.start, span.stop, _AT_ONCE):
+        yield slice(start, min(start + _AT_ONCE, span.stop))
+
+
+def _trimmed(span: slice, y: Channels, block: int) -> slice:
+    """A span without digital silence in the blocks in which it begins and ends beside gaps."""
+    start, stop = span.start, span.stop
+    if start > 0:
+        start += _n_digital_silence(y[start : min(start + block, stop)])
+    if stop < len(y):
+        stop -= _n_digital_silence(y[max(start, stop - block) : stop][::-1])
+    return slice(start, stop)
+
+
+def _n_digital_silence(y: Channels) -> int:
+    """The samples that a sound begins with and that are nothing in any channel."""
+    return _n_leading(np.abs(y).max(axis=1) < _ZERO)
+
+
+def _block_powers(y: Channels, block: int) -> Float[np.ndarray, " blocks"]:
+    """The power of the loudest channel in each block of samples; the last may be shorter."""
+    step = block * max(1, _AT_ONCE // block)
+    powers = []
+    for start in range(0, len(y), step):
+        squares = np.square(y[start : start + step], dtype=np.float64)
+        edges = np.arange(0, len(squares), block)
+        sums = np.add.reduceat(squares, edges, axis=0)
+        lengths = np.diff(edges, append=len(squares))[:, None]
+        powers.append((sums / lengths).max(axis=1))
+    return np.concatenate(powers)
+
+
+def _gaps(powers: Float[np.ndarray, " blocks"], block_s: float) -> list[slice]:
+    """The blocks that are left out.
+
+    The level of what sounds is the mean of the powers weighted by themselves, on which neither
+    silence nor faint noise of any length has an influence.
+    """
+    level = float(np.square(powers).sum() / max(powers.sum(), 1e-300))
+    quiet = powers < max(_GATE * level, _SILENT)
+    if quiet.all():
+        return []
+    gaps = []
+    edges = np.flatnonzero(np.diff(quiet, prepend=False, append=False))
+    for start, stop in edges.reshape(-1, 2).tolist():
+        floor, inside = np.median(powers[start:stop]), powers[start:stop]
+        other = (inside > _OWN * floor) | (inside < floor / _OWN)
+        if start > 0:
+            start += min(_n_leading(other), round(_MAX_TAIL_S / block_s))
+        if stop < len(powers):
+            stop -= min(_n_leading(other[::-1]), round(_MAX_ATTACK_S / block_s))
+        if (stop - start) * block_s >= MIN_GAP_S:
+            gaps.append(slice(start, stop))
+    return gaps
+
+
+def _n_leading(flags: Bool[np.ndarray, " flags"]) -> int:
+    return len(flags) if flags.all() else int(np.argmin(flags))

@@ -1,0 +1,178 @@
+"""What sounds of a recording: the gate, and what is put back between."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from nstaudio.audio.guide import Guide
+from nstaudio.audio.silence import Sounding
+from nstaudio.errors import InputError
+
+from helpers import music
+
+SR = 8000
+MUSIC = music(1, 2.0, SR)[:, None]
+RNG = np.random.default_rng(3)
+
+
+def silence(seconds: float, level_db: float = -np.inf) -> np.ndarray:
+    """Gaussian noise of a level, dBFS."""
+    noise = RNG.standard_normal((round(seconds * SR), 1))
+    return (10 ** (level_db / 20) * noise).astype(np.float32)
+
+
+def seconds(*parts: np.ndarray) -> list[tuple[float, float]]:
+    spans = Sounding.of(np.concatenate(parts), SR).spans
+    return [(span.start / SR, span.stop / SR) for span in spans]
+
+
+@pytest.mark.parametrize("level_db", [-np.inf, -90, -60])
+@pytest.mark.parametrize("duration_s", [1.0, 200.0])
+def test_silence_and_the_noise_of_a_room_are_left_out(level_db, duration_s):
+    gap = silence(duration_s, level_db)
+    assert seconds(gap, MUSIC) == [pytest.approx((duration_s, duration_s + 2), abs=0.011)]
+    assert seconds(MUSIC, gap) == [pytest.approx((0, 2), abs=0.011)]
+    first, last = seconds(MUSIC, gap, MUSIC)
+    assert first == pytest.approx((0, 2), abs=0.011)
+    assert last == pytest.approx((duration_s + 2, duration_s + 4), abs=0.011)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (MUSIC,),
+        (MUSIC, silence(0.25), MUSIC),  # a short gap
+        (MUSIC, 10 ** (-30 / 20) * MUSIC, MUSIC),  # a quiet passage
+        (10 ** (-30 / 20) * np.tile(MUSIC, (10, 1)), MUSIC),
+        (1e-4 * MUSIC,),  # a quiet recording
+        (silence(1.0, -60),),  # noise is what this one is of
+        (silence(1.0),),
+    ],
+)
+def test_all_of_music_stays(parts):
+    y = np.concatenate(parts)
+    sounding = Sounding.of(y, SR)
+    assert sounding.is_whole
+    assert sounding.y is y
+    assert sounding.left_out_s == 0
+    blocks = [y[:100], y[100:]]
+    assert all(a is b for a, b in zip(sounding.put_back(iter(blocks)), blocks, strict=True))
+
+
+def test_of_a_fade_what_can_be_heard_stays():
+    t_s = np.arange(12 * SR)[:, None] / SR
+    fading = np.tile(MUSIC, (6, 1)) * 10 ** (-10 * t_s / 20)  # 10 dB a second
+    ((first_s, last_s),) = seconds(fading.astype(np.float32))
+    assert first_s == 0
+    assert 3 < last_s < 5, "some 40 dB below the level of what sounds"
+
+
+def test_pauses_of_speech_are_left_out_and_its_decays_stay():
+    t_s = np.arange(SR // 2) / SR
+    burst = np.sin(2 * np.pi * 200 * t_s) * np.minimum(1, t_s / 0.02) * np.exp(-t_s / 0.08)
+    burst = (0.5 * burst[:, None]).astype(np.float32)
+    room = silence(0.7, -60)
+    for begins_s, (first_s, last_s) in zip(
+        (0.7, 1.9, 3.1), seconds(room, burst, room, burst, room, burst, room), strict=True
+    ):
+        assert begins_s - 0.05 < first_s <= begins_s + 0.01
+        # where the decay has come down to the noise
+        assert begins_s + 0.35 < last_s < begins_s + 0.65
+
+
+def test_the_loudest_channel_counts():
+    quiet = np.concatenate([MUSIC, 0 * MUSIC])
+    both = np.concatenate([quiet, quiet[::-1]], axis=1)
+    assert Sounding.of(both, SR).is_whole
+    assert len(Sounding.of(both[:, :1], SR).spans) == 1
+
+
+def test_what_has_become_of_the_sound_is_put_back_in_its_place():
+    y = np.concatenate([silence(1.03, -60), MUSIC, silence(1, -60), MUSIC, silence(0.5, -60)])
+    sounding = Sounding.of(y, SR)
+    (a, b), (c, d) = ((span.start, span.stop) for span in sounding.spans)
+    assert sounding.n_samples == len(sounding.y) == b - a + d - c
+    assert sounding.left_out_s == pytest.approx((len(y) - len(sounding.y)) / SR)
+    assert sounding.starts == [0, b - a]
+    # all of it as it was, but for fades at the cut
+    fade = SR // 100
+    np.testing.assert_array_equal(sounding.y[: b - a - fade], y[a : b - fade])
+    np.testing.assert_array_equal(sounding.y[b - a + fade :], y[c + fade : d])
+    assert abs(sounding.y[[b - a - 1, b - a]]).max() < 1e-4, "no step"
+
+    louder = 2 * sounding.y
+    n = len(louder)
+    whole = np.concatenate(list(sounding.put_back(iter([louder[: n // 3], louder[n // 3 :]]))))
+    assert whole.dtype == np.float32
+    expected = y.copy()
+    for first, last in ((a, b), (c, d)):
+        expected[first + fade : last - fade] *= 2
+        for edge in (slice(first, first + fade), slice(last - fade, last)):
+            ratio = whole[edge] / y[edge]
+            assert (ratio > 0.7).all()
+            assert (ratio < 2.01).all()
+            expected[edge] = whole[edge]
+    np.testing.assert_allclose(whole, expected, atol=1e-7)
+
+    for end, length in ((n // 3, a + n // 3), (b - a, b), (b - a + 5, c + 5)):
+        ended = np.concatenate(list(sounding.put_back([louder[:end]])))
+        assert len(ended) == length
+        np.testing.assert_array_equal(ended[: length - 5], whole[: length - 5])
+
+
+def test_frames_are_put_back_in_their_place():
+    parts = [0 * MUSIC[:SR], MUSIC[:SR], 0 * MUSIC[:SR], MUSIC[:SR], 0 * MUSIC[:SR]]
+    sounding = Sounding.of(np.concatenate(parts), SR)
+    assert sounding.n_samples == 2 * SR
+    frames = np.arange(8.0)[:, None]
+    spread = sounding.in_time(frames, 2 * SR, silence=-80.0)[:, 0]
+    gap = [-80.0] * 4
+    assert spread.tolist() == [*gap, 0, 1, 2, 3, *gap, 4, 5, 6, 7, *gap]
+    # of one that ends early
+    assert sounding.in_time(frames[:6], 3 * SR // 2, silence=-80.0)[:, 0].tolist() == [
+        *gap,
+        *(0, 1, 2, 3),
+        *gap,
+        *(4, 5),
+    ]
+
+
+GAPPY = Sounding(np.zeros((6 * SR, 1), np.float32), SR, [slice(SR, 2 * SR), slice(4 * SR, 6 * SR)])
+
+
+def shares(guide: Guide) -> np.ndarray:
+    """Of the middles of the tenths of what sounds."""
+    return guide.share(slice(0, 3 * SR), SR)[SR // 20 :: SR // 10]
+
+
+def test_a_guide_means_moments_of_the_recording():
+    assert GAPPY.seconds_before(1.5) == 0.5
+    assert GAPPY.seconds_before(3) == 1
+    guide = Guide(start_s=1.2, end_s=4.5, fade_s=0.0).on(GAPPY, name="x")
+    np.testing.assert_array_equal(shares(guide), [0] * 2 + [1] * 13 + [0] * 15)
+    assert Guide(start_s=2.5, end_s=5, fade_s=0.0).on(GAPPY, name="x").start_s == 1
+    rising = Guide(strength_over_time=[[0, 0], [6, 0.6], [7, 1]]).on(GAPPY, name="x")
+    expected = [*np.arange(0.105, 0.2, 0.01), *np.arange(0.405, 0.6, 0.01)]
+    np.testing.assert_allclose(shares(rising), expected, atol=1e-3)
+    open_to_the_end = Guide(start_s=4.5, low_hz=100.0).on(GAPPY, name="x")
+    assert open_to_the_end == Guide(start_s=1.5, low_hz=100.0)
+    whole = dataclasses.replace(GAPPY, spans=[slice(0, 6 * SR)])
+    assert rising.on(whole, name="x") is rising
+
+
+@pytest.mark.parametrize(
+    ("guide", "message"),
+    [
+        (Guide(end_s=0.9), "x is silent in all of the guide's range"),
+        (Guide(start_s=2.2, end_s=3.5), "x is silent in all of the guide's range"),
+        (Guide(start_s=6.0), "guide.start_s=6 must be below the 6.00 s of x"),
+        (
+            Guide(strength_over_time=[[2, 0], [3, 1], [4, 0]]),
+            "guide.strength_over_time is 0 in all of the guide's range of what sounds of x",
+        ),
+    ],
+)
+def test_a_guide_of_nothing_but_silence_is_refused(guide, message):
+    with pytest.raises(InputError, match=message):
+        guide.on(GAPPY, name="x")
