@@ -36,7 +36,8 @@ def build(cfg: DictConfig) -> RunSettings:
         raise InputError(explain.PRESET_WITHOUT_PACKAGE)
     values: dict[str, Any] = plain(cfg)
     for key, value in values.items():
-        if key not in RUN_KEYS and isinstance(value, dict) and {*GROUPS, *NUMBERS} & {*value}:
+        known = key in (*GROUPS, *RUN_KEYS)  # some have a seed of their own
+        if not known and isinstance(value, dict) and {*GROUPS, *NUMBERS} & {*value}:
             raise InputError(explain.PRESET_WITHOUT_PACKAGE.replace("experiment.*", f"{key}.*"))
         choice("option", key, (*GROUPS, *NUMBERS, *RUN_KEYS))
     for key in (*GROUPS, *NUMBERS, *RUN_KEYS):
