@@ -31,7 +31,11 @@ class Note(NamedTuple):
     velocity: int  # 1 to 127
 
 
-def midi(notes: list[Note], program: int = 0) -> bytes:
+DRUMS = 9
+"""The channel on which keys are drums and the program is the kit."""
+
+
+def midi(notes: list[Note], program: int = 0, channel: int = 0) -> bytes:
     """`notes` as a Standard MIDI File with one track, for one instrument.
 
     500 ticks to a quarter note at the default tempo of 120 a minute: a tick is a millisecond, and
@@ -45,10 +49,12 @@ def midi(notes: list[Note], program: int = 0) -> bytes:
 
     # Program 0 is the grand piano; controller 91 is how much of it goes to the reverb. The middle
     # number puts a release before an onset of the same tick, or a repeated note would be cut off.
-    events = [(0, 0, bytes([0xC0, program])), (0, 0, bytes([0xB0, 91, 127]))]
+    events = [(0, 0, bytes([0xC0 + channel, program])), (0, 0, bytes([0xB0 + channel, 91, 127]))]
     for note in notes:
-        events.append((round(1000 * note.onset), 2, bytes([0x90, note.key, note.velocity])))
-        events.append((round(1000 * note.release), 1, bytes([0x80, note.key, 64])))
+        events.append(
+            (round(1000 * note.onset), 2, bytes([0x90 + channel, note.key, note.velocity]))
+        )
+        events.append((round(1000 * note.release), 1, bytes([0x80 + channel, note.key, 64])))
     events.sort()
     events.append((events[-1][0] + 500, 3, bytes([0xFF, 0x2F, 0])))
 
@@ -61,12 +67,18 @@ def midi(notes: list[Note], program: int = 0) -> bytes:
 
 
 def play(
-    notes: list[Note], soundfont: Path, *, program: int = 0, settings: tuple[str, ...]
+    notes: list[Note],
+    soundfont: Path,
+    *,
+    program: int = 0,
+    channel: int = 0,
+    settings: tuple[str, ...],
 ) -> tuple[np.ndarray, int]:
     """The notes as the soundfont's instrument plays them: samples `time channels` and their rate.
 
     Args:
         program: General MIDI number of the instrument, from 0.
+        channel: of MIDI; `DRUMS` is for drums.
         settings: of fluidsynth, besides `SETTINGS`.
 
     Raises:
@@ -77,7 +89,7 @@ def play(
         raise RenderError("the program fluidsynth is not installed")
     with tempfile.TemporaryDirectory() as folder:
         score, sound = Path(folder) / "score.mid", Path(folder) / "score.wav"
-        score.write_bytes(midi(notes, program))
+        score.write_bytes(midi(notes, program, channel))
         command = [fluidsynth, "-n", "-i", "-q", "-T", "wav", "-F", str(sound)]
         command += [part for setting in (*SETTINGS, *settings) for part in ("-o", setting)]
         command += [str(soundfont.resolve()), str(score)]
