@@ -8,6 +8,7 @@ import numpy as np
 import soxr
 from jaxtyping import Float
 
+from nstaudio.audio.polarity import Signs, signs_in_phase
 from nstaudio.errors import InputError, integer, one_line
 
 MAX_CHANNELS = 64
@@ -165,28 +166,28 @@ def to_mono(y: Channels, sr: int, target_sr: int) -> np.ndarray:
 
 
 def prepare(y: np.ndarray, sr: int, *, target_sr: int, name: str) -> np.ndarray:
-    """`check` and `to_mono`: mono float32 samples at `target_sr`.
+    """`check` and `to_mono`, the channels in phase: mono float32 samples at `target_sr`.
 
     Raises:
-        InputError: as `check`, and where nothing is left when the channels are mixed.
+        InputError: as `check`, and where nothing is left at `target_sr`.
     """
-    mixed = to_mono(check(y, sr, name=name), sr, target_sr)
+    checked = check(y, sr, name=name)
+    signs = signs_in_phase(checked, sr)
+    mixed = to_mono(checked if signs is None else checked * signs, sr, target_sr)
     if not mixed.any():
-        raise InputError(
-            f"{name} is silent once its channels are mixed to one at {target_sr} Hz: they cancel "
-            "each other, or the recording is too short"
-        )
+        raise InputError(f"{name} is silent, or too short, at {target_sr} Hz")
     return mixed
 
 
 def convert(
-    y: Channels, sr: int, target_sr: int, n_channels: int
+    y: Channels, sr: int, target_sr: int, n_channels: int, *, signs: Signs | None = None
 ) -> Iterator[Float[np.ndarray, "block target_channels"]]:
     """Samples of any length at another rate and with other channels, in blocks.
 
     Args:
         y: samples at the rate `sr`, Hz.
         n_channels: the number of `y`; or 1, their mean; or any number of copies of a mono sound.
+        signs: of the channels in their mean; `None` is all 1.
     """
     stream = None
     if target_sr != sr:
@@ -195,6 +196,7 @@ def convert(
     for start in range(0, len(y), _BLOCK):
         block = y[start : start + _BLOCK]
         if n_channels != y.shape[1]:
+            block = block if signs is None else block * signs
             block = np.repeat(block.mean(axis=1, keepdims=True), n_channels, axis=1)
         block = np.ascontiguousarray(block, np.float32)
         if stream is not None:

@@ -6,14 +6,18 @@ back between them. The gate is relative, as that of ITU-R BS.1770, but lower: qu
 """
 
 import functools
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
 
+from nstaudio.audio.polarity import Signs, signs_in_phase
 from nstaudio.audio.samples import Channels
 from nstaudio.audio.spooling import spool
+
+log = logging.getLogger(__name__)
 
 _BLOCK_S = 0.01
 _GATE = 10 ** (-38 / 10)  # of the level of what sounds; quiet passages lie 30 dB below it
@@ -28,23 +32,30 @@ _AT_ONCE = 2**18  # samples: a recording may be longer than memory
 
 @dataclass(frozen=True, eq=False)
 class Sounding:
-    """A recording without its silence.
+    """A recording without its silence, its channels in phase.
 
     Attributes:
         recorded: the recording as it is.
         sr: its rate, Hz.
         spans: what sounds of it, in order; all of it is one span.
+        signs: see `polarity.signs_in_phase`; `None` is all 1.
     """
 
     recorded: Channels
     sr: int
     spans: Sequence[slice]
+    signs: Signs | None = None
 
     @classmethod
-    def of(cls, recorded: Channels, sr: int) -> "Sounding":
-        """What sounds of a recording of any length at the rate `sr`, Hz.
+    def of(cls, recorded: Channels, sr: int, *, name: str) -> "Sounding":
+        """What sounds of a recording of any length.
 
-        Gaps of less than `MIN_GAP_S` stay, and so does all of a silent recording.
+        Gaps of less than `MIN_GAP_S` stay, and so does all of a silent recording. Channels that
+        would cancel in the mean are turned over, with a warning in the log.
+
+        Args:
+            sr: its rate, Hz.
+            name: its name in the warning.
         """
         block = max(1, round(_BLOCK_S * sr))
         gaps = _gaps(_block_powers(recorded, block), block / sr)
@@ -52,7 +63,17 @@ class Sounding:
         edges = [min(edge, len(recorded)) for edge in (*edges, len(recorded))]
         spans = [slice(*edges[i : i + 2]) for i in range(0, len(edges), 2)]
         spans = [_trimmed(span, recorded, block) for span in spans if span.start < span.stop]
-        return cls(recorded, sr, spans)
+        signs = signs_in_phase(recorded, sr)
+        if signs is not None:
+            turned = [str(i + 1) for i in np.flatnonzero(signs < 0)]
+            log.warning(
+                "%s: channel%s %s cancel%s the others in the mean of all: analysed turned over",
+                name,
+                "s" if len(turned) > 1 else "",
+                ", ".join(turned),
+                "" if len(turned) > 1 else "s",
+            )
+        return cls(recorded, sr, spans, signs)
 
     @property
     def is_whole(self) -> bool:
@@ -82,12 +103,12 @@ class Sounding:
 
     @functools.cached_property
     def y(self) -> Channels:
-        """The spans one after the other, faded where they meet; `recorded` if it is whole."""
-        if self.is_whole:
+        """The spans one after the other, faded where they meet, in phase; or simply `recorded`."""
+        if self._is_as_recorded:
             return self.recorded
         joined = slice(self.spans[0].start, self.spans[-1].stop)  # its ends are not faded
         faded = (
-            self.recorded[part] * self._share(span, part, within=joined)
+            self.recorded[part] * self._in_phase * self._share(span, part, within=joined)
             for span in self.spans
             for part in _parts(span)
         )
@@ -96,7 +117,7 @@ class Sounding:
     def put_back(
         self, sounds: Iterable[Float[np.ndarray, "block channels"]]
     ) -> Iterator[Float[np.ndarray, "part channels"]]:
-        """What has become of `y`, in its place in time, as blocks that follow one another.
+        """What has become of `y`, in its place and phase, as blocks that follow one another.
 
         The gaps are the recording's own samples, crossfaded where they meet the sound. Where the
         sound ends early, so does the result.
@@ -104,7 +125,7 @@ class Sounding:
         Args:
             sounds: blocks that follow one another.
         """
-        if self.is_whole:
+        if self._is_as_recorded:
             yield from sounds
             return
         all_of_it = slice(0, len(self.recorded))
@@ -120,8 +141,8 @@ class Sounding:
                     self._share(waiting[0], part, within=all_of_it),
                     self.recorded[part],
                 )
-                yield (share * sound[: len(recorded)] + (1 - share) * recorded).astype(np.float32)
-                sound = sound[len(recorded) :]
+                part, sound = sound[: len(recorded)] * self._in_phase, sound[len(recorded) :]
+                yield (share * part + (1 - share) * recorded).astype(np.float32)
                 if at == waiting[0].stop:
                     del waiting[0]
         if not waiting:
@@ -151,6 +172,14 @@ class Sounding:
         spread = frames[np.clip(frame, 0, len(frames) - 1)]
         spread[~inside] = silence
         return spread
+
+    @property
+    def _is_as_recorded(self) -> bool:
+        return self.is_whole and self.signs is None
+
+    @property
+    def _in_phase(self) -> Signs | np.float32:
+        return np.float32(1) if self.signs is None else self.signs
 
     def _as_recorded(self, gap: slice) -> Iterator[Channels]:
         for part in _parts(gap):

@@ -40,7 +40,7 @@ def prepare_style_audio(
     Raises:
         InputError: no clip at all, silence, or weights that cannot be.
     """
-    sounding = [Sounding.of(y, clip_sr) for y, clip_sr, _ in clips]
+    sounding = [Sounding.of(y, clip_sr, name=name) for y, clip_sr, name in clips]
     left_out_s = sum(clip.left_out_s for clip in sounding)
     clips = [(s.y, clip_sr, name) for s, (_, clip_sr, name) in zip(sounding, clips, strict=True)]
     durations_s: Sequence[float | None] = [None] * len(clips)
@@ -55,7 +55,7 @@ def prepare_style_audio(
         excerpts = [samples.to_mono(y[span], clip_sr, sr) for span in spans]
         joined = samples.join(excerpts, sr, level=False)
         if not joined.any():
-            raise InputError(f"{name} is silent, or its channels cancel each other when mixed")
+            raise InputError(f"{name} is silent in all that is heard of it")
         mono.append(joined)
     return StyleAudio(samples.join(mono, sr), left_out_s)
 

@@ -146,7 +146,7 @@ def _clips(
     mono = prepare_style_audio(recorded, segments, sr, weights=weights)
     if recording is None:
         recording = _noise(mono.y, sr, arguments["duration_s"], seed)
-    sounding = Sounding.of(recording.y, recording.sr)
+    sounding = Sounding.of(recording.y, recording.sr, name=recording.label)
     for shared in (recording.y, sounding.y, mono.y):
         shared.flags.writeable = False
     return _Clips(

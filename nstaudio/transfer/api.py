@@ -135,7 +135,8 @@ def transfer(
         choice("setting", name, settings.__dataclass_fields__)
     settings = replace(settings, **changes)
     integer("log_every", log_every, at_least=1)
-    recording = Sounding.of(samples.check(content, sample_rate, name="content"), sample_rate)
+    checked = samples.check(content, sample_rate, name="content")
+    recording = Sounding.of(checked, sample_rate, name="content")
     samples.refuse_pair(style, name="style")
     styles = style if isinstance(style, list | tuple) else [style]
     inputs = TransferInputs(

@@ -23,7 +23,7 @@ def silence(seconds: float, level_db: float = -np.inf) -> np.ndarray:
 
 
 def seconds(*parts: np.ndarray) -> list[tuple[float, float]]:
-    spans = Sounding.of(np.concatenate(parts), SR).spans
+    spans = Sounding.of(np.concatenate(parts), SR, name="x").spans
     return [(span.start / SR, span.stop / SR) for span in spans]
 
 
@@ -52,7 +52,7 @@ def test_silence_and_the_noise_of_a_room_are_left_out(level_db, duration_s):
 )
 def test_all_of_music_stays(parts):
     y = np.concatenate(parts)
-    sounding = Sounding.of(y, SR)
+    sounding = Sounding.of(y, SR, name="x")
     assert sounding.is_whole
     assert sounding.y is y
     assert sounding.left_out_s == 0
@@ -84,13 +84,13 @@ def test_pauses_of_speech_are_left_out_and_its_decays_stay():
 def test_the_loudest_channel_counts():
     quiet = np.concatenate([MUSIC, 0 * MUSIC])
     both = np.concatenate([quiet, quiet[::-1]], axis=1)
-    assert Sounding.of(both, SR).is_whole
-    assert len(Sounding.of(both[:, :1], SR).spans) == 1
+    assert Sounding.of(both, SR, name="x").is_whole
+    assert len(Sounding.of(both[:, :1], SR, name="x").spans) == 1
 
 
 def test_what_has_become_of_the_sound_is_put_back_in_its_place():
     y = np.concatenate([silence(1.03, -60), MUSIC, silence(1, -60), MUSIC, silence(0.5, -60)])
-    sounding = Sounding.of(y, SR)
+    sounding = Sounding.of(y, SR, name="x")
     (a, b), (c, d) = ((span.start, span.stop) for span in sounding.spans)
     assert sounding.n_samples == len(sounding.y) == b - a + d - c
     assert sounding.left_out_s == pytest.approx((len(y) - len(sounding.y)) / SR)
@@ -123,7 +123,7 @@ def test_what_has_become_of_the_sound_is_put_back_in_its_place():
 
 def test_frames_are_put_back_in_their_place():
     parts = [0 * MUSIC[:SR], MUSIC[:SR], 0 * MUSIC[:SR], MUSIC[:SR], 0 * MUSIC[:SR]]
-    sounding = Sounding.of(np.concatenate(parts), SR)
+    sounding = Sounding.of(np.concatenate(parts), SR, name="x")
     assert sounding.n_samples == 2 * SR
     frames = np.arange(8.0)[:, None]
     spread = sounding.in_time(frames, 2 * SR, silence=-80.0)[:, 0]

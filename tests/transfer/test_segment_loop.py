@@ -106,7 +106,9 @@ def test_a_stop_ends_the_loop(inputs, stop_at, saved):
 
 def test_no_segment_that_changes_is_refused(inputs):
     silence = TransferInputs(
-        recording=Sounding.of(0 * inputs.content, SR), style=inputs.style, settings=inputs.settings
+        recording=Sounding.of(0 * inputs.content, SR, name="x"),
+        style=inputs.style,
+        settings=inputs.settings,
     )
     with pytest.raises(InputError, match="content is silent"):
         Segments(silence)
