@@ -48,6 +48,7 @@ class CommandCallback(Callback):
         """Before the first job of a sweep."""
         del kwargs
         with _refusing():
+            sweep.refuse_missing_launcher(config)
             sweep.refuse_silent_cluster(config)
             folder = Path(config.hydra.sweep.dir)
             folder_claim.claim(folder, user="sweep")

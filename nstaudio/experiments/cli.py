@@ -116,8 +116,6 @@ class Command:
 
     def _refusal(self, error: Exception) -> str | None:
         """A line for what is not a bug; else `None`."""
-        from nstaudio.experiments import sweep
-
         if isinstance(error, HydraException | OmegaConfBaseException | yaml.YAMLError):
             return explain(error)
         if isinstance(error, InputError):
@@ -128,10 +126,6 @@ class Command:
             return f"the output folder cannot be used: {one_line(error)}"
         if self._progress.running:
             return None
-        missing = sweep.missing_extra(error)
-        if missing is not None:
-            self._progress.sweep = None  # there is no sweep
-            return missing
         if self._progress.sweep is not None:  # e.g. a worker process that was killed
             what = textwrap.shorten(f"{type(error).__name__}: {error}", 300, placeholder=" ...")
             return f"the sweep was cut short: {one_line(what)}"

@@ -151,16 +151,19 @@ def prefer_launchers(folder: Path) -> None:
         of_plugins.pop(file.name, None)
 
 
-def missing_extra(error: Exception) -> str | None:
-    """The remedy if Hydra says by `error` that a launcher is not installed; else `None`."""
-    unknown = re.search(r"Unknown plugin class : 'hydra_plugins\.(\w+)", str(error))
-    extra = _EXTRAS.get(unknown.group(1)) if unknown else None
-    if extra is None:
-        return None
-    return (
-        f"this launcher comes with the extra {extra}: "
-        f"uv run --extra {extra} python scripts/run.py, or pip install 'nstaudio[{extra}]'"
-    )
+def refuse_missing_launcher(config: DictConfig) -> None:
+    """Check that the launcher's plugin is installed.
+
+    Raises:
+        InputError: it is not; the message says which extra brings it.
+    """
+    target = str(config.hydra.launcher["_target_"])
+    extra = next((extra for name, extra in _EXTRAS.items() if f".{name}." in target), None)
+    if extra is not None and target not in Plugins.instance().class_name_to_class:
+        raise InputError(
+            f"this launcher comes with the extra {extra}: "
+            f"uv run --extra {extra} python scripts/run.py, or pip install 'nstaudio[{extra}]'"
+        )
 
 
 def refuse_silent_cluster(config: DictConfig) -> None:
