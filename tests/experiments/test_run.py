@@ -17,7 +17,7 @@ from nstaudio.analysis.spectrogram import MelSpec, log_mel, unit
 from nstaudio.audio.files import CLIPS_DIR, load
 from nstaudio.experiments.folder_claim import folder_lock
 
-from helpers import SR, music
+from helpers import SR, Compiled, compiled, music
 from small_runs import SMALL, assert_refused, lines, only_run, start, summary, wait_for
 
 FIGURES = {
@@ -115,11 +115,12 @@ def test_figures_on_audio_are_measured_on_the_file(command, tmp_path, clips):
     assert restored is not None
     # what was optimised is at another level than what is as loud as the content
     made = render(prepared, restored, settings) / np.sqrt(prepared.content_power)
-    audio_db = log_mel(jnp.asarray(y * np.std(made) / np.std(y), jnp.float32), spec)
+    audio_db = compiled(log_mel)(jnp.asarray(y * np.std(made) / np.std(y), jnp.float32), spec)
     optimised = np.maximum(restored.variable, spec.floor_db)
     error = np.sqrt(np.mean((audio_db - optimised) ** 2))
     assert figures["consistency_db"] == pytest.approx(float(error), rel=1e-2)
-    on_audio = prepared.objective.losses(unit(audio_db, spec), prepared.problem).style
+    losses = Compiled(prepared.objective).losses(unit(audio_db, spec), prepared.problem)
+    on_audio = losses.style
     assert figures["style_loss_on_audio"] == pytest.approx(float(on_audio), rel=2e-2)
 
 
@@ -149,14 +150,14 @@ def test_a_sweep_compiles_once(command, tmp_path):
     assert len({json.loads(job.read_text())["total_loss"] for job in jobs}) == 2
     assert jobs[0].parent.name.startswith("0_alpha=1e-07")
     assert all((job.parent / "generated.wav").exists() for job in jobs)
-    code, err = command("-m", "strength=0,0.3,1", "n_steps=2", "hydra.sweep.dir=outputs/x/strength")
+    code, err = command("-m", "strength=0,1", "n_steps=2", "hydra.sweep.dir=outputs/x/strength")
     assert code == 0, err
     assert loop.advance._cache_size() == before  # type: ignore[attr-defined]
     chosen = [
         json.loads(job.read_text()) for job in sorted(tmp_path.glob("outputs/x/*/*/summary.json"))
     ]
-    assert chosen[0]["alpha"] > chosen[1]["alpha"] > chosen[2]["alpha"] == 0
-    assert 0 == chosen[0]["beta"] < chosen[1]["beta"] < chosen[2]["beta"]
+    assert chosen[0]["alpha"] > chosen[1]["alpha"] == 0
+    assert 0 == chosen[0]["beta"] < chosen[1]["beta"]
 
 
 def test_a_sweep_goes_on_after_a_bad_job(command, tmp_path):
