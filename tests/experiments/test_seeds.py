@@ -155,7 +155,7 @@ def test_what_no_seed_run_can_be_made_of_leaves_nothing(command, tmp_path):
         assert_refused(code, err, message, tmp_path)
 
 
-@pytest.mark.parametrize("launcher", ["vmap", "basic"])
+@pytest.mark.parametrize("launcher", ["vmap", pytest.param("basic", marks=pytest.mark.slow)])
 def test_seed_runs_in_a_sweep(command, tmp_path, launcher):
     arguments = ["-m", f"hydra/launcher={launcher}", "n_seeds=0,1,2", "n_steps=6"]
     code, err = command(*arguments, "hydra.sweep.dir=s")

@@ -56,7 +56,7 @@ def assert_same(job: Path, alone: Path) -> None:
             assert same or value == pytest.approx(other[name], rel=2e-7), name
 
 
-@pytest.mark.parametrize("launcher", ["vmap", "basic"])
+@pytest.mark.parametrize("launcher", ["vmap", pytest.param("basic", marks=pytest.mark.slow)])
 def test_jobs_write_what_single_runs_write(command, tmp_path, launcher):
     """The vmap launcher's are one program."""
     before = batching._advance._cache_size()  # type: ignore[attr-defined]

@@ -70,6 +70,7 @@ def test_mean_figures_add_powers_of_decibels():
     assert got == pytest.approx({"a": 1.5, "x_db": 10 * np.log10((1 + 10) / 2)})
 
 
+@pytest.mark.slow
 def test_results_apart_from_another(content, style):
     """From the same start and seed, with segments: less like it the more that weighs."""
     y = content[: 2 * SR], style[: 2 * SR]
