@@ -26,7 +26,8 @@ _ENVELOPE_BANDS = 6.0  # standard deviation, bands, of what counts as envelope a
 _QUERIES_AT_ONCE = 128
 _MAX_KEYS = 60_000  # in all transpositions; of longer styles every second frame, every third, ...
 _MAX_LIFT_DB = 30.0
-_LIFT_EXPONENT = 0.5  # of a cell's power over the largest: how much of the lift it takes
+_LIFT_EXPONENT = 0.5  # of the power around a cell over the largest: its share of the lift
+_LIFT_BLUR = 4.0, 6.0  # frames and bands of its neighbourhood
 _N_BISECTIONS = 30
 
 Levels = Float[np.ndarray, "frames bands"]
@@ -117,11 +118,13 @@ def lifted(level_db: Levels, style_db: Float[np.ndarray, "others bands"]) -> Lev
     """Levels whose loudest cells are raised until the mean power is the style's.
 
     A mean of levels in dB lies below the level of the mean, the more so the louder its cells: what
-    answers a peak is an average of peaks that lie elsewhere. Levels of more power stay as they are.
+    answers a peak is an average of peaks that lie elsewhere. What is lifted is a neighbourhood, not
+    single partials, or the tune would change. Levels of more power stay as they are.
     """
     power = 10 ** (level_db / 10)
     wanted = float(np.mean(10 ** (style_db / 10)))
-    share = (power / power.max()) ** _LIFT_EXPONENT
+    around_db = scipy.ndimage.gaussian_filter(level_db, _LIFT_BLUR)
+    share = 10 ** ((around_db - around_db.max()) / 10 * _LIFT_EXPONENT)
     low, high = 0.0, _MAX_LIFT_DB
     for _ in range(_N_BISECTIONS):
         lift_db = (low + high) / 2

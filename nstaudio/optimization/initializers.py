@@ -12,13 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from nstaudio import notes
 from nstaudio.analysis.clip import Clip, LogMel
 from nstaudio.analysis.spectrogram import MelSpec, log_mel
 from nstaudio.audio.content_cache import cached_by, content_key
 from nstaudio.audio.samples import Samples
 from nstaudio.errors import integer, number
-from nstaudio.notes import Note, onset_refinement, percussion
+from nstaudio.notes import Note, onset_refinement, percussion, transcribe
 from nstaudio.notes.attention import Attention, render
 from nstaudio.notes.frame_attention import FrameAttention, Moments, attend, lifted, pitches
 from nstaudio.notes.percussion import energy
@@ -120,38 +119,47 @@ def frame_attention(
     spec: MelSpec,
     attention: FrameAttention = FrameAttention(),  # noqa: B008 - frozen
     note_attention: Attention = Attention(),  # noqa: B008 - frozen
-    notes_share: float = 0.5,
+    frames: float = 1.0,
+    notes: float = 1.0,
+    balance: float = 1.0,
     amount: float = 1.0,
 ) -> Initialization:
     """The content, to be filtered towards the levels that the style has where it is like it.
 
-    The levels are the mean, in dB, of those that frame attention finds and those of the sound of
-    `note_attention`: the first hears all that sounds, the second which notes do. A result already,
-    with a parametrization that filters the content: no step of optimisation is needed.
+    The levels are the mean, in dB, of three estimates: frame attention hears all that sounds, the
+    sound of `note_attention` follows the notes, and the content with the style's balance of bands
+    knows neither and keeps the tune. A result already, with a parametrization that filters the
+    content: no step of optimisation is needed.
 
     Args:
         attention: weights of the style's frames for each of the content's.
         note_attention: weights of the style's notes for each of the content's.
-        notes_share: of the notes' sound in the mean, 0 to 1. It is 0 where a clip has no notes.
+        frames, notes, balance: weights of the three estimates, the first and the last not both 0,
+            since the second is left out where a clip has no notes.
         amount: of the way to those levels, in dB, 0 (the content) to 1.
 
     Raises:
-        InputError: a share outside its limits.
+        InputError: a number outside its limits.
     """
     del key
-    number("init.notes_share", notes_share, at_least=0, at_most=1)
+    for name, weight in (("frames", frames), ("notes", notes), ("balance", balance)):
+        number(f"init.{name}", weight, at_least=0)
+    number("init.frames + init.balance", frames + balance, above=0)
     number("init.amount", amount, at_least=0, at_most=1)
     content_db, style_db = np.asarray(content.level_db), np.asarray(style.level_db)
-    target_db = attend(
-        _moments(content, spec), _moments(style, spec), spec.edges_hz[1:-1], attention
-    )
-    played = _played(content, style, spec, note_attention, "basic_pitch").sound
-    if played is not None and notes_share > 0:
-        played_db = np.array(played.level_db)
-        played_db += _mean_power_db(style_db) - _mean_power_db(played_db)
-        target_db += np.float32(notes_share) * (played_db - target_db)
-    target_db = lifted(target_db, style_db)
-    target_db = content_db + np.float32(amount) * (target_db - content_db)
+    balanced_db = content_db + _mean_power_db(style_db, axis=0) - _mean_power_db(content_db, axis=0)
+    estimates = [(balance, balanced_db)]
+    if frames:
+        moments = _moments(content, spec), _moments(style, spec)
+        estimates.append((frames, attend(*moments, spec.edges_hz[1:-1], attention)))
+    played = _played(content, style, spec, note_attention, "basic_pitch").sound if notes else None
+    if played is not None:
+        played_db = np.asarray(played.level_db)
+        difference_db = _mean_power_db(style_db) - _mean_power_db(played_db)
+        estimates.append((notes, played_db + difference_db))
+    weights, levels = zip(*estimates, strict=True)
+    target_db = lifted(np.average(levels, axis=0, weights=weights), style_db)
+    target_db = content_db + amount * (target_db - content_db)
     return Initialization(content, jnp.asarray(target_db, jnp.float32))
 
 
@@ -161,8 +169,8 @@ def _moments(clip: Clip, spec: MelSpec) -> Moments:
     return Moments(level_db, heard)
 
 
-def _mean_power_db(level_db: np.ndarray) -> np.float32:
-    return np.float32(10 * np.log10(np.mean(10 ** (level_db / 10))))
+def _mean_power_db(level_db: np.ndarray, axis: int | None = None) -> np.ndarray:
+    return np.asarray(10 * np.log10(np.mean(10 ** (level_db / 10), axis=axis)))
 
 
 class _Played(NamedTuple):
@@ -177,7 +185,7 @@ def _played(
     """The content's notes in the style's sound."""
     y = np.asarray(content.y)
     style_notes = _style_notes(np.asarray(style.y), spec.sr, transcriber)
-    content_notes = notes.transcribe(y, spec.sr, method=transcriber)
+    content_notes = transcribe(y, spec.sr, method=transcriber)
     by_role = (("content", content_notes), ("style", style_notes.notes))
     without_notes = [role for role, role_notes in by_role if not role_notes]
     if without_notes:
@@ -195,7 +203,7 @@ class _StyleNotes(NamedTuple):
 
 @cached_by(content_key, max_results=1)  # all segments of a content have the same style
 def _style_notes(y: Samples, sr: int, transcriber: str) -> _StyleNotes:
-    style_notes = notes.transcribe(y, sr, method=transcriber)
+    style_notes = transcribe(y, sr, method=transcriber)
     if not style_notes:
         return _StyleNotes([], y, y)
     style_notes = onset_refinement.refined(y, sr, style_notes)

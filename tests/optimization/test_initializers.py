@@ -156,7 +156,7 @@ def test_bad_values_of_note_attention(content, style, values, message):
 
 def test_frame_attention_filters_the_content_to_the_styles_levels():
     content, style = as_clip(reed(64, harmonics=(0.3, 0.03, 0.01))), as_clip(reed(60))
-    start = initializers.frame_attention(content, style, key=KEY, spec=SPEC)
+    start = initializers.frame_attention(content, style, key=KEY, spec=SPEC, balance=0)
     assert start.n_steps == 0
     assert start.carrier is content, "so that all channels can be filtered"
     f0 = 440 * 2 ** ((64 - 69) / 12)
@@ -170,11 +170,23 @@ def test_frame_attention_filters_the_content_to_the_styles_levels():
 
     assert step_db(np.asarray(content.level_db)) < -25
     assert step_db(np.asarray(start.level_db)) > -12, "the reed's third harmonic is 2 dB softer"
-    half = initializers.frame_attention(content, style, key=KEY, spec=SPEC, amount=0.5)
+    half = initializers.frame_attention(content, style, key=KEY, spec=SPEC, balance=0, amount=0.5)
     middle_db = (content.level_db + start.level_db) / 2
     np.testing.assert_allclose(half.level_db, middle_db, atol=1e-3)
-    frames = initializers.frame_attention(content, style, key=KEY, spec=SPEC, notes_share=0)
-    assert float(jnp.abs(frames.level_db - start.level_db).mean()) > 0.1
+
+
+def test_balance_alone_is_an_equaliser():
+    """What is left is one gain a band, but where the loudest is lifted."""
+    rng = np.random.default_rng(0)
+    content_db, style_db = (rng.normal(mean, 2, (80, 128)) for mean in (-20, -30))
+    content_db[:, 64:] -= 20
+    content, style = (Clip(jnp.ones(80 * 256), jnp.asarray(x)) for x in (content_db, style_db))
+    only = {"frames": 0, "notes": 0, "balance": 1}
+    start = initializers.frame_attention(content, style, key=KEY, spec=SPEC, **only)
+    change_db = np.asarray(start.level_db - content.level_db)
+    power = [np.mean(10 ** (np.asarray(x) / 10), axis=0) for x in (content_db, style_db)]
+    np.testing.assert_allclose(change_db[0], 10 * np.log10(power[1] / power[0]), atol=0.1)
+    assert change_db.std(axis=0).max() < 0.1
 
 
 def test_frame_attention_needs_no_notes(caplog):
@@ -188,7 +200,12 @@ def test_frame_attention_needs_no_notes(caplog):
     assert not caplog.records
 
 
-@pytest.mark.parametrize(("name", "value"), [("notes_share", 1.5), ("amount", -0.1)])
+@pytest.mark.parametrize(("name", "value"), [("notes", -1), ("frames", -0.5), ("amount", 1.5)])
 def test_bad_values_of_frame_attention(content, style, name, value):
     with pytest.raises(InputError, match=f"init.{name}={value} must be at"):
         initializers.frame_attention(content, style, key=KEY, spec=SPEC, **{name: value})
+
+
+def test_frame_attention_of_nothing(content, style):
+    with pytest.raises(InputError, match=r"init.frames \+ init.balance=0 must be above 0"):
+        initializers.frame_attention(content, style, key=KEY, spec=SPEC, frames=0, balance=0)
