@@ -21,11 +21,16 @@ log = logging.getLogger(__name__)
 
 _BLOCK_S = 0.01
 _GATE = 10 ** (-38 / 10)  # of the level of what sounds; quiet passages lie 30 dB below it
+# Steady noise this faint is the room's also where it is less far below a quiet recording.
+_ROOM_GATE, _MAX_ROOM_POWER = 10 ** (-26 / 10), 10 ** (-54 / 10)
+_MIN_STEADY = 0.8  # share of blocks near the median
+_NOISE_FFT, _NOISE_FRAMES, _NOISE_BINS = 1024, 64, 8
+_MAX_NOISE_PEAKS_DB = 1.5  # arithmetic over geometric mean of bins side by side: noise has 0.2
 _SILENT = 1e-12  # -120 dBFS: below all recordings, above what rounding leaves
 _ZERO = 1e-6  # samples of that power
 MIN_GAP_S = 0.3
 _MAX_TAIL_S, _MAX_ATTACK_S = 0.2, 0.04
-_OWN = 2.0  # power of a tail or an attack over the median of the gap, or the inverse
+_OWN = 2.0  # power of a tail or an attack over the median of the gap, or its inverse
 _FADE_S = 0.005
 _AT_ONCE = 2**18  # samples: a recording may be longer than memory
 
@@ -58,7 +63,7 @@ class Sounding:
             name: its name in the warning.
         """
         block = max(1, round(_BLOCK_S * sr))
-        gaps = _gaps(_block_powers(recorded, block), block / sr)
+        gaps = _gaps(recorded, block, block / sr)
         edges = [0, *(edge for gap in gaps for edge in (gap.start * block, gap.stop * block))]
         edges = [min(edge, len(recorded)) for edge in (*edges, len(recorded))]
         spans = [slice(*edges[i : i + 2]) for i in range(0, len(edges), 2)]
@@ -234,21 +239,25 @@ def _block_powers(y: Channels, block: int) -> Float[np.ndarray, " blocks"]:
     return np.concatenate(powers)
 
 
-def _gaps(powers: Float[np.ndarray, " blocks"], block_s: float) -> list[slice]:
-    """The blocks that are left out.
+def _gaps(y: Channels, block: int, block_s: float) -> list[slice]:
+    """The blocks, of so many samples, that are left out.
 
     The level of what sounds is the mean of the powers weighted by themselves, on which neither
     silence nor faint noise of any length has an influence.
     """
+    powers = _block_powers(y, block)
     level = float(np.square(powers).sum() / max(powers.sum(), 1e-300))
     quiet = powers < max(_GATE * level, _SILENT)
     if quiet.all():
         return []
+    for start, stop in _runs(powers < min(_ROOM_GATE * level, _MAX_ROOM_POWER)):
+        if (stop - start) * block_s >= MIN_GAP_S and not quiet[start:stop].all():
+            steady = 1 - np.mean(_unlike_median(powers[start:stop]))
+            if steady > _MIN_STEADY and _is_noise(y[start * block : stop * block]):
+                quiet[start:stop] = True
     gaps = []
-    edges = np.flatnonzero(np.diff(quiet, prepend=False, append=False))
-    for start, stop in edges.reshape(-1, 2).tolist():
-        floor, inside = np.median(powers[start:stop]), powers[start:stop]
-        other = (inside > _OWN * floor) | (inside < floor / _OWN)
+    for start, stop in _runs(quiet):
+        other = _unlike_median(powers[start:stop])
         if start > 0:
             start += min(_n_leading(other), round(_MAX_TAIL_S / block_s))
         if stop < len(powers):
@@ -256,6 +265,31 @@ def _gaps(powers: Float[np.ndarray, " blocks"], block_s: float) -> list[slice]:
         if (stop - start) * block_s >= MIN_GAP_S:
             gaps.append(slice(start, stop))
     return gaps
+
+
+def _runs(flags: Bool[np.ndarray, " blocks"]) -> list[tuple[int, int]]:
+    """Where flags that are set begin and end."""
+    edges = np.flatnonzero(np.diff(flags, prepend=False, append=False))
+    return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
+
+
+def _unlike_median(powers: Float[np.ndarray, " blocks"]) -> Bool[np.ndarray, " blocks"]:
+    median = np.median(powers)
+    return (powers > _OWN * median) | (powers < median / _OWN)
+
+
+def _is_noise(y: Channels) -> bool:
+    """Whether a mean spectrum is smooth, where its energy is: notes and voices have partials."""
+    n_fft = min(_NOISE_FFT, len(y))
+    starts = np.linspace(0, len(y) - n_fft, _NOISE_FRAMES).astype(int)
+    window = np.hanning(n_fft)[:, None]
+    frames = (np.abs(np.fft.rfft(y[i : i + n_fft] * window, axis=0)) ** 2 for i in starts)
+    powers = functools.reduce(np.add, frames).sum(axis=1) + 1e-30
+    n_bands = len(powers) // _NOISE_BINS
+    bands = powers[: n_bands * _NOISE_BINS].reshape(n_bands, -1)[1:]  # an offset is no note
+    means = bands.mean(axis=1)
+    peaks_db = 10 * np.log10(means) - (10 * np.log10(bands)).mean(axis=1)
+    return bool((means * peaks_db).sum() < _MAX_NOISE_PEAKS_DB * means.sum())
 
 
 def _n_leading(flags: Bool[np.ndarray, " flags"]) -> int:

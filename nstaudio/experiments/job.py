@@ -153,7 +153,7 @@ def _clips(
         content=recording,
         sounding=sounding,
         style_name="+".join(clip.name for clip in styles),
-        style_label=styles[0].label,
+        style_label=styles[0].label + (" without its silence" if mono.left_out_s else ""),
         style=mono,
         fingerprint=fingerprint(np.array([recording.sr, *recording.y.shape]), recording.y, mono.y),
     )

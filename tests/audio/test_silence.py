@@ -38,6 +38,17 @@ def test_silence_and_the_noise_of_a_room_are_left_out(level_db, duration_s):
     assert last == pytest.approx((duration_s + 2, duration_s + 4), abs=0.011)
 
 
+@pytest.mark.parametrize("level_db", [-3, -10, -16])
+def test_the_noise_of_a_room_is_left_out_of_a_quiet_recording(level_db):
+    """Down to 27 dB above that noise."""
+    quiet, gap = 10 ** (level_db / 20) * MUSIC, silence(1.0, -60)
+    assert -34 < 10 * np.log10(np.mean(quiet**2)) < -14
+    assert seconds(gap, quiet, gap) == [pytest.approx((1, 3), abs=0.021)]
+    # a quiet passage of that level is no noise, while it is less than 38 dB below
+    faint = 10 ** (-60 / 20) / np.sqrt(np.mean(MUSIC**2)) * MUSIC
+    assert len(seconds(quiet, faint, quiet)) == (2 if level_db == -3 else 1)
+
+
 @pytest.mark.parametrize(
     "parts",
     [
