@@ -8,7 +8,7 @@ import numpy as np
 import soxr
 from jaxtyping import Float
 
-from nstaudio.audio.polarity import Signs, signs_in_phase
+from nstaudio.audio.polarity import alignment
 from nstaudio.errors import InputError, integer, one_line
 
 MAX_CHANNELS = 64
@@ -172,22 +172,23 @@ def prepare(y: np.ndarray, sr: int, *, target_sr: int, name: str) -> np.ndarray:
         InputError: as `check`, and where nothing is left at `target_sr`.
     """
     checked = check(y, sr, name=name)
-    signs = signs_in_phase(checked, sr)
-    mixed = to_mono(checked if signs is None else checked * signs, sr, target_sr)
+    aligned = alignment(checked, sr)
+    if aligned is not None:
+        checked = np.concatenate(list(aligned.blocks(checked)))
+    mixed = to_mono(checked, sr, target_sr)
     if not mixed.any():
         raise InputError(f"{name} is silent, or too short, at {target_sr} Hz")
     return mixed
 
 
 def convert(
-    y: Channels, sr: int, target_sr: int, n_channels: int, *, signs: Signs | None = None
+    y: Channels, sr: int, target_sr: int, n_channels: int
 ) -> Iterator[Float[np.ndarray, "block target_channels"]]:
     """Samples of any length at another rate and with other channels, in blocks.
 
     Args:
         y: samples at the rate `sr`, Hz.
         n_channels: the number of `y`; or 1, their mean; or any number of copies of a mono sound.
-        signs: of the channels in their mean; `None` is all 1.
     """
     stream = None
     if target_sr != sr:
@@ -196,7 +197,6 @@ def convert(
     for start in range(0, len(y), _BLOCK):
         block = y[start : start + _BLOCK]
         if n_channels != y.shape[1]:
-            block = block if signs is None else block * signs
             block = np.repeat(block.mean(axis=1, keepdims=True), n_channels, axis=1)
         block = np.ascontiguousarray(block, np.float32)
         if stream is not None:

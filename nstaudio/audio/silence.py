@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from nstaudio.audio.polarity import Signs, signs_in_phase
+from nstaudio.audio.polarity import Alignment, alignment
 from nstaudio.audio.samples import Channels
 from nstaudio.audio.spooling import spool
 
@@ -43,13 +43,13 @@ class Sounding:
         recorded: the recording as it is.
         sr: its rate, Hz.
         spans: what sounds of it, in order; all of it is one span.
-        signs: see `polarity.signs_in_phase`; `None` is all 1.
+        alignment: see `polarity`; `None` for channels that do not cancel.
     """
 
     recorded: Channels
     sr: int
     spans: Sequence[slice]
-    signs: Signs | None = None
+    alignment: Alignment | None = None
 
     @classmethod
     def of(cls, recorded: Channels, sr: int, *, name: str) -> "Sounding":
@@ -68,17 +68,18 @@ class Sounding:
         edges = [min(edge, len(recorded)) for edge in (*edges, len(recorded))]
         spans = [slice(*edges[i : i + 2]) for i in range(0, len(edges), 2)]
         spans = [_trimmed(span, recorded, block) for span in spans if span.start < span.stop]
-        signs = signs_in_phase(recorded, sr)
-        if signs is not None:
-            turned = [str(i + 1) for i in np.flatnonzero(signs < 0)]
+        aligned = alignment(recorded, sr)
+        if aligned is not None:
+            numbers = [str(channel + 1) for channel in aligned.turned]
             log.warning(
-                "%s: channel%s %s cancel%s the others in the mean of all: analysed turned over",
+                "%s: channel%s %s cancel%s others in the mean of all: analysed turned over%s",
                 name,
-                "s" if len(turned) > 1 else "",
-                ", ".join(turned),
-                "" if len(turned) > 1 else "s",
+                "s" if len(numbers) > 1 else "",
+                ", ".join(numbers),
+                "" if len(numbers) > 1 else "s",
+                " in a part of the frequencies" if len(aligned.filters) > 1 else "",
             )
-        return cls(recorded, sr, spans, signs)
+        return cls(recorded, sr, spans, aligned)
 
     @property
     def is_whole(self) -> bool:
@@ -113,11 +114,15 @@ class Sounding:
             return self.recorded
         joined = slice(self.spans[0].start, self.spans[-1].stop)  # its ends are not faded
         faded = (
-            self.recorded[part] * self._in_phase * self._share(span, part, within=joined)
+            self.recorded[part] * self._share(span, part, within=joined)
             for span in self.spans
             for part in _parts(span)
         )
-        return spool(faded, self.recorded.shape[1])
+        return self.in_phase(spool(faded, self.recorded.shape[1]))
+
+    def in_phase(self, y: Channels) -> Channels:
+        """A sound with the recording's phases, its channels in phase."""
+        return y if self.alignment is None else spool(self.alignment.blocks(y), y.shape[1])
 
     def put_back(
         self, sounds: Iterable[Float[np.ndarray, "block channels"]]
@@ -133,6 +138,9 @@ class Sounding:
         if self._is_as_recorded:
             yield from sounds
             return
+        if self.alignment is not None:
+            in_phase = spool(sounds, self.recorded.shape[1])
+            sounds = self.alignment.blocks(in_phase, back=True)
         all_of_it = slice(0, len(self.recorded))
         waiting, at = list(self.spans), 0  # the sample of the recording that comes next
         for sound in sounds:
@@ -146,7 +154,7 @@ class Sounding:
                     self._share(waiting[0], part, within=all_of_it),
                     self.recorded[part],
                 )
-                part, sound = sound[: len(recorded)] * self._in_phase, sound[len(recorded) :]
+                part, sound = sound[: len(recorded)], sound[len(recorded) :]
                 yield (share * part + (1 - share) * recorded).astype(np.float32)
                 if at == waiting[0].stop:
                     del waiting[0]
@@ -180,11 +188,7 @@ class Sounding:
 
     @property
     def _is_as_recorded(self) -> bool:
-        return self.is_whole and self.signs is None
-
-    @property
-    def _in_phase(self) -> Signs | np.float32:
-        return np.float32(1) if self.signs is None else self.signs
+        return self.is_whole and self.alignment is None
 
     def _as_recorded(self, gap: slice) -> Iterator[Channels]:
         for part in _parts(gap):

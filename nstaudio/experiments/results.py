@@ -152,8 +152,8 @@ def _join(job: Job, run: OptimizedRun) -> _Output:
     n_channels, sr = settings.channels or n_recorded, settings.sr or inputs.sr
     sounds = (run.segments[i].y for i in range(len(run.records)))
     joined = spool(inputs.join(sounds), n_recorded)
-    signs = inputs.recording.signs
-    y = spool(samples.convert(joined, inputs.sr, sr, n_channels, signs=signs), n_channels)
+    to_mix = joined if n_channels == n_recorded else inputs.recording.in_phase(joined)
+    y = spool(samples.convert(to_mix, inputs.sr, sr, n_channels), n_channels)
     content = recorded[: len(joined)]
     measured, of_content = loudness.measure(y, sr), loudness.measure(content, inputs.sr)
     target = of_content if settings.loudness_lufs is None else settings.loudness_lufs
