@@ -127,10 +127,11 @@ class Sounding:
     def put_back(
         self, sounds: Iterable[Float[np.ndarray, "block channels"]]
     ) -> Iterator[Float[np.ndarray, "part channels"]]:
-        """What has become of `y`, in its place and phase, as blocks that follow one another.
+        """The recording with what has become of `y`, as blocks that follow one another.
 
-        The gaps are the recording's own samples, crossfaded where they meet the sound. Where the
-        sound ends early, so does the result.
+        What has changed is added in its place and phase, and fades where gaps begin: so what has
+        not changed, and the gaps, are the recording's own samples. Where the sound ends early, so
+        does the result.
 
         Args:
             sounds: blocks that follow one another.
@@ -138,28 +139,32 @@ class Sounding:
         if self._is_as_recorded:
             yield from sounds
             return
+        changes = self._changes(sounds)
         if self.alignment is not None:
-            in_phase = spool(sounds, self.recorded.shape[1])
-            sounds = self.alignment.blocks(in_phase, back=True)
+            changes = self.alignment.blocks(spool(changes, self.recorded.shape[1]), back=True)
         all_of_it = slice(0, len(self.recorded))
         waiting, at = list(self.spans), 0  # the sample of the recording that comes next
-        for sound in sounds:
-            while len(sound):
+        for change in changes:
+            while len(change):
                 if at < waiting[0].start:
                     yield from self._as_recorded(slice(at, waiting[0].start))
                     at = waiting[0].start
-                part = slice(at, min(at + len(sound), waiting[0].stop))
-                at = part.stop
-                share, recorded = (
-                    self._share(waiting[0], part, within=all_of_it),
-                    self.recorded[part],
-                )
-                part, sound = sound[: len(recorded)], sound[len(recorded) :]
-                yield (share * part + (1 - share) * recorded).astype(np.float32)
+                part = slice(at, min(at + len(change), waiting[0].stop))
+                share, n = self._share(waiting[0], part, within=all_of_it), part.stop - part.start
+                yield (self.recorded[part] + share * change[:n]).astype(np.float32)
+                at, change = part.stop, change[n:]
                 if at == waiting[0].stop:
                     del waiting[0]
         if not waiting:
             yield from self._as_recorded(slice(at, len(self.recorded)))
+
+    def _changes(
+        self, sounds: Iterable[Float[np.ndarray, "block channels"]]
+    ) -> Iterator[Float[np.ndarray, "part channels"]]:
+        at = 0
+        for sound in sounds:
+            yield (sound - self.y[at : at + len(sound)]).astype(np.float32)
+            at += len(sound)
 
     def in_time(
         self, frames: Float[np.ndarray, "frames bands"], n_samples: int, *, silence: float

@@ -83,6 +83,11 @@ def test_a_part_of_the_frequencies_is_turned_over_and_back():
         assert after == pytest.approx(due, abs=0.5)
     back = np.concatenate(list(found.blocks(in_phase, back=True)))
     assert np.linalg.norm(back - y) < 0.03 * np.linalg.norm(y)
+    # what has not changed comes back as it was
+    sounding = Sounding.of(y, SR, name="x")
+    np.testing.assert_array_equal(np.concatenate(list(sounding.put_back([sounding.y]))), y)
+    doubled = np.concatenate(list(sounding.put_back([2 * sounding.y])))
+    assert np.linalg.norm(doubled - 2 * y) < 0.03 * np.linalg.norm(y)
 
 
 def test_a_channel_that_is_late_does_not_cancel_a_band():

@@ -126,6 +126,8 @@ def test_what_has_become_of_the_sound_is_put_back_in_its_place():
             expected[edge] = whole[edge]
     np.testing.assert_allclose(whole, expected, atol=1e-7)
 
+    unchanged = np.concatenate(list(sounding.put_back([sounding.y])))
+    np.testing.assert_array_equal(unchanged, y)
     for end, length in ((n // 3, a + n // 3), (b - a, b), (b - a + 5, c + 5)):
         ended = np.concatenate(list(sounding.put_back([louder[:end]])))
         assert len(ended) == length
