@@ -11,8 +11,6 @@ The folder is what `scripts/evaluate.py` takes; `meta.json` says there what an i
 same seed, soundfont and programs give the same samples.
 """
 
-import argparse
-import json
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -21,10 +19,8 @@ import numpy as np
 import soundfile as sf
 import soxr
 
-from nstaudio.errors import InputError, integer
-
 import render_triplets
-from render_triplets import BEATS_PER_MINUTE, DRY, FADE_S, PEAK, SECONDS
+from render_triplets import BEATS_PER_MINUTE, DRY, SECONDS, finish, write_all
 from soundfont import DRUMS, Note, RenderError, play
 
 SR = 22050
@@ -105,7 +101,7 @@ def render(
     parts: list[list[Note]], ensemble: str, drums: list[Note], kit: int, soundfont: Path
 ) -> np.ndarray:
     """Mono samples at `SR`, `SECONDS` long, faded at their end."""
-    n, fade = round(SECONDS * SR), round(FADE_S * SR)
+    n = round(SECONDS * SR)
     mix = np.zeros(n)
     programs = ENSEMBLES[ensemble]
     chairs = [round(i * (len(programs) - 1) / max(1, len(parts) - 1)) for i in range(len(parts))]
@@ -115,12 +111,13 @@ def render(
             y, sr = play(notes, soundfont, program=program, channel=channel, settings=DRY)
             y = soxr.resample(y.mean(axis=1), sr, SR, quality="VHQ")[:n]
             mix[: len(y)] += y
-    mix[-fade:] *= np.linspace(1, 0, fade)
-    return PEAK * mix / np.abs(mix).max()
+    return finish(mix, SR)
 
 
-def make(item: int, out: Path, soundfont: Path, pieces: list, rng: np.random.Generator) -> dict:
-    """Write the three clips of an item; what they are made of."""
+def make(
+    item: int, out: Path, soundfont: Path, pieces: list[list[str]], rng: np.random.Generator
+) -> tuple[str, dict]:
+    """Write the three clips of an item; returns its name and what it is made of."""
     content, style = draw(pieces, rng), draw(pieces, rng)
     ensembles = [str(name) for name in rng.choice(sorted(ENSEMBLES), 2, replace=False)]
     patterns = [str(name) for name in rng.choice(sorted(PATTERNS), 2, replace=False)]
@@ -134,7 +131,7 @@ def make(item: int, out: Path, soundfont: Path, pieces: list, rng: np.random.Gen
     ):
         y = render(excerpt.parts, ensembles[played_by], drums[source], kits[played_by], soundfont)
         sf.write(out / f"{item:03d}.{role}.flac", y, SR, subtype="PCM_16")
-    return {
+    return content.piece, {
         "id": item,
         **{
             role: {
@@ -150,30 +147,7 @@ def make(item: int, out: Path, soundfont: Path, pieces: list, rng: np.random.Gen
 
 def main(argv: list[str] | None = None) -> int:
     """Write the items; 0, or 2 after one line that says what is missing or unfit."""
-    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
-    parser.add_argument("--soundfont", type=Path, required=True, metavar="SF2")
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
-    parser.add_argument("--n", type=int, default=20, help="items to make")
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args(argv)
-    try:
-        integer("--n", args.n, at_least=1)
-        integer("--seed", args.seed, at_least=0)
-        if not args.soundfont.is_file():
-            raise RenderError(f"{args.soundfont} is not a file")
-        args.out.mkdir(parents=True, exist_ok=True)
-        if any(args.out.iterdir()):
-            raise RenderError(f"{args.out} is not empty")
-        pieces, rng = render_triplets.corpus_pieces(), np.random.default_rng(args.seed)
-        meta = []
-        for item in range(args.n):
-            meta.append(make(item, args.out, args.soundfont, pieces, rng))
-            print(f"{item:03d} {meta[-1]['content']['piece']}", flush=True)
-        (args.out / "meta.json").write_text(json.dumps(meta, indent=1))
-    except (RenderError, InputError, OSError) as error:
-        print(f"render_ensembles: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return write_all(make, argv, program="render_ensembles", doc=str(__doc__), n=20)
 
 
 if __name__ == "__main__":

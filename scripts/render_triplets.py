@@ -14,6 +14,7 @@ General MIDI soundfont. The same seed, soundfont and programs give the same samp
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,6 +44,9 @@ PROGRAMS = (
     0, 4, 6, 11, 12, 13, 16, 19, 21, 22, 24, 26, 29, 32, 40, 42, 45, 46, 48, 52, 56, 57, 60, 61,
     64, 65, 68, 70, 71, 73, 75, 79, 80, 81, 104, 105, 107, 108,
 )  # fmt: skip
+
+
+Make = Callable[[int, Path, Path, list[list[str]], np.random.Generator], tuple[str, dict]]
 
 
 class Excerpt(NamedTuple):
@@ -121,8 +125,13 @@ def render(notes: list[Note], soundfont: Path, program: int) -> np.ndarray:
     """Mono samples at 16 kHz, `SECONDS` long, faded at their end."""
     y, sr = play(notes, soundfont, program=program, settings=DRY)
     y = soxr.resample(y.mean(axis=1), sr, SR, quality="VHQ")
-    n, fade = round(SECONDS * SR), round(FADE_S * SR)
-    y = np.pad(y, (0, max(0, n - len(y))))[:n]
+    n = round(SECONDS * SR)
+    return finish(np.pad(y, (0, max(0, n - len(y))))[:n], SR)
+
+
+def finish(y: np.ndarray, sr: int) -> np.ndarray:
+    """A clip at the rate `sr`, Hz, faded at its end, with the peak `PEAK`."""
+    fade = round(FADE_S * sr)
     y[-fade:] *= np.linspace(1, 0, fade)
     return PEAK * y / np.abs(y).max()
 
@@ -149,12 +158,42 @@ def corpus_pieces() -> list[list[str]]:
     ]
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Write the triplets; 0, or 2 after one line that says what is missing or unfit."""
-    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
+def make(
+    item: int, out: Path, soundfont: Path, pieces: list[list[str]], rng: np.random.Generator
+) -> tuple[str, dict]:
+    """Write the three clips of a triplet; returns its name and what it is made of."""
+    content, style = draw(pieces, rng), draw(pieces, rng)
+    programs = [int(p) for p in rng.choice(PROGRAMS, 2, replace=False)]
+    for role, notes, program in (
+        ("content", content.notes, programs[0]),
+        ("style", style.notes, programs[1]),
+        ("target", content.notes, programs[1]),
+    ):
+        y = render(notes, soundfont, program)
+        sf.write(out / f"{item:03d}.{role}.flac", y, SR, subtype="PCM_16")
+    return f"{content.piece} as {style.piece}", {
+        "id": item,
+        "content": content[:2],
+        "style": style[:2],
+        "content_program": programs[0],
+        "style_program": programs[1],
+    }
+
+
+def write_all(make: Make, argv: list[str] | None, *, program: str, doc: str, n: int) -> int:
+    """Write the items that a command line asks for; 0, or 2 after one line that says what is wrong.
+
+    Args:
+        make: writes one of them.
+        argv: the command line's arguments; `None` is that of this process.
+        program: the name of the script in errors.
+        doc: its docstring.
+        n: the number of items where none is given.
+    """
+    parser = argparse.ArgumentParser(description=doc.partition("\n")[0])
     parser.add_argument("--soundfont", type=typed_path, required=True, metavar="SF2")
     parser.add_argument("--out", type=typed_path, required=True, metavar="FOLDER")
-    parser.add_argument("--n", type=int, default=30, help="triplets to make")
+    parser.add_argument("--n", type=int, default=n, help="items to make")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(argv)
     try:
@@ -168,30 +207,19 @@ def main(argv: list[str] | None = None) -> int:
         pieces, rng = corpus_pieces(), np.random.default_rng(args.seed)
         meta = []
         for item in range(args.n):
-            content, style = draw(pieces, rng), draw(pieces, rng)
-            programs = [int(p) for p in rng.choice(PROGRAMS, 2, replace=False)]
-            for role, notes, program in (
-                ("content", content.notes, programs[0]),
-                ("style", style.notes, programs[1]),
-                ("target", content.notes, programs[1]),
-            ):
-                y = render(notes, args.soundfont, program)
-                sf.write(args.out / f"{item:03d}.{role}.flac", y, SR, subtype="PCM_16")
-            meta.append(
-                {
-                    "id": item,
-                    "content": content[:2],
-                    "style": style[:2],
-                    "content_program": programs[0],
-                    "style_program": programs[1],
-                }
-            )
-            print(f"{item:03d} {content.piece} as {style.piece}", flush=True)
+            name, made_of = make(item, args.out, args.soundfont, pieces, rng)
+            meta.append(made_of)
+            print(f"{item:03d} {name}", flush=True)
         (args.out / "meta.json").write_text(json.dumps(meta, indent=1))
     except (RenderError, InputError, OSError) as error:
-        print(f"render_triplets: {error}", file=sys.stderr)
+        print(f"{program}: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Write the triplets; 0, or 2 after one line that says what is missing or unfit."""
+    return write_all(make, argv, program="render_triplets", doc=str(__doc__), n=30)
 
 
 if __name__ == "__main__":

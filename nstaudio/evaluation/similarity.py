@@ -51,14 +51,23 @@ class Similarity(NamedTuple):
     pitch: float
 
 
+def comparable(y: Samples, sr: int) -> Float[np.ndarray, " resampled"]:
+    """Mono samples at the rate `sr`, Hz, brought to the rate `SR` and unit power.
+
+    Raises:
+        InputError: silence, or no samples at all.
+    """
+    y = soxr.resample(np.asarray(y, np.float32), sr, SR, quality="VHQ")
+    return samples.unit_power(y, name="a sound to compare")
+
+
 def analyse(y: Samples, sr: int) -> Features:
     """Features of mono samples at the rate `sr`, Hz; their level does not matter.
 
     Raises:
         InputError: silence, or no samples at all.
     """
-    y = soxr.resample(np.asarray(y, np.float32), sr, SR, quality="VHQ")
-    y = samples.unit_power(y, name="a sound to compare")
+    y = comparable(y, sr)
     cepstrum = scipy.fft.dct(_level_db(y, spec=_MFCC), axis=1, norm="ortho")
     low = soxr.resample(y, SR, multipitch.SR, quality="VHQ")
     return Features(

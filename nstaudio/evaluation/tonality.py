@@ -9,12 +9,10 @@ from typing import NamedTuple
 
 import librosa
 import numpy as np
-import soxr
 from jaxtyping import Float
 
-from nstaudio.audio import samples
 from nstaudio.audio.samples import Samples
-from nstaudio.evaluation.similarity import RANGE_DB, SR
+from nstaudio.evaluation.similarity import RANGE_DB, SR, comparable
 
 _N_FFT, _HOP_LENGTH = 4096, 1024
 _BINS_PER_OCTAVE, _N_OCTAVES, _CQT_HOP_LENGTH = 24, 7, 512
@@ -51,8 +49,7 @@ def analyse(y: Samples, sr: int) -> Tones:
     Raises:
         InputError: silence, or no samples at all.
     """
-    y = soxr.resample(np.asarray(y, np.float32), sr, SR, quality="VHQ")
-    y = samples.unit_power(y, name="a sound to compare")
+    y = comparable(y, sr)
     n_frames = 1 + len(y) // _CQT_HOP_LENGTH
     y = np.pad(y, (0, max(0, _MIN_SAMPLES - len(y))))
     transform = librosa.stft(y, n_fft=_N_FFT, hop_length=_HOP_LENGTH)
