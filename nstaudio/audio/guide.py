@@ -13,6 +13,7 @@ import numpy as np
 import scipy.fft
 from jaxtyping import Float
 
+from nstaudio.audio.fades import raised_cosine
 from nstaudio.audio.samples import Channels
 from nstaudio.audio.segments import makeup_gain
 from nstaudio.audio.silence import Sounding
@@ -151,9 +152,9 @@ class Guide:
         start_s, end_s = self.start_s or 0.0, math.inf if self.end_s is None else self.end_s
         fade_s = min(self.fade_s, (end_s - start_s) / 2)
         if start_s > 0:  # at the beginning of the content there is nothing to fade from
-            share = share * _rise(t_s - start_s, fade_s)
+            share = share * raised_cosine(t_s - start_s, fade_s)
         if end_s < math.inf:
-            share = share * _rise(end_s - t_s, fade_s)
+            share = share * raised_cosine(end_s - t_s, fade_s)
         return share
 
     def _strength(self, t_s: np.ndarray) -> np.ndarray:
@@ -178,9 +179,13 @@ class Guide:
         octave = np.log2(np.maximum(np.fft.rfftfreq(n, 1 / sr), 1e-9))
         response = np.ones(len(octave))
         if self.low_hz:
-            response *= _rise(octave - math.log2(self.low_hz) + _EDGE_OCTAVES / 2, _EDGE_OCTAVES)
+            response *= raised_cosine(
+                octave - math.log2(self.low_hz) + _EDGE_OCTAVES / 2, _EDGE_OCTAVES
+            )
         if self.high_hz:
-            response *= _rise(math.log2(self.high_hz) - octave + _EDGE_OCTAVES / 2, _EDGE_OCTAVES)
+            response *= raised_cosine(
+                math.log2(self.high_hz) - octave + _EDGE_OCTAVES / 2, _EDGE_OCTAVES
+            )
         spectrum = np.fft.rfft(padded, n, axis=0)
         filtered = np.fft.irfft(spectrum * response[:, None], n, axis=0)
         return filtered[pad : pad + len(y)]
@@ -235,8 +240,3 @@ def _check_breakpoints(points: Any) -> None:
                 f"{name}: the seconds must increase, and {seconds:g} follows {previous_s:g}"
             )
         previous_s = seconds
-
-
-def _rise(x: np.ndarray, width: float) -> np.ndarray:
-    """A raised cosine from 0 where `x` is 0 to 1 where it is `width`; a step if that is 0."""
-    return np.sin(np.pi / 2 * np.clip(x / max(width, 1e-12), 0.0, 1.0)) ** 2

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
+from nstaudio.audio.fades import raised_cosine
 from nstaudio.audio.polarity import Alignment, alignment
 from nstaudio.audio.samples import Channels
 from nstaudio.audio.spooling import spool
@@ -205,14 +206,10 @@ class Sounding:
         at = np.arange(part.start, part.stop) + 0.5
         share = np.ones(len(at), np.float32)
         if span.start > within.start:
-            share *= _rise((at - span.start) / n)
+            share *= raised_cosine(at - span.start, n).astype(np.float32)
         if span.stop < within.stop:
-            share *= _rise((span.stop - at) / n)
+            share *= raised_cosine(span.stop - at, n).astype(np.float32)
         return share[:, None]
-
-
-def _rise(x: Float[np.ndarray, " part"]) -> Float[np.ndarray, " part"]:
-    return (np.sin(np.pi / 2 * np.clip(x, 0, 1)) ** 2).astype(np.float32)
 
 
 def _parts(span: slice) -> Iterator[slice]:

@@ -1,0 +1,8 @@
+"""Fades from silence to sound."""
+
+import numpy as np
+
+
+def raised_cosine(x: np.ndarray, width: float) -> np.ndarray:
+    """A raised cosine from 0 where `x` is 0 to 1 where it is `width`; a step if that is 0."""
+    return np.sin(np.pi / 2 * np.clip(x / max(width, 1e-12), 0.0, 1.0)) ** 2
