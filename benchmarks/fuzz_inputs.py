@@ -47,7 +47,7 @@ START_S = 120.0  # importing JAX on a busy machine
 
 
 class Loaded(NamedTuple):
-    """What the loader made of a file: the recording, its mono samples, and lines in the log."""
+    """The loader's result for a file: the recording, its mono samples, and lines in the log."""
 
     clip: Any
     mono: np.ndarray
@@ -172,7 +172,7 @@ def attempt(
 
 
 def try_file(case: FileCase, ffmpeg: str | None) -> Outcome:
-    """What becomes of a file."""
+    """The outcome of reading a file."""
     outcome = attempt(
         lambda: load(case.path), lambda found: check_loaded(found, case, ffmpeg), case.expected
     )
@@ -183,7 +183,7 @@ def try_file(case: FileCase, ffmpeg: str | None) -> Outcome:
 
 
 def try_settings(overrides: list[str], folder: Path) -> Outcome:
-    """What becomes of settings."""
+    """The outcome of building settings."""
     outcome = attempt(lambda: build(overrides), check_built)
     canary = folder / fuzz_settings.CANARY
     if canary.exists():
@@ -331,7 +331,7 @@ def trial(
 
 
 def _input(kind: str, seed: int, index: int, folder: Path) -> tuple[str, bytes | None, str]:
-    """What a case was: in words, its bytes where they can be kept, the suffix of a file of them."""
+    """A case in words, its bytes where they can be kept, the suffix of a file of them."""
     if kind == "settings":
         overrides = fuzz_settings.settings(seed, index)
         return repr(overrides), json.dumps(overrides).encode(), ".json"

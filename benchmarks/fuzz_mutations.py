@@ -91,7 +91,7 @@ _IDS = (b"fmt ", b"data", b"fact", b"PEAK", b"ds64", b"COMM", b"SSND", b"LIST", 
 
 
 def _chunks(data: bytes) -> list[int]:
-    """Where chunks begin."""
+    """The beginnings of chunks."""
     found = [data.find(name, 0, 4096) for name in _IDS]
     return [at for at in found if 0 <= at < len(data) - 24]
 

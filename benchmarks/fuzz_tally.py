@@ -1,4 +1,4 @@
-"""What became of the inputs of fuzz_inputs.py, counted."""
+"""Counts of the outcomes of fuzz_inputs.py."""
 
 import collections
 import re
@@ -12,7 +12,7 @@ HANG_S = 120.0  # the largest file is 3 GB, of zeros, on a busy machine
 
 
 class Outcome(NamedTuple):
-    """What became of one input.
+    """The outcome of one input.
 
     Attributes:
         kind: right, refused, or a fault.
@@ -48,7 +48,7 @@ GOOD = {
 
 @dataclass
 class Tally:
-    """What became of all inputs, and the smallest input of each distinct fault."""
+    """The outcomes of all inputs, and the smallest input of each distinct fault."""
 
     kinds: collections.Counter[str] = field(default_factory=collections.Counter)
     faults: dict[tuple[str, str], list[Any]] = field(default_factory=dict)

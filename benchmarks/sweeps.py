@@ -1,4 +1,4 @@
-"""What it saves to run the jobs of a sweep side by side.
+"""Measure what it saves to run the jobs of a sweep side by side.
 
     uv run python benchmarks/sweeps.py                  (64 jobs, some 20 minutes on 2 cores)
     uv run python benchmarks/sweeps.py --jobs 16 --parts steps

@@ -254,7 +254,7 @@ def evaluate(
 
 
 def method_name(overrides: list[str]) -> str:
-    """What the table calls the settings on trial."""
+    """The name of the settings on trial in the table."""
     return ",".join(overrides) or "default"
 
 

@@ -33,7 +33,7 @@ def put_sizes_right(part: ByteRange) -> list[str] | None:
 
 
 class _Layout(NamedTuple):
-    """How the chunks of a container are written.
+    """The way the chunks of a container are written.
 
     Attributes:
         first: where the first one begins.
@@ -132,7 +132,7 @@ _HEADER_SLIP = 1024  # bytes by which a writer may have counted its own header a
 
 
 def _difference(stated: int, there: int) -> list[str]:
-    """What to say of more bytes stated than there are."""
+    """Lines on more bytes stated than there are."""
     if stated == 0 or any(n - _BELOW <= stated <= n + _ABOVE for n in _PLACEHOLDERS):
         return []
     if stated <= there + _HEADER_SLIP:
@@ -144,7 +144,7 @@ def _difference(stated: int, there: int) -> list[str]:
 
 
 def _are_chunks(part: ByteRange, layout: _Layout, at: int) -> bool:
-    """Whether chunks fill the part from a position to its end."""
+    """True if chunks fill the part from a position to its end."""
     for chunk in _chunks(part, layout, at):
         at = chunk.start + chunk.size
     return part.size <= at <= part.size + 1
@@ -154,7 +154,7 @@ _MAX_REST = 2**16  # bytes of it that are looked at
 
 
 def _rest(part: ByteRange, layout: _Layout, at: int) -> list[str]:
-    """What to say of sound behind the chunk of sound."""
+    """Lines on sound behind the chunk of sound."""
     padded = at + -at % layout.alignment
     chunks = list(_chunks(part, layout, padded)) or list(_chunks(part, layout, at))
     for chunk in chunks:

@@ -13,7 +13,7 @@ from nstaudio.audio.byte_range import ByteRange
 
 @dataclass
 class Contents:
-    """What a file holds.
+    """The recordings in a file, and its faults.
 
     Attributes:
         parts: recordings one after the other, each of which is decoded by itself.
@@ -73,7 +73,7 @@ def _n_zeros(stream: io.BufferedIOBase, size: int) -> int:
 
 
 def _missing(part: ByteRange, stated: int | None) -> list[str]:
-    """What to say of a file that is shorter than its container states."""
+    """Lines on a file that is shorter than its container states."""
     if stated is None or part.size >= stated:
         return []
     return [f"is cut short: {part.size} of {stated} bytes are there and read"]
@@ -85,7 +85,7 @@ _BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")
 
 
 def _box_faults(part: ByteRange) -> list[str]:
-    """What is missing of an mp4 or mov by its boxes (ISO 14496-12, 4.2)."""
+    """Lines on what an mp4 or mov lacks by its boxes (ISO 14496-12, 4.2)."""
     at, names = 0, []
     while at + 8 <= part.size:
         head = part.at(at, 16)
@@ -107,7 +107,7 @@ _EBML = bytes.fromhex("1a45dfa3")
 
 
 def _matroska_end(part: ByteRange) -> int | None:
-    """Where the segment of a mkv or webm ends; `None` where that is open (RFC 8794, 4 to 6)."""
+    """The end of the segment of a mkv or webm; `None` where that is open (RFC 8794, 4 to 6)."""
     at = 0
     for _ in range(2):  # the EBML header, the segment
         head = part.at(at, 12).ljust(12, b"\0")
@@ -221,7 +221,7 @@ def _ogg(whole: ByteRange) -> Contents:
 
 
 class _OggPage(NamedTuple):
-    """Where a page lies, of which stream, and whether that begins or ends with it."""
+    """A page: its place, its stream, and whether that begins or ends with it."""
 
     start: int
     end: int

@@ -85,13 +85,13 @@ class Sound:
             yield from samples.convert(spool(arrays, n_channels), sr, self.sr, self.n_channels)
 
     def faults(self) -> list[str]:
-        """What is wrong with what was read: ends of sentences that begin with the file."""
+        """Faults of what was read: ends of sentences that begin with the file."""
         return self._contents.faults + self._findings.faults()
 
 
 @dataclass
 class _Findings:
-    """What a decoder came across.
+    """Notes on the way through a file.
 
     Attributes:
         subtype: the coding of the first recording, see `Sound`.

@@ -121,7 +121,7 @@ def _principal_signs(covariance: Float[np.ndarray, "channels channels"]) -> Sign
 def _loss_db(
     covariances: Covariances, signs: Float[np.ndarray, "bands channels"]
 ) -> Float[np.ndarray, " bands"]:
-    """What the mean lacks of the channels' mean level, dB; covariances have a trace of 1."""
+    """The mean's level below the channels' mean level, dB; covariances have a trace of 1."""
     kept = np.einsum("bi,bij,bj->b", signs, covariances, signs) / signs.shape[1]
     return -10 * np.log10(np.maximum(kept, 10 ** (-_MAX_LOSS_DB / 10)))
 

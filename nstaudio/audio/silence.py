@@ -1,4 +1,4 @@
-"""What sounds of a recording, without its silence: silence is neither style nor content.
+"""Recordings without their silence, which is neither style nor content.
 
 Losses and figures are means over time, to which silence and the noise of a room would count as much
 as sound. So gaps are cut out before anything is analysed, and what has become of the rest is put
@@ -54,7 +54,7 @@ class Sounding:
 
     @classmethod
     def of(cls, recorded: Channels, sr: int, *, name: str) -> "Sounding":
-        """What sounds of a recording of any length.
+        """Find what sounds of a recording of any length.
 
         Gaps of less than `MIN_GAP_S` stay, and so does all of a silent recording. Channels that
         would cancel in the mean are turned over, with a warning in the log.
@@ -99,7 +99,7 @@ class Sounding:
 
     @property
     def starts(self) -> list[int]:
-        """Where each span begins in `y`."""
+        """The beginning of each span in `y`."""
         lengths = [span.stop - span.start for span in self.spans]
         return [0, *np.cumsum(lengths[:-1]).tolist()]
 
@@ -274,7 +274,7 @@ def _gaps(y: Channels, block: int, block_s: float) -> list[slice]:
 
 
 def _runs(flags: Bool[np.ndarray, " blocks"]) -> list[tuple[int, int]]:
-    """Where flags that are set begin and end."""
+    """The beginning and the end of each run of flags that are set."""
     edges = np.flatnonzero(np.diff(flags, prepend=False, append=False))
     return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
 
@@ -285,7 +285,7 @@ def _unlike_median(powers: Float[np.ndarray, " blocks"]) -> Bool[np.ndarray, " b
 
 
 def _is_noise(y: Channels) -> bool:
-    """Whether a mean spectrum is smooth, where its energy is: notes and voices have partials."""
+    """True if a mean spectrum is smooth where its energy is: notes and voices have partials."""
     n_fft = min(_NOISE_FFT, len(y))
     starts = np.linspace(0, len(y) - n_fft, _NOISE_FRAMES).astype(int)
     window = np.hanning(n_fft)[:, None]

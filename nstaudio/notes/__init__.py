@@ -33,7 +33,7 @@ class Note(NamedTuple):
 
 
 class Heard(NamedTuple):
-    """What the network hears: probabilities, `frames 88`, a frame each `basic_pitch.HOP_LENGTH`."""
+    """The network's output: probabilities, `frames 88`, a frame each `basic_pitch.HOP_LENGTH`."""
 
     note: Float[np.ndarray, "frames 88"]
     onset: Float[np.ndarray, "frames 88"]
@@ -92,7 +92,7 @@ def transcribe(
 
 
 def activations(y: Float[np.ndarray, " samples"], sr: int) -> Heard:
-    """What `basic_pitch` hears before notes are made of it.
+    """The output of `basic_pitch`, before notes are made of it.
 
     Heard as it is and with the highs lifted; what only one hearing imagines, the mean drops.
 

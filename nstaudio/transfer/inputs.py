@@ -45,7 +45,7 @@ class TransferInputs:
 
     @property
     def content(self) -> Sound:
-        """What sounds of the content."""
+        """The part of the content that sounds."""
         return self.recording.y
 
     @property
