@@ -20,6 +20,7 @@ from nstaudio.errors import integer, number
 from nstaudio.notes import Note, onset_refinement, percussion, transcribe
 from nstaudio.notes.attention import Attention, render
 from nstaudio.notes.frame_attention import FrameAttention, Moments, attend, lifted, pitches
+from nstaudio.notes.musaicing import Activations, assemble
 from nstaudio.notes.percussion import energy
 
 log = logging.getLogger(__name__)
@@ -161,6 +162,29 @@ def frame_attention(
     target_db = lifted(np.average(levels, axis=0, weights=weights), style_db)
     target_db = content_db + amount * (target_db - content_db)
     return Initialization(content, jnp.asarray(target_db, jnp.float32))
+
+
+def musaicing(
+    content: Clip,
+    style: Clip,
+    *,
+    key: PRNGKeyArray,
+    spec: MelSpec,
+    activations: Activations = Activations(),  # noqa: B008 - frozen
+) -> Initialization:
+    """The content put together from the style's own frames, whatever they are of.
+
+    A result already: no step of optimisation is needed.
+
+    Args:
+        activations: limits of the frames that sound together.
+    """
+    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).tolist())
+    y = jnp.asarray(
+        assemble(np.asarray(content.y), np.asarray(style.y), spec.sr, activations, rng=rng)
+    )
+    sound = Clip(y, _log_mel(y, spec=spec))
+    return Initialization(sound, sound.level_db)
 
 
 def _moments(clip: Clip, spec: MelSpec) -> Moments:

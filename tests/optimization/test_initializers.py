@@ -209,3 +209,31 @@ def test_bad_values_of_frame_attention(content, style, name, value):
 def test_frame_attention_of_nothing(content, style):
     with pytest.raises(InputError, match=r"init.frames \+ init.balance=0 must be above 0"):
         initializers.frame_attention(content, style, key=KEY, spec=SPEC, frames=0, balance=0)
+
+
+def test_musaicing_is_made_of_the_styles_sound():
+    """The content's rhythm, in the style's only spectrum."""
+    rng = np.random.default_rng(0)
+    noise = 0.1 * rng.standard_normal(SR).astype(np.float32)
+    strokes = noise * (np.arange(SR) % (SR // 4) < SR // 16)
+    dull = np.convolve(noise, np.ones(16) / 16, mode="same").astype(np.float32)
+    content, style = as_clip(strokes), as_clip(dull)
+    start = initializers.musaicing(content, style, key=KEY, spec=SPEC)
+    assert start.n_steps == 0
+    np.testing.assert_allclose(start.level_db, compiled(log_mel)(start.carrier.y, SPEC), atol=1e-3)
+    envelopes = [np.convolve(np.asarray(c.y) ** 2, np.ones(512)) for c in (content, start.carrier)]
+    assert np.corrcoef(*envelopes)[0, 1] > 0.9
+    powers = [np.abs(np.fft.rfft(np.asarray(c.y))) ** 2 for c in (start.carrier, style, content)]
+    made, styled, own = (power[: SR // 8].sum() / power.sum() for power in powers)
+    assert made == pytest.approx(styled, abs=0.05)
+    assert own < 0.5 * styled
+
+
+def test_the_key_decides_the_first_gains():
+    clips = [as_clip(reed(60, 0.3)), as_clip(reed(64, 0.3))]
+    a, b, c = (
+        initializers.musaicing(*clips, key=jax.random.key(seed), spec=SPEC).carrier.y
+        for seed in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(a, c)
