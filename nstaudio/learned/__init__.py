@@ -1,0 +1,1 @@
+"""A trained network that predicts a result's log-mel levels from content and style."""

@@ -1,0 +1,262 @@
+"""A network that predicts the levels of the content's notes in the style's sound.
+
+Content and style are encoded alike. Two attentions look up the style where it is like the content:
+one over its frames as they are, in what an encoder knows of their surroundings, one over its frames
+transposed by up to half an octave, frame by frame. Both work by region: each of 16 heads owns
+eight neighbouring bands, so that bass and treble may come from different moments. A decoder, under
+the style's statistics (FiLM: Perez, Strub, de Vries, Dumoulin & Courville, AAAI 2018), mixes four
+candidates by band and frame: the content in the style's balance of bands, the content in its mean
+and spread (AdaIN: Huang & Belongie, ICCV 2017), and what either attention found; and it adds a
+correction.
+
+All that is averaged over a whole clip comes from outside, and every other operation sees only
+`HALO` frames to each side: a long content can be taken window by window. Frames that a mask
+excludes have no influence.
+"""
+
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from nstaudio.analysis.bands import interpolation
+from nstaudio.learned.features import SPEC
+
+N_BANDS = SPEC.n_mels
+HEADS, BANDS_OF_HEAD, KEY_SIZE = 16, N_BANDS // 16, 16
+ENCODER_DILATIONS, DECODER_DILATIONS = (1, 2, 4), (1, 2, 4, 1)
+HALO = sum(ENCODER_DILATIONS) + sum(DECODER_DILATIONS)
+"""Frames to each side that a prediction depends on."""
+
+TRANSPOSITIONS = tuple(range(-6, 7))  # semitones
+TRANSPOSED_EVERY = 4  # frames of the style, of which one is transposed
+CODE_SIZE = 128
+
+_LEVEL_DB, _SPREAD_DB, _CORRECTION_DB = 20.0, 10.0, 10.0  # scales that bring levels near 1
+_LEAST_SPREAD_DB = 3.0  # added to standard deviations: what hardly moves says little
+_ADAIN_SPREAD_DB = 2.0
+
+Levels = Float[Array, "batch frames bands"]
+Hidden = Float[Array, "batch frames width"]
+PerBand = Float[Array, "batch bands"]
+Mask = Bool[Array, "batch frames"]
+
+
+class Statistics(NamedTuple):
+    """Mean and standard deviation of every band over a whole clip, dB."""
+
+    mean_db: PerBand
+    spread_db: PerBand
+
+
+class Sound(NamedTuple):
+    """Levels of a clip or a window of it, dB at unit power, and what is known of the whole clip."""
+
+    level_db: Levels
+    mask: Mask
+    """False where a frame is padding."""
+    whole: Statistics
+
+
+def statistics(level_db: Levels, mask: Mask) -> Statistics:
+    """Statistics of the frames of a mask."""
+    return Statistics(*_moments(level_db, mask))
+
+
+def _moments(x: Hidden, mask: Mask) -> tuple[Float[Array, "batch width"], ...]:
+    weight = mask[..., None] / jnp.maximum(mask.sum(axis=1), 1)[:, None, None]
+    mean = (weight * x).sum(axis=1)
+    # The square root has no gradient at 0, where a band is constant.
+    return mean, jnp.sqrt((weight * (x - mean[:, None]) ** 2).sum(axis=1) + 1e-3)
+
+
+def transposing(semitones: int) -> Float[np.ndarray, "bands bands"]:
+    """The matrix that moves levels up by so many semitones; the outermost bands repeat."""
+    centres = SPEC.edges_hz[1:-1]
+    return interpolation(centres / 2 ** (semitones / 12), centres).astype(np.float32)
+
+
+class TransferNet(nn.Module):
+    """Predicted levels of the content in the style's sound.
+
+    Attributes:
+        width: channels of the encoder and the decoder.
+    """
+
+    width: int = 160
+
+    @nn.compact
+    def __call__(self, content: Sound, style: Sound) -> Levels:
+        """Levels of the result at the content's frames, dB; their mean power is not yet 1."""
+        encoder = Encoder(self.width, name="encoder")
+        content_code, style_code = encoder(content), encoder(style)
+        adain_db = _adain(content, style.whole)
+        balanced_db = content.level_db + (style.whole.mean_db - content.whole.mean_db)[:, None]
+        attended_db, learned = FrameAttention(name="frames")(content_code, style_code, style)
+        moved_db = TransposedAttention(self.width, name="transposed")(content, content_code, style)
+        inputs = [
+            *(x / _LEVEL_DB for x in (content.level_db, adain_db, attended_db, moved_db)),
+            *((x - adain_db) / _LEVEL_DB for x in (attended_db, moved_db)),
+            *(_standardised(content), content_code, learned),
+        ]
+        candidates = jnp.stack([balanced_db, adain_db, attended_db, moved_db], axis=-1)
+        code = StyleCode(name="style_code")(content.whole, style, style_code)
+        hidden = nn.Dense(self.width, name="join")(jnp.concatenate(inputs, axis=-1))
+        for i, dilation in enumerate(DECODER_DILATIONS):
+            hidden = Block(self.width, dilation, name=f"decoder{i}")(hidden, content.mask, code)
+        hidden = nn.LayerNorm(name="decoded")(hidden)
+        n = candidates.shape[-1]
+        logits = nn.Dense(N_BANDS * n, kernel_init=_small, name="gates")(hidden)
+        gates = nn.softmax(logits.reshape(*candidates.shape))
+        correction_db = _CORRECTION_DB * nn.Dense(N_BANDS, kernel_init=_small, name="correction")(
+            hidden
+        )
+        return (gates * candidates).sum(axis=-1) + correction_db
+
+
+class Encoder(nn.Module):
+    """Frames in the light of their surroundings: `batch frames width`."""
+
+    width: int
+
+    @nn.compact
+    def __call__(self, sound: Sound) -> Hidden:
+        """The same for content and style."""
+        x = jnp.concatenate([sound.level_db / _LEVEL_DB, _standardised(sound)], axis=-1)
+        hidden = nn.Dense(self.width, name="project")(x)
+        for i, dilation in enumerate(ENCODER_DILATIONS):
+            hidden = Block(self.width, dilation, name=f"block{i}")(hidden, sound.mask)
+        return nn.LayerNorm(name="norm")(hidden)
+
+
+class Block(nn.Module):
+    """A residual block: a convolution over time of three frames, `dilation` apart, and FiLM."""
+
+    width: int
+    dilation: int
+
+    @nn.compact
+    def __call__(
+        self, x: Hidden, mask: Mask, code: Float[Array, "batch code"] | None = None
+    ) -> Hidden:
+        """Beyond the frames of the mask are zeros."""
+        hidden = nn.LayerNorm(name="norm")(x)
+        if code is not None:
+            film = nn.Dense(2 * self.width, kernel_init=_small, name="film")(code)[:, None]
+            scale, shift = jnp.split(film, 2, axis=-1)
+            hidden = hidden * (1 + scale) + shift
+        d = self.dilation
+        padded = jnp.pad(hidden * mask[..., None], ((0, 0), (d, d), (0, 0)))
+        # One product of matrices: on a CPU faster than a convolution.
+        taps = [padded[:, : -2 * d], padded[:, d:-d], padded[:, 2 * d :]]
+        hidden = nn.gelu(nn.Dense(self.width, name="convolution")(jnp.concatenate(taps, axis=-1)))
+        return x + nn.Dense(self.width, kernel_init=_small, name="out")(hidden)
+
+
+class FrameAttention(nn.Module):
+    """Style frames where the encoder finds them like the content's, region by region."""
+
+    @nn.compact
+    def __call__(
+        self,
+        content_code: Hidden,
+        style_code: Float[Array, "batch others width"],
+        style: Sound,
+    ) -> tuple[Levels, Levels]:
+        """The levels found, dB, and a learned value of the same frames."""
+        query = _by_head(nn.Dense(HEADS * KEY_SIZE, name="query")(content_code))
+        key = _by_head(nn.Dense(HEADS * KEY_SIZE, name="key")(style_code))
+        value = nn.Dense(N_BANDS, name="value")(style_code)
+        weights = _weights(query, key, jnp.where(style.mask, 0.0, -jnp.inf)[:, None])
+        return _looked_up(weights, style.level_db), _looked_up(weights, value)
+
+
+class TransposedAttention(nn.Module):
+    """Style frames, transposed, that look like the content's by themselves, region by region."""
+
+    width: int
+
+    @nn.compact
+    def __call__(self, content: Sound, content_code: Hidden, style: Sound) -> Levels:
+        """The levels found, dB."""
+        bank = _transposed(style)
+        hidden = nn.Dense(self.width, name="hidden")
+        out = nn.Dense(HEADS * KEY_SIZE, name="out")
+
+        def embedded(sound: Sound) -> Hidden:
+            x = jnp.concatenate([_standardised(sound), sound.level_db / _LEVEL_DB], axis=-1)
+            return out(nn.gelu(hidden(x)))
+
+        query = embedded(content) + nn.Dense(HEADS * KEY_SIZE, name="context")(content_code)
+        key = jnp.concatenate([embedded(moved) for moved in bank], axis=1)
+        cost = nn.softplus(self.param("cost", nn.initializers.ones, (HEADS,)))
+        mask = jnp.concatenate([moved.mask for moved in bank], axis=1)
+        n_kept = bank[0].mask.shape[1]
+        distance = np.repeat(np.abs(np.array(TRANSPOSITIONS, np.float32)) / 6, n_kept)
+        bias = jnp.where(mask, 0.0, -jnp.inf)[:, None] - (cost[:, None] * distance[None])[None]
+        weights = _weights(_by_head(query), _by_head(key), bias)
+        return _looked_up(weights, jnp.concatenate([m.level_db for m in bank], axis=1))
+
+
+class StyleCode(nn.Module):
+    """A code of the whole style and the content's balance, for FiLM."""
+
+    @nn.compact
+    def __call__(
+        self, content: Statistics, style: Sound, style_code: Hidden
+    ) -> Float[Array, "batch code"]:
+        """`batch CODE_SIZE`."""
+        parts = [
+            *_moments(style_code, style.mask),
+            *(style.whole.mean_db / _LEVEL_DB, style.whole.spread_db / _SPREAD_DB),
+            *(content.mean_db / _LEVEL_DB, content.spread_db / _SPREAD_DB),
+        ]
+        return nn.gelu(nn.Dense(CODE_SIZE, name="dense")(jnp.concatenate(parts, axis=-1)))
+
+
+_small = nn.initializers.normal(0.01)
+
+
+def _standardised(sound: Sound) -> Levels:
+    over_mean_db = sound.level_db - sound.whole.mean_db[:, None]
+    return over_mean_db / (sound.whole.spread_db[:, None] + _LEAST_SPREAD_DB)
+
+
+def _adain(content: Sound, style: Statistics) -> Levels:
+    spreads = (style.spread_db + _ADAIN_SPREAD_DB) / (content.whole.spread_db + _ADAIN_SPREAD_DB)
+    over_mean_db = content.level_db - content.whole.mean_db[:, None]
+    return over_mean_db * spreads[:, None] + style.mean_db[:, None]
+
+
+def _transposed(style: Sound) -> list[Sound]:
+    """Every fourth frame of the style in each transposition, with its statistics."""
+    kept_db, mask = style.level_db[:, ::TRANSPOSED_EVERY], style.mask[:, ::TRANSPOSED_EVERY]
+    return [
+        Sound(kept_db @ move, mask, Statistics(*(x @ move for x in style.whole)))
+        for move in map(transposing, TRANSPOSITIONS)
+    ]
+
+
+def _by_head(x: Hidden) -> Float[Array, "batch frames heads size"]:
+    return x.reshape(*x.shape[:2], HEADS, KEY_SIZE)
+
+
+def _weights(
+    query: Float[Array, "batch frames heads size"],
+    key: Float[Array, "batch others heads size"],
+    bias: Float[Array, "batch #heads others"],
+) -> Float[Array, "batch heads frames others"]:
+    score = jnp.einsum("bthd,bshd->bhts", query, key) / np.sqrt(KEY_SIZE)
+    return jax.nn.softmax(score + bias[:, :, None])
+
+
+def _looked_up(
+    weights: Float[Array, "batch heads frames others"], values: Float[Array, "batch others bands"]
+) -> Levels:
+    """Each head's weighted mean of its own bands."""
+    by_head = values.reshape(*values.shape[:2], HEADS, BANDS_OF_HEAD)
+    found = jnp.einsum("bhts,bshv->bthv", weights, by_head)
+    return found.reshape(*found.shape[:2], N_BANDS)

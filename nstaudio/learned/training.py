@@ -1,0 +1,196 @@
+"""Training of the network: the loss, a step, and what it is measured by."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from nstaudio.analysis.spectrogram import db_to_power, power_to_db
+from nstaudio.errors import integer, number
+from nstaudio.learned.examples import Mix, Stems, Triplet, mixed, power_of
+from nstaudio.learned.features import RANGE_DB
+from nstaudio.learned.network import Sound, TransferNet, statistics
+
+_LEAK = 0.05  # of the gradient below the floor of the levels
+_LEAST_SQUARE = 1e-3  # dB^2, under the square root of the loss
+_MAX_BAD_STEPS = 20  # in a row, whose gradients are not finite
+_ADAIN_SPREAD_DB = 2.0
+_EXAMPLES_KEY = 1  # folded into the seed: examples of training; 0 is the network's start
+
+Scalar = Float[Array, ""]
+Params = Any
+
+
+@dataclass(frozen=True)
+class Training:
+    """Settings of a training.
+
+    Attributes:
+        width: channels of the network.
+        n_steps: steps in all.
+        batch_size: examples in a step.
+        content_frames, style_frames: taken of an example; its statistics are of all its frames.
+        learning_rate: the highest; it rises over the first `warmup` steps and falls as a cosine.
+        weight_decay: of AdamW (Loshchilov & Hutter, ICLR 2019).
+        flux: weight of the loss of differences from frame to frame.
+        averaging: decay of the moving average of the weights, which is what is kept.
+
+    Raises:
+        InputError: a number outside its limits.
+    """
+
+    width: int = 160
+    n_steps: int = 2500
+    batch_size: int = 16
+    content_frames: int = 64
+    style_frames: int = 128
+    learning_rate: float = 1.5e-3
+    warmup: int = 50
+    weight_decay: float = 0.01
+    flux: float = 0.1
+    averaging: float = 0.995
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("width", "n_steps", "batch_size", "content_frames", "style_frames", "warmup"):
+            integer(name, getattr(self, name), at_least=2 if name == "content_frames" else 1)
+        integer("seed", self.seed, at_least=0)
+        number("learning_rate", self.learning_rate, above=0)
+        number("weight_decay", self.weight_decay, at_least=0)
+        number("flux", self.flux, at_least=0)
+        number("averaging", self.averaging, at_least=0, at_most=1)
+
+
+class State(NamedTuple):
+    """A training after some steps; with it and the settings every later step is determined."""
+
+    step: Int[Array, ""]
+    params: Params
+    average: Params
+    """The moving average of the parameters."""
+    optimizer: Any
+
+
+def started(training: Training) -> State:
+    """The network before the first step."""
+    frames = {"content": training.content_frames, "style": training.style_frames}
+    sounds = {role: whole_sound(jnp.zeros((1, n, 128))) for role, n in frames.items()}
+    params = TransferNet(training.width).init(jax.random.key(training.seed), **sounds)
+    return State(jnp.asarray(0), params, params, _optimizer(training).init(params))
+
+
+def whole_sound(level_db: Mix) -> Sound:
+    """Clips without padding."""
+    mask = jnp.ones(level_db.shape[:2], bool)
+    return Sound(level_db, mask, statistics(level_db, mask))
+
+
+@partial(jax.jit, static_argnames="training")
+def step(state: State, stems: Stems, *, training: Training) -> tuple[State, Scalar]:
+    """The state after a step on examples of these stems, and the loss before it."""
+    key = jax.random.fold_in(jax.random.key(training.seed), _EXAMPLES_KEY)
+    mix_key, cut_key = jax.random.split(jax.random.fold_in(key, state.step))
+    content, style, target_db = cut(cut_key, mixed(mix_key, stems), training)
+
+    def objective(params: Params) -> Scalar:
+        predicted = TransferNet(training.width).apply(params, content, style)
+        return loss(predicted, target_db, flux=training.flux)
+
+    value, gradient = jax.value_and_grad(objective)(state.params)
+    updates, optimizer = _optimizer(training).update(gradient, state.optimizer, state.params)
+    params = optax.apply_updates(state.params, updates)
+    n = state.step + 1
+    decay = jnp.minimum(training.averaging, n / (n + 10))
+    average = optax.incremental_update(params, state.average, 1 - decay)
+    return State(n, params, average, optimizer), value
+
+
+def cut(key: PRNGKeyArray, triplet: Triplet, training: Training) -> tuple[Sound, Sound, Mix]:
+    """Content, style and target levels of some frames, by chance, with statistics of all."""
+    content_key, style_key = jax.random.split(key)
+    at = _start(content_key, triplet.content, training.content_frames)
+    style_at = _start(style_key, triplet.style, training.style_frames)
+    content = _passage(whole_sound(triplet.content), at, training.content_frames)
+    style = _passage(whole_sound(triplet.style), style_at, training.style_frames)
+    return content, style, _frames(triplet.target, at, training.content_frames)
+
+
+def _start(key: PRNGKeyArray, level_db: Mix, n: int) -> Int[Array, ""]:
+    return jax.random.randint(key, (), 0, level_db.shape[1] - n + 1)
+
+
+def _passage(sound: Sound, start: Int[Array, ""], n: int) -> Sound:
+    return Sound(_frames(sound.level_db, start, n), _frames(sound.mask, start, n), sound.whole)
+
+
+def _frames(x: Array, start: Int[Array, ""], n: int) -> Array:
+    return jax.lax.dynamic_slice_in_dim(x, start, n, axis=1)
+
+
+def loss(predicted_db: Mix, target_db: Mix, *, flux: float) -> Scalar:
+    """Log-spectral distance at equal power, and that of the changes from frame to frame, dB."""
+    predicted_db = at_power_of(predicted_db, target_db)
+    floor_db = target_db.max(axis=(1, 2), keepdims=True) - RANGE_DB
+    below_db = jnp.minimum(predicted_db - floor_db, 0.0)
+    predicted_db = jnp.maximum(predicted_db, floor_db) + _LEAK * below_db
+    change_db = jnp.abs(jnp.diff(predicted_db, axis=1) - jnp.diff(target_db, axis=1)).mean()
+    return lsd_db(predicted_db, target_db) + flux * change_db
+
+
+def at_power_of(level_db: Mix, other_db: Mix) -> Mix:
+    """Levels whose mean power is the other's: a mean of dB alone lies below the mean's level."""
+    powers = [power_of(db_to_power(x)) for x in (level_db, other_db)]
+    return level_db + (power_to_db(powers[1]) - power_to_db(powers[0]))[:, None, None]
+
+
+def lsd_db(a: Mix, b: Mix) -> Scalar:
+    """The log-spectral distance, mean over the batch, as `evaluation.similarity` has it."""
+    return jnp.sqrt(((a - b) ** 2).mean(axis=1) + _LEAST_SQUARE).mean()
+
+
+def validation(params: Params, triplets: list[Triplet], *, training: Training) -> dict[str, float]:
+    """Distances to the target of the prediction and of three untrained rivals, dB."""
+    rows = [_distances(params, triplet, width=training.width) for triplet in triplets]
+    return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+
+
+@partial(jax.jit, static_argnames="width")
+def _distances(params: Params, triplet: Triplet, *, width: int) -> dict[str, Scalar]:
+    content, style = whole_sound(triplet.content), whole_sound(triplet.style)
+    over_mean_db = content.level_db - content.whole.mean_db[:, None]
+    spread = (style.whole.spread_db + _ADAIN_SPREAD_DB) / (
+        content.whole.spread_db + _ADAIN_SPREAD_DB
+    )
+    rivals = {
+        "content": content.level_db,
+        "eq": over_mean_db + style.whole.mean_db[:, None],
+        "adain": over_mean_db * spread[:, None] + style.whole.mean_db[:, None],
+        "network": TransferNet(width).apply(params, content, style),
+    }
+
+    def heard(level_db: Mix) -> Mix:
+        level_db = at_power_of(level_db, triplet.target)
+        return jnp.maximum(level_db, level_db.max(axis=(1, 2), keepdims=True) - RANGE_DB)
+
+    return {name: lsd_db(heard(x), triplet.target) for name, x in rivals.items()}
+
+
+def _optimizer(training: Training) -> optax.GradientTransformation:
+    """AdamW under a cosine; a step whose gradient is not finite is left out."""
+    rate = optax.warmup_cosine_decay_schedule(
+        0.0,
+        training.learning_rate,
+        training.warmup,
+        max(training.n_steps, training.warmup + 1),
+        end_value=training.learning_rate / 100,
+    )
+    chain = optax.chain(
+        optax.clip_by_global_norm(1.0),
+        optax.adamw(rate, b2=0.98, weight_decay=training.weight_decay),
+    )
+    return optax.apply_if_finite(chain, _MAX_BAD_STEPS)

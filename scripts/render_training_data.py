@@ -1,0 +1,240 @@
+r"""Render stems of contents, styles and targets as log-mels, from which `train.py` mixes examples.
+
+    uv run --with music21 --with pyfluidsynth python scripts/render_training_data.py OUT \
+        --groups 1500 --fonts TimGM6mb.sf2 sf_GMbank.sf2 OPL-3_FM_128M.sf2
+
+A group has two pieces and up to four pitched parts and drums. Of each part there are three stems:
+the content is the first piece's part on one instrument, the style the second's on another, and the
+target the first's on that other. Pieces are windows of public-domain scores (`training_scores.py`)
+or made by chance (`training_pieces.py`); instruments are the soundfonts' and harmonic timbres by
+chance (`synthesisers.py`).
+
+OUT gets shards of 25 groups, `SEED-NUMBER.npz`, and `manifest.json`. What is there already is kept:
+a command that was stopped goes on, and one with more groups adds to them. The same seed, soundfonts
+and programs give the same levels, but for what a room before leaves, 80 dB down. Do not give it a
+soundfont that an evaluation uses.
+"""
+
+import argparse
+import hashlib
+import importlib.metadata
+import json
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import scipy.fft
+import training_scores
+from synthesisers import SR, Harmonics, SoundFont, Synthesiser
+from training_pieces import drum_pattern, excerpt, improvised
+
+from nstaudio.analysis.spectrogram import hann
+from nstaudio.errors import InputError, integer
+from nstaudio.learned.features import SPEC
+
+from soundfont import Note, RenderError
+from typed_path import typed_path
+
+SECONDS = 5.5
+GROUPS_IN_SHARD = 25
+PARTS = 5  # of a group: four pitched ones and drums
+LEAST_POWER = 1e-8  # of a stem; what an instrument does not play at all is no example
+FLOOR_DB = -100.0
+N_PROGRAMS, FAMILY = 112, 8  # of General MIDI without effects; of a family of instruments
+WINDOW = hann(SPEC.n_fft).astype(np.float32)
+KITS = (0, 8, 16, 24, 25, 32, 40)
+FROM_SCORES, WITH_DRUMS = 0.6, 0.6  # probabilities
+
+
+class Job(NamedTuple):
+    """A shard to render."""
+
+    out: Path
+    seed: int
+    number: int
+    fonts: tuple[Path, ...]
+    scores: Path
+
+
+class Stem(NamedTuple):
+    """A part of both pieces on two instruments."""
+
+    part: int
+    content: list[Note]
+    style: list[Note]
+    fonts: tuple[int, int]
+    programs: tuple[int, int]
+    drums: bool
+
+
+@cache
+def synthesisers(fonts: tuple[Path, ...]) -> tuple[Synthesiser, ...]:
+    """The soundfonts, then the harmonic timbres; loaded once in a process."""
+    return (*(SoundFont(font) for font in fonts), Harmonics())
+
+
+@cache
+def scores_of(file: Path) -> training_scores.Scores:
+    """The scores in a file, read once in a process."""
+    return json.loads(file.read_text())
+
+
+def programs(harmonic: bool, n: int, rng: np.random.Generator) -> list[int]:
+    """Instruments of `n` parts: the same for all, of one family, or any."""
+    if harmonic:
+        first, same = int(rng.integers(1 << 30)), rng.random() < 0.5
+        return [first if same else int(rng.integers(1 << 30)) for _ in range(n)]
+    kind, first = rng.random(), int(rng.integers(N_PROGRAMS))
+    if kind < 0.45:
+        return [first] * n
+    family = first // FAMILY * FAMILY
+    low, high = (family, family + FAMILY) if kind < 0.65 else (0, N_PROGRAMS)
+    return [int(p) for p in rng.integers(low, high, n)]
+
+
+def stems(
+    scores: training_scores.Scores, n_fonts: int, rng: np.random.Generator
+) -> tuple[list[Stem], tuple[float, float]]:
+    """The parts of a group and how much of a room content and style are in."""
+    a, b = (
+        excerpt(scores, rng, seconds=SECONDS)
+        if rng.random() < FROM_SCORES
+        else improvised(rng, seconds=SECONDS)
+        for _ in range(2)
+    )
+    n = min(PARTS - 1, len(a))
+    fonts = [int(i) for i in rng.integers(n_fonts + 1, size=2)]
+    chosen = [programs(font == n_fonts, n, rng) for font in fonts]
+    rooms = [float(rng.choice([0.0, 0.0, rng.uniform(0.1, 0.7)])) for _ in range(2)]
+    found = []
+    for i in range(n):
+        answer = b[i * len(b) // n] if len(b) >= n else b[rng.integers(len(b))]
+        both = (chosen[0][i], chosen[1][i])
+        found.append(Stem(i, a[i], answer, (fonts[0], fonts[1]), both, False))
+    if rng.random() < WITH_DRUMS:
+        patterns = [drum_pattern(rng, seconds=SECONDS) for _ in range(2)]
+        kits = [int(kit) for kit in rng.choice(KITS, 2)]
+        drummers = [int(i) for i in rng.integers(n_fonts, size=2)]
+        found.append(
+            Stem(PARTS - 1, *patterns, (drummers[0], drummers[1]), (kits[0], kits[1]), True)
+        )
+    return found, (rooms[0], rooms[1])
+
+
+def level_db(y: np.ndarray) -> np.ndarray:
+    """Mel levels `frames mels` of samples as they are, dB."""
+    padded = np.pad(y, SPEC.n_fft // 2)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, SPEC.n_fft)[:: SPEC.hop_length]
+    spectrum = scipy.fft.rfft(frames * WINDOW, axis=1)
+    power = (spectrum.real**2 + spectrum.imag**2) @ SPEC.filters
+    return 10 * np.log10(np.maximum(power, 10 ** (FLOOR_DB / 10)))
+
+
+def render_group(
+    scores: training_scores.Scores, players: tuple[Synthesiser, ...], rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Levels `parts roles frames mels`, dB, and mean squares `parts roles`, 0 where no part is."""
+    n_frames = SPEC.n_frames(round(SECONDS * SR))
+    levels = np.full((PARTS, 3, n_frames, SPEC.n_mels), FLOOR_DB, np.float16)
+    powers = np.zeros((PARTS, 3), np.float32)
+    parts, rooms = stems(scores, len(players) - 1, rng)
+    for stem in parts:
+        roles = (stem.content, 0), (stem.style, 1), (stem.content, 1)
+        for role, (notes, who) in enumerate(roles):
+            y = players[stem.fonts[who]].play(
+                notes, stem.programs[who], seconds=SECONDS, room=rooms[who], drums=stem.drums
+            )
+            levels[stem.part, role], powers[stem.part, role] = level_db(y), np.mean(y**2)
+        if powers[stem.part].min() < LEAST_POWER:
+            powers[stem.part] = 0.0
+    return levels, powers
+
+
+def render_shard(job: Job) -> Path:
+    """Write a shard; one that was cut short leaves nothing behind under its name."""
+    file = job.out / f"{job.seed}-{job.number:04d}.npz"
+    scores, players = scores_of(job.scores), synthesisers(job.fonts)
+    first = job.number * GROUPS_IN_SHARD
+    groups = [
+        render_group(scores, players, np.random.default_rng((job.seed, first + i)))
+        for i in range(GROUPS_IN_SHARD)
+    ]
+    levels, powers = (np.stack(each) for each in zip(*groups, strict=True))
+    part = file.with_suffix(".part")
+    with part.open("wb") as opened:
+        np.savez_compressed(opened, level_db=levels, mean_square=powers)
+    part.replace(file)
+    return file
+
+
+def digest(file: Path) -> str:
+    """The SHA-256 of a file."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def manifest(args: argparse.Namespace, scores_file: Path, n_groups: int) -> dict:
+    """What the data is made of."""
+    scores = scores_of(scores_file)
+    return {
+        "groups": n_groups,
+        "seed": args.seed,
+        "seconds": SECONDS,
+        "fonts": {font.name: digest(font) for font in args.fonts},
+        "scores": {family: len(works) for family, works in scores.items()},
+        "scores_sha256": digest(scores_file),
+        "families": training_scores.VALIDATION if args.validation else training_scores.TRAINING,
+        "versions": {
+            name: importlib.metadata.version(name) for name in ("music21", "pyfluidsynth", "numpy")
+        },
+    }
+
+
+def render_all(args: argparse.Namespace) -> None:
+    """Render the shards that are not there yet, then the manifest."""
+    families = training_scores.VALIDATION if args.validation else training_scores.TRAINING
+    scores_file = args.out / "scores.json"
+    training_scores.read(families, scores_file, processes=args.processes)
+    n_shards = -(-args.groups // GROUPS_IN_SHARD)
+    jobs = [Job(args.out, args.seed, i, tuple(args.fonts), scores_file) for i in range(n_shards)]
+    wanted = [job for job in jobs if not (args.out / f"{job.seed}-{job.number:04d}.npz").exists()]
+    started = time.perf_counter()
+    with ProcessPoolExecutor(args.processes) as pool:
+        for done in as_completed([pool.submit(render_shard, job) for job in wanted]):
+            print(f"{time.perf_counter() - started:6.0f} s  {done.result().name}", flush=True)
+    made_of = manifest(args, scores_file, n_shards * GROUPS_IN_SHARD)
+    (args.out / "manifest.json").write_text(json.dumps(made_of, indent=1))
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Render the data; 0, or 2 after one line that says what is missing or unfit."""
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
+    parser.add_argument("out", type=typed_path, metavar="OUT")
+    parser.add_argument("--groups", type=int, default=1500, help="rounded up to whole shards of 25")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--fonts", type=typed_path, nargs="+", required=True, metavar="SF2")
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument(
+        "--validation", action="store_true", help="scores of a family that training does not have"
+    )
+    args = parser.parse_args(argv)
+    try:
+        integer("--groups", args.groups, at_least=1)
+        integer("--seed", args.seed, at_least=0)
+        integer("--processes", args.processes, at_least=1)
+        for font in args.fonts:
+            if not font.is_file():
+                raise RenderError(f"{font} is not a file")
+        args.out.mkdir(parents=True, exist_ok=True)
+        render_all(args)
+    except (RenderError, InputError, OSError) as error:
+        print(f"render_training_data: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
