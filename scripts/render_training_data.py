@@ -28,15 +28,15 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.fft
-import training_scores
-from synthesisers import SR, Harmonics, SoundFont, Synthesiser
-from training_pieces import drum_pattern, excerpt, improvised
 
 from nstaudio.analysis.spectrogram import hann
 from nstaudio.errors import InputError, integer
 from nstaudio.learned.features import SPEC
 
+import training_scores
 from soundfont import Note, RenderError
+from synthesisers import SR, Harmonics, SoundFont, Synthesiser
+from training_pieces import drum_pattern, excerpt, improvised
 from typed_path import typed_path
 
 SECONDS = 5.5
@@ -119,9 +119,8 @@ def stems(
         patterns = [drum_pattern(rng, seconds=SECONDS) for _ in range(2)]
         kits = [int(kit) for kit in rng.choice(KITS, 2)]
         drummers = [int(i) for i in rng.integers(n_fonts, size=2)]
-        found.append(
-            Stem(PARTS - 1, *patterns, (drummers[0], drummers[1]), (kits[0], kits[1]), True)
-        )
+        who = (drummers[0], drummers[1]), (kits[0], kits[1])
+        found.append(Stem(PARTS - 1, patterns[0], patterns[1], *who, True))
     return found, (rooms[0], rooms[1])
 
 
@@ -129,8 +128,8 @@ def level_db(y: np.ndarray) -> np.ndarray:
     """Mel levels `frames mels` of samples as they are, dB."""
     padded = np.pad(y, SPEC.n_fft // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, SPEC.n_fft)[:: SPEC.hop_length]
-    spectrum = scipy.fft.rfft(frames * WINDOW, axis=1)
-    power = (spectrum.real**2 + spectrum.imag**2) @ SPEC.filters
+    magnitude = np.abs(np.asarray(scipy.fft.rfft(frames * WINDOW, axis=1)))
+    power = magnitude**2 @ SPEC.filters
     return 10 * np.log10(np.maximum(power, 10 ** (FLOOR_DB / 10)))
 
 

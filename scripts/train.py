@@ -13,12 +13,16 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import hydra
 import jax
+import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
-from omegaconf import DictConfig, OmegaConf
+from hydra.utils import instantiate
+from jaxtyping import Float
+from omegaconf import DictConfig
 
 from nstaudio.errors import InputError, integer
 from nstaudio.learned import training, weights
@@ -28,7 +32,18 @@ VALIDATION_BATCH = 15
 VALIDATION_SEED = 7
 
 
-def stems(folder: Path) -> Stems:
+class Data(NamedTuple):
+    """Stems of many groups, in memory as they are in the files; see `Stems`."""
+
+    level_db: Float[np.ndarray, "groups parts roles frames bands"]
+    mean_square: Float[np.ndarray, "groups parts roles"]
+
+    def groups(self, picked: slice | np.ndarray) -> Stems:
+        """Some groups' stems."""
+        return Stems(*(jnp.asarray(x[picked]) for x in self))
+
+
+def stems(folder: Path) -> Data:
     """All groups of a folder in which a pitched part plays.
 
     Raises:
@@ -44,29 +59,29 @@ def stems(folder: Path) -> Stems:
             pitched = (power[:, :4].min(axis=2) > 0).any(axis=1)
             levels.append(shard["level_db"][pitched])
             powers.append(power[pitched])
-    return Stems(np.concatenate(levels), np.concatenate(powers))
+    return Data(np.concatenate(levels), np.concatenate(powers))
 
 
-def batches(data: Stems, settings: training.Training, start: int) -> Iterator[Stems]:
+def batches(data: Data, settings: training.Training, start: int) -> Iterator[Stems]:
     """The stems of each step from `start` on, as the seed and the step's number draw them."""
     for number in range(start, settings.n_steps):
         rng = np.random.default_rng((settings.seed, number))
         picked = rng.integers(len(data.mean_square), size=settings.batch_size)
-        yield Stems(data.level_db[picked], data.mean_square[picked])
+        yield data.groups(picked)
 
 
-def validation_examples(data: Stems) -> list[Triplet]:
+def validation_examples(data: Data) -> list[Triplet]:
     """Mixes that are the same whenever they are made."""
     key, mix = jax.random.key(VALIDATION_SEED), jax.jit(mixed)
     n = len(data.mean_square) // VALIDATION_BATCH * VALIDATION_BATCH
     return [
-        mix(jax.random.fold_in(key, i), Stems(*(x[i : i + VALIDATION_BATCH] for x in data)))
+        mix(jax.random.fold_in(key, i), data.groups(slice(i, i + VALIDATION_BATCH)))
         for i in range(0, n, VALIDATION_BATCH)
     ]
 
 
 def train(
-    settings: training.Training, data: Stems, examples: list[Triplet], out: Path, *, every: int
+    settings: training.Training, data: Data, examples: list[Triplet], out: Path, *, every: int
 ) -> training.State:
     """Go on from the last checkpoint in `out`, or start; log and save every so many steps."""
     state = training.started(settings)
@@ -99,9 +114,7 @@ def train(
 def main(config: DictConfig) -> None:
     """Train as the config says; exit code 2 after one line where it cannot."""
     try:
-        settings = training.Training(
-            **{k: v for k, v in OmegaConf.to_container(config.training).items() if k != "_target_"}
-        )
+        settings = instantiate(config.training)
         every = integer("validate_every", config.validate_every, at_least=1)
         out = Path(config.out)
         data, held_out = stems(Path(config.data)), stems(Path(config.validation))

@@ -1,9 +1,9 @@
 """Short pieces for training: windows of scores, and music by chance; drum patterns by chance."""
 
 import numpy as np
-from training_scores import WEIGHTS, Scores, Timed
 
 from soundfont import Note
+from training_scores import WEIGHTS, Scores, Timed
 
 Part = list[Note]
 

@@ -14,7 +14,7 @@ All that is averaged over a whole clip comes from outside, and every other opera
 excludes have no influence.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -86,7 +86,7 @@ class TransferNet(nn.Module):
         width: channels of the encoder and the decoder.
     """
 
-    width: int = 160
+    width: int = 176
 
     @nn.compact
     def __call__(self, content: Sound, style: Sound) -> Levels:
@@ -115,6 +115,12 @@ class TransferNet(nn.Module):
             hidden
         )
         return (gates * candidates).sum(axis=-1) + correction_db
+
+
+def predicted(net: TransferNet, params: Any, content: Sound, style: Sound) -> Levels:
+    """The network's answer with these parameters; pure."""
+    answer: Any = net.apply(params, content, style)
+    return answer
 
 
 class Encoder(nn.Module):

@@ -17,7 +17,7 @@ from nstaudio.audio import samples
 from nstaudio.audio.samples import Samples
 from nstaudio.learned import weights
 from nstaudio.learned.features import POWER_WEIGHTS, RANGE_DB, SPEC, Levels
-from nstaudio.learned.network import HALO, Sound, Statistics, TransferNet
+from nstaudio.learned.network import HALO, Sound, Statistics, TransferNet, predicted
 
 WINDOW = 256
 """Frames of the content that the network sees at once, 8 s."""
@@ -45,7 +45,7 @@ def predict(
     style_db: Float[np.ndarray, "others mels"],
     network: tuple[TransferNet, weights.Params] | None = None,
 ) -> Levels:
-    """Levels of the content's notes in the style's sound, dB at unit power, a frame a content frame.
+    """Levels of the content's notes in the style's sound, dB at unit power, frame by frame.
 
     Args:
         content_db, style_db: levels of the two clips, see `level_db`.
@@ -90,7 +90,7 @@ def _sound(level_db: Levels, mask: Bool[np.ndarray, " frames"], whole: Statistic
 def _applied(
     params: weights.Params, content: Sound, style: Sound, *, net: TransferNet
 ) -> Float[Array, "1 frames mels"]:
-    return net.apply(params, content, style)
+    return predicted(net, params, content, style)
 
 
 def _statistics(level_db: Levels) -> Statistics:

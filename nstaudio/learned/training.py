@@ -13,8 +13,8 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from nstaudio.analysis.spectrogram import db_to_power, power_to_db
 from nstaudio.errors import integer, number
 from nstaudio.learned.examples import Mix, Stems, Triplet, mixed, power_of
-from nstaudio.learned.features import RANGE_DB
-from nstaudio.learned.network import Sound, TransferNet, statistics
+from nstaudio.learned.features import RANGE_DB, SPEC
+from nstaudio.learned.network import Sound, TransferNet, predicted, statistics
 
 _LEAK = 0.05  # of the gradient below the floor of the levels
 _LEAST_SQUARE = 1e-3  # dB^2, under the square root of the loss
@@ -44,8 +44,8 @@ class Training:
         InputError: a number outside its limits.
     """
 
-    width: int = 160
-    n_steps: int = 2500
+    width: int = 176
+    n_steps: int = 4200
     batch_size: int = 16
     content_frames: int = 64
     style_frames: int = 128
@@ -53,7 +53,7 @@ class Training:
     warmup: int = 50
     weight_decay: float = 0.01
     flux: float = 0.1
-    averaging: float = 0.995
+    averaging: float = 0.998
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -78,9 +78,11 @@ class State(NamedTuple):
 
 def started(training: Training) -> State:
     """The network before the first step."""
-    frames = {"content": training.content_frames, "style": training.style_frames}
-    sounds = {role: whole_sound(jnp.zeros((1, n, 128))) for role, n in frames.items()}
-    params = TransferNet(training.width).init(jax.random.key(training.seed), **sounds)
+    content, style = (
+        whole_sound(jnp.zeros((1, n, SPEC.n_mels)))
+        for n in (training.content_frames, training.style_frames)
+    )
+    params = TransferNet(training.width).init(jax.random.key(training.seed), content, style)
     return State(jnp.asarray(0), params, params, _optimizer(training).init(params))
 
 
@@ -98,8 +100,8 @@ def step(state: State, stems: Stems, *, training: Training) -> tuple[State, Scal
     content, style, target_db = cut(cut_key, mixed(mix_key, stems), training)
 
     def objective(params: Params) -> Scalar:
-        predicted = TransferNet(training.width).apply(params, content, style)
-        return loss(predicted, target_db, flux=training.flux)
+        predicted_db = predicted(TransferNet(training.width), params, content, style)
+        return loss(predicted_db, target_db, flux=training.flux)
 
     value, gradient = jax.value_and_grad(objective)(state.params)
     updates, optimizer = _optimizer(training).update(gradient, state.optimizer, state.params)
@@ -170,7 +172,7 @@ def _distances(params: Params, triplet: Triplet, *, width: int) -> dict[str, Sca
         "content": content.level_db,
         "eq": over_mean_db + style.whole.mean_db[:, None],
         "adain": over_mean_db * spread[:, None] + style.whole.mean_db[:, None],
-        "network": TransferNet(width).apply(params, content, style),
+        "network": predicted(TransferNet(width), params, content, style),
     }
 
     def heard(level_db: Mix) -> Mix:

@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+
+import synthesisers
+from soundfont import Note, RenderError
+from synthesisers import SR, Harmonics, Timbre
+
+NOTE = Note(0.5, 1.5, 69, 90)
+
+
+def test_keys_go_up_before_others_go_down_at_the_same_time():
+    notes = [Note(0.0, 1.0, 60, 80), Note(1.0, 1.01, 60, 70)]
+    assert synthesisers.events(notes) == [
+        (0.0, 60, 80),
+        (1.0, 60, 0),
+        (1.0, 60, 70),
+        (pytest.approx(1.05), 60, 0),  # no note is shorter than 50 ms
+    ]
+
+
+@pytest.mark.parametrize("program", [1, 2, 3, 4])
+def test_a_tone_has_its_partials_and_nothing_before(program):
+    y = Harmonics().play([NOTE], program, seconds=2.0, room=0.0)
+    assert y.shape == (2 * SR,)
+    assert y.dtype == np.float32
+    assert not y[: SR // 2].any()
+    again = Harmonics().play([NOTE], program, seconds=2.0, room=0.0)
+    np.testing.assert_array_equal(y, again)
+
+
+def test_partials_are_sines_of_multiples():
+    """Chance aside: levels by hand, no envelope but the attack, no vibrato, no noise."""
+    timbre = Timbre(np.random.default_rng(0))
+    timbre.stretch, timbre.vibrato, timbre.breath = 0.0, 0.0, 0.0
+    timbre.decay_s, timbre.attack_s, timbre.release_s = np.inf, 1e-4, 0.02
+    timbre.n_partials = 3
+    timbre.partial_db = lambda k, *_: -6.0 * k
+    y = timbre.tone(Note(0.0, 1.0, 69, 90), np.random.default_rng(0))
+    t = np.arange(len(y)) / SR
+    expected = sum(10 ** (-6 * k / 20) * np.sin(2 * np.pi * 440 * k * t) for k in (1, 2, 3))
+    np.testing.assert_allclose(y[100:SR], 0.1 * expected[100:SR], atol=1e-4)
+    assert abs(y[-1]) < 0.03 * np.abs(y).max()
+
+
+def test_stretched_partials_are_above_the_multiples():
+    timbre = Timbre(np.random.default_rng(0))
+    timbre.stretch, timbre.vibrato, timbre.breath, timbre.decay_s = 1e-3, 0.0, 0.0, np.inf
+    timbre.n_partials = 4
+    timbre.partial_db = lambda k, *_: np.where(k == 4, 0.0, -200.0)
+    y = timbre.tone(Note(0.0, 1.0, 69, 90), np.random.default_rng(0))[:SR]
+    peak_hz = np.argmax(np.abs(np.fft.rfft(y)))
+    assert peak_hz == pytest.approx(4 * 440 * np.sqrt(1 + 16e-3), abs=1)
+
+
+def test_no_partial_is_above_the_highest_frequency():
+    y = Harmonics().play([Note(0.0, 1.0, 108, 90)], 3, seconds=1.5, room=0.0)
+    assert np.isfinite(y).all()
+
+
+def test_harmonics_have_no_drums():
+    with pytest.raises(RenderError, match="no drums"):
+        Harmonics().play([NOTE], 0, seconds=1.0, room=0.0, drums=True)
