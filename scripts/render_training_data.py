@@ -31,7 +31,7 @@ import scipy.fft
 
 from nstaudio.analysis.spectrogram import hann
 from nstaudio.errors import InputError, integer
-from nstaudio.learned.features import SPEC
+from nstaudio.learned.features import HOP_LENGTH, N_BANDS, N_FFT, spec
 
 import training_scores
 from soundfont import Note, RenderError
@@ -45,7 +45,7 @@ PARTS = 5  # of a group: four pitched ones and drums
 LEAST_POWER = 1e-8  # of a stem; what an instrument does not play at all is no example
 FLOOR_DB = -100.0
 N_PROGRAMS, FAMILY = 112, 8  # of General MIDI without effects; of a family of instruments
-WINDOW = hann(SPEC.n_fft).astype(np.float32)
+WINDOW = hann(N_FFT).astype(np.float32)
 KITS = (0, 8, 16, 24, 25, 32, 40)
 FROM_SCORES, WITH_DRUMS = 0.6, 0.6  # probabilities
 
@@ -126,10 +126,10 @@ def stems(
 
 def level_db(y: np.ndarray) -> np.ndarray:
     """Mel levels `frames mels` of samples as they are, dB."""
-    padded = np.pad(y, SPEC.n_fft // 2)
-    frames = np.lib.stride_tricks.sliding_window_view(padded, SPEC.n_fft)[:: SPEC.hop_length]
+    padded = np.pad(y, N_FFT // 2)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP_LENGTH]
     magnitude = np.abs(np.asarray(scipy.fft.rfft(frames * WINDOW, axis=1)))
-    power = magnitude**2 @ SPEC.filters
+    power = magnitude**2 @ spec().filters
     return 10 * np.log10(np.maximum(power, 10 ** (FLOOR_DB / 10)))
 
 
@@ -137,8 +137,8 @@ def render_group(
     scores: training_scores.Scores, players: tuple[Synthesiser, ...], rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Levels `parts roles frames mels`, dB, and mean squares `parts roles`, 0 where no part is."""
-    n_frames = SPEC.n_frames(round(SECONDS * SR))
-    levels = np.full((PARTS, 3, n_frames, SPEC.n_mels), FLOOR_DB, np.float16)
+    n_frames = 1 + round(SECONDS * SR) // HOP_LENGTH
+    levels = np.full((PARTS, 3, n_frames, N_BANDS), FLOOR_DB, np.float16)
     powers = np.zeros((PARTS, 3), np.float32)
     parts, rooms = stems(scores, len(players) - 1, rng)
     for stem in parts:

@@ -13,9 +13,8 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from nstaudio.analysis.spectrogram import db_to_power, power_to_db
-from nstaudio.learned.features import POWER_WEIGHTS, RANGE_DB, SPEC
+from nstaudio.learned.features import N_BANDS, RANGE_DB, power_weights
 
-N_BANDS = SPEC.n_mels
 CONTENT, STYLE, TARGET = range(3)
 
 _DRUMS = 4  # the part that is drums, after the pitched ones
@@ -62,7 +61,7 @@ def mixed(key: PRNGKeyArray, stems: Stems) -> Triplet:
 
 def power_of(mel_power: Float[Array, "*batch frames bands"]) -> Float[Array, "*batch"]:
     """The power of the sound with these mel powers."""
-    return (mel_power @ POWER_WEIGHTS).mean(axis=-1)
+    return (mel_power @ power_weights()).mean(axis=-1)
 
 
 def _gains_db(

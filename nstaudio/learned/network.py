@@ -23,9 +23,8 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from nstaudio.analysis.bands import interpolation
-from nstaudio.learned.features import SPEC
+from nstaudio.learned.features import N_BANDS, spec
 
-N_BANDS = SPEC.n_mels
 HEADS, BANDS_OF_HEAD, KEY_SIZE = 16, N_BANDS // 16, 16
 ENCODER_DILATIONS, DECODER_DILATIONS = (1, 2, 4), (1, 2, 4, 1)
 HALO = sum(ENCODER_DILATIONS) + sum(DECODER_DILATIONS)
@@ -75,7 +74,7 @@ def _moments(x: Hidden, mask: Mask) -> tuple[Float[Array, "batch width"], ...]:
 
 def transposing(semitones: int) -> Float[np.ndarray, "bands bands"]:
     """The matrix that moves levels up by so many semitones; the outermost bands repeat."""
-    centres = SPEC.edges_hz[1:-1]
+    centres = spec().edges_hz[1:-1]
     return interpolation(centres / 2 ** (semitones / 12), centres).astype(np.float32)
 
 

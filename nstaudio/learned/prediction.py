@@ -16,7 +16,7 @@ from nstaudio.analysis import numpy_stft
 from nstaudio.audio import samples
 from nstaudio.audio.samples import Samples
 from nstaudio.learned import weights
-from nstaudio.learned.features import POWER_WEIGHTS, RANGE_DB, SPEC, Levels
+from nstaudio.learned.features import HOP_LENGTH, N_FFT, RANGE_DB, SR, Levels, power_weights, spec
 from nstaudio.learned.network import HALO, Sound, Statistics, TransferNet, predicted
 
 WINDOW = 256
@@ -34,9 +34,9 @@ def level_db(y: Samples, sr: int, *, name: str) -> Levels:
     Raises:
         InputError: silence, or no samples at all; `name` says whose.
     """
-    y = soxr.resample(np.asarray(y, np.float32), sr, SPEC.sr, quality="VHQ")
-    y = np.pad(samples.unit_power(y, name=name), SPEC.n_fft // 2)
-    power = numpy_stft.power(y, SPEC.n_fft, SPEC.hop_length) @ SPEC.filters
+    y = soxr.resample(np.asarray(y, np.float32), sr, SR, quality="VHQ")
+    y = np.pad(samples.unit_power(y, name=name), N_FFT // 2)
+    power = numpy_stft.power(y, N_FFT, HOP_LENGTH) @ spec().filters
     return _cut(10 * np.log10(np.maximum(power, 1e-10)))
 
 
@@ -65,7 +65,7 @@ def predict(
         found.append(np.asarray(_applied(params, content, style, net=net))[0, HALO:-HALO])
     predicted_db = np.concatenate(found)[: len(content_db)]
     # A mean of levels in dB lies below the level of the mean.
-    power = np.mean(10 ** (predicted_db / 10) @ POWER_WEIGHTS)
+    power = np.mean(10 ** (predicted_db / 10) @ power_weights())
     return _cut(predicted_db - 10 * np.log10(power))
 
 

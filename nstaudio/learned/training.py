@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from nstaudio.analysis.spectrogram import db_to_power, power_to_db
 from nstaudio.errors import integer, number
 from nstaudio.learned.examples import Mix, Stems, Triplet, mixed, power_of
-from nstaudio.learned.features import RANGE_DB, SPEC
+from nstaudio.learned.features import N_BANDS, RANGE_DB
 from nstaudio.learned.network import Sound, TransferNet, predicted, statistics
 
 _LEAK = 0.05  # of the gradient below the floor of the levels
@@ -79,7 +79,7 @@ class State(NamedTuple):
 def started(training: Training) -> State:
     """The network before the first step."""
     content, style = (
-        whole_sound(jnp.zeros((1, n, SPEC.n_mels)))
+        whole_sound(jnp.zeros((1, n, N_BANDS)))
         for n in (training.content_frames, training.style_frames)
     )
     params = TransferNet(training.width).init(jax.random.key(training.seed), content, style)

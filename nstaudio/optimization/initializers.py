@@ -17,6 +17,7 @@ from nstaudio.analysis.spectrogram import MelSpec, log_mel
 from nstaudio.audio.content_cache import cached_by, content_key
 from nstaudio.audio.samples import Samples
 from nstaudio.errors import integer, number
+from nstaudio.learned.gain import gain_db
 from nstaudio.notes import Note, onset_refinement, percussion, transcribe
 from nstaudio.notes.attention import Attention, render
 from nstaudio.notes.frame_attention import FrameAttention, Moments, attend, lifted, pitches
@@ -185,6 +186,26 @@ def musaicing(
     )
     sound = Clip(y, _log_mel(y, spec=spec))
     return Initialization(sound, sound.level_db)
+
+
+def learned(
+    content: Clip, style: Clip, *, key: PRNGKeyArray, spec: MelSpec, amount: float = 1.0
+) -> Initialization:
+    """The content, to be filtered to the levels that a trained network predicts for the result.
+
+    See `nstaudio.learned`. A result already, with a parametrization that filters the content: no
+    step of optimisation is needed.
+
+    Args:
+        amount: of the way to those levels, in dB, 0 (the content) to 1.
+
+    Raises:
+        InputError: `amount` is outside its limits.
+    """
+    del key
+    number("init.amount", amount, at_least=0, at_most=1)
+    level_db = content.level_db + amount * jnp.asarray(gain_db(content, style, spec), jnp.float32)
+    return Initialization(content, level_db)
 
 
 def _moments(clip: Clip, spec: MelSpec) -> Moments:

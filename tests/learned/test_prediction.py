@@ -6,7 +6,7 @@ import pytest
 from nstaudio.errors import InputError
 from nstaudio.evaluation import similarity
 from nstaudio.learned import prediction
-from nstaudio.learned.features import POWER_WEIGHTS
+from nstaudio.learned.features import power_weights
 from nstaudio.learned.network import Sound, TransferNet
 from nstaudio.learned.training import whole_sound
 
@@ -94,7 +94,7 @@ def test_lengths_share_programs(network):
 def test_a_prediction_has_unit_power_and_80_db(network):
     predicted_db = prediction.predict(levels(0, 60), levels(1, 60), network)
     assert predicted_db.max() - predicted_db.min() <= 80.001
-    assert np.mean(10 ** (predicted_db / 10) @ POWER_WEIGHTS) == pytest.approx(1, rel=0.01)
+    assert np.mean(10 ** (predicted_db / 10) @ power_weights()) == pytest.approx(1, rel=0.01)
 
 
 def test_the_levels_are_those_of_the_evaluation():
@@ -109,7 +109,7 @@ def test_the_levels_are_those_of_the_evaluation():
 def test_the_power_is_that_of_the_samples():
     noise = np.random.default_rng(0).normal(size=32000).astype(np.float32)
     level_db = prediction.level_db(noise, 16000, name="x")
-    assert np.mean(10 ** (level_db / 10) @ POWER_WEIGHTS) == pytest.approx(1, rel=0.05)
+    assert np.mean(10 ** (level_db / 10) @ power_weights()) == pytest.approx(1, rel=0.05)
 
 
 def test_silence_is_refused():

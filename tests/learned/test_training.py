@@ -5,7 +5,7 @@ import pytest
 
 from nstaudio.learned import training
 from nstaudio.learned.examples import Stems, Triplet, mixed
-from nstaudio.learned.features import POWER_WEIGHTS
+from nstaudio.learned.features import power_weights
 from nstaudio.learned.training import Training
 
 from helpers import compiled
@@ -27,7 +27,7 @@ def test_examples_have_unit_power_and_80_db():
     triplet = compiled(mixed)(jax.random.key(0), stems())
     for level_db in triplet:
         assert level_db.shape == (3, 20, 128)
-        powers = np.mean(10 ** (np.asarray(level_db) / 10) @ POWER_WEIGHTS, axis=1)
+        powers = np.mean(10 ** (np.asarray(level_db) / 10) @ power_weights(), axis=1)
         np.testing.assert_allclose(powers, 1, rtol=1e-3)
         assert (level_db.max(axis=(1, 2)) - level_db.min(axis=(1, 2)) <= 80.001).all()
 
@@ -60,7 +60,7 @@ def test_the_loss_is_the_distance_at_equal_power():
     rng = np.random.default_rng(0)
     a, b = rng.normal(0, 5, (2, 2, 6, 128)).astype(np.float32)
     value = training.loss(jnp.asarray(a - 7), jnp.asarray(b), flux=0.5)
-    powers = [np.mean(10 ** (x / 10) @ POWER_WEIGHTS, axis=1) for x in (a, b)]
+    powers = [np.mean(10 ** (x / 10) @ power_weights(), axis=1) for x in (a, b)]
     a = a + (10 * np.log10(powers[1] / powers[0]))[:, None, None]
     expected = np.sqrt(np.mean((a - b) ** 2, axis=1)).mean()
     expected += 0.5 * np.abs(np.diff(a, axis=1) - np.diff(b, axis=1)).mean()
@@ -111,8 +111,8 @@ def test_validation_knows_its_rivals():
     rows = training.validation(training.started(SMALL).params, [triplet], training=SMALL)
     assert rows["eq"] == pytest.approx(0, abs=0.1)
     assert rows["adain"] == pytest.approx(0, abs=0.1)
-    power = 10 * np.log10(np.mean(10 ** ((content + tilt) / 10) @ POWER_WEIGHTS, axis=1))
-    own = 10 * np.log10(np.mean(10 ** (content / 10) @ POWER_WEIGHTS, axis=1))
+    power = 10 * np.log10(np.mean(10 ** ((content + tilt) / 10) @ power_weights(), axis=1))
+    own = 10 * np.log10(np.mean(10 ** (content / 10) @ power_weights(), axis=1))
     shift = (power - own)[:, None]
     expected = np.abs(shift - tilt[None]).mean()
     assert rows["content"] == pytest.approx(expected, rel=1e-2)

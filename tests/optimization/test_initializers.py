@@ -237,3 +237,23 @@ def test_the_key_decides_the_first_gains():
     )
     np.testing.assert_array_equal(a, b)
     assert not np.array_equal(a, c)
+
+
+def test_learned_levels_make_of_a_flute_a_reed():
+    """The reed's third harmonic, which the content hardly has, is wanted of it."""
+    content, style = as_clip(reed(64, harmonics=(0.3, 0.03, 0.01))), as_clip(reed(60))
+    start = initializers.learned(content, style, key=KEY, spec=SPEC)
+    assert start.n_steps == 0
+    assert start.carrier is content, "so that all channels can be filtered"
+    f0 = 440 * 2 ** ((64 - 69) / 12)
+    first, third = (int(np.abs(SPEC.edges_hz[1:-1] - k * f0).argmin()) for k in (1, 3))
+    change_db = np.asarray(start.level_db - content.level_db)[40:120].mean(axis=0)
+    assert change_db[third] > change_db[first] + 10
+    half = initializers.learned(content, style, key=KEY, spec=SPEC, amount=0.5)
+    middle_db = (content.level_db + start.level_db) / 2
+    np.testing.assert_allclose(half.level_db, middle_db, atol=1e-3)
+
+
+def test_bad_amounts_of_learned(content, style):
+    with pytest.raises(InputError, match=r"init.amount=1.5 must be at most 1"):
+        initializers.learned(content, style, key=KEY, spec=SPEC, amount=1.5)
