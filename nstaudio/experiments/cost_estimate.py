@@ -69,6 +69,7 @@ def segment_bytes(n_content: int, style_lengths: Sequence[int], settings: Settin
         transformation=settings.optimizer.transformation,
         hyperparams=tuple(settings.optimizer.hyperparams),
         balanced=settings.strength is not None,
+        follows_content=settings.aim.follows_content,
     )
 
 
@@ -80,6 +81,7 @@ def _program_bytes(
     transformation: optax.GradientTransformationExtraArgs,
     hyperparams: tuple[str, ...],
     balanced: bool,
+    follows_content: bool,
 ) -> int:
     spec = objective.spec
 
@@ -96,6 +98,7 @@ def _program_bytes(
         "key": jax.random.key(0),
         "content": content,
         "style": style,
+        "aim": content if follows_content else style,
         "carrier": content,
         "weights": weights,
         "style_targets": None,

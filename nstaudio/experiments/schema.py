@@ -14,6 +14,7 @@ from nstaudio.audio.writing import Coding
 from nstaudio.encoders import Encoder
 from nstaudio.errors import InputError, integer, number
 from nstaudio.losses import ContentLoss, StyleLoss
+from nstaudio.optimization.aims import Aim
 from nstaudio.optimization.parametrizations import Parametrization
 from nstaudio.transfer.settings import Settings
 
@@ -39,6 +40,7 @@ GROUPS = {
     "encoder": Group("encoder", ("nstaudio.encoders",), Encoder),
     "content_loss": Group("content_loss", ("nstaudio.losses",), ContentLoss),
     "style_loss": Group("style_loss", ("nstaudio.losses",), StyleLoss),
+    "aim": Group("aim", ("nstaudio.optimization", "nstaudio.notes"), Aim),
     "optimizer": Group("optimizer", ("optax", "nstaudio.optimization"), None),
     "init": Group("init", ("nstaudio.optimization", "nstaudio.notes"), None),
     "inversion": Group("inversion", ("nstaudio.inversion",), None),

@@ -25,6 +25,7 @@ from nstaudio.losses.base import (
 from nstaudio.losses.composite import ContentSum, StyleSum, Term, supports_negatives
 from nstaudio.losses.content import SquaredError, StatisticLoss
 from nstaudio.losses.diversity import Diversity
+from nstaudio.losses.feature_reconstruction import FeatureReconstruction
 from nstaudio.losses.gram import Frames, Gram, Mean
 from nstaudio.losses.temporal import (
     Autocorrelation,
@@ -54,6 +55,7 @@ __all__ = [
     "CrossCorrelation",
     "Distances",
     "Diversity",
+    "FeatureReconstruction",
     "EnergyEnvelope",
     "Frames",
     "GaussianOT",

@@ -170,6 +170,7 @@ def make_problem(
     key: jax.Array,
     content: Clip,
     style: Clip,
+    aim: Clip | None = None,
     carrier: Clip,
     weights: Weights,
     style_targets: Any = None,
@@ -180,13 +181,15 @@ def make_problem(
     """Draw the encoder's weights and compute the targets of the two clips.
 
     Args:
+        aim: the clip that the style loss compares with, see `aims`; `None` is the style.
         carrier: the sound that the parametrization changes: the content, or the initializer's.
         style_targets: those of a problem with the same key and style; `None` computes them.
         strength: chooses alpha and beta, see `balance`; `None` keeps those in `weights`.
         negatives: clips that the result shall not be like, for a loss that
             `losses.supports_negatives`.
     """
-    clips = [objective.encoder_input(clip) for clip in (content, style, *negatives)]
+    aim = style if aim is None else aim
+    clips = [objective.encoder_input(clip) for clip in (content, aim, *negatives)]
     variables = objective.encoder.init(key, clips[0])
     targets, *others = (
         objective.encoder.targets(variables, clips[0], clip, objective.loss_pair)

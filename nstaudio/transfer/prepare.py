@@ -234,13 +234,18 @@ def _assemble(
 ) -> PreparedTransfer:
     """Draw the encoder, compute the targets and the state of a start at one scale."""
     objective = make_objective(settings)
+    encoder_key, key, _ = split_keys(settings)
+    reuse = shared is not None and not settings.aim.follows_content
     problem = make_problem(
-        key=split_keys(settings)[0],
+        key=encoder_key,
         content=clips.content,
         style=clips.style,
+        aim=None
+        if reuse
+        else settings.aim(clips.content, clips.style, key=key, spec=settings.spec),
         carrier=start.carrier,
         weights=settings.weights if shared is None else shared.weights,
-        style_targets=None if shared is None else shared.targets,
+        style_targets=shared.targets if reuse else None,
         # Weights that are shared are balanced already.
         strength=settings.traced_strength if shared is None else None,
         negatives=clips.negatives,

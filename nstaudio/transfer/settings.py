@@ -17,6 +17,7 @@ from nstaudio.errors import InputError, choice, integer, number, one_line
 from nstaudio.inversion import griffin_lim
 from nstaudio.losses import ContentLoss, Gram, SquaredError, StyleLoss, Weights, layers_of
 from nstaudio.optimization import initializers
+from nstaudio.optimization.aims import Aim, StyleClip
 from nstaudio.optimization.content_gain import ContentGain
 from nstaudio.optimization.initializers import Initialization
 from nstaudio.optimization.multiscale import MultiScale
@@ -54,6 +55,7 @@ class Settings:
     encoder: Encoder = field(default_factory=Conv1dEncoder)
     content_loss: ContentLoss = field(default_factory=SquaredError)
     style_loss: StyleLoss = field(default_factory=Gram)
+    aim: Aim = field(default_factory=StyleClip)
     optimizer: Optimizer = field(
         default_factory=lambda: from_optax(
             partial(optax.adam, learning_rate=3.0, b1=0.9, b2=0.999, eps=1e-12)
@@ -94,6 +96,11 @@ class Settings:
                 f"representation={one_line(self.representation)} is made of samples, and "
                 f"parametrization={one_line(self.parametrization)} has none before the inversion: "
                 "choose waveform or content_gain"
+            )
+        if self.representation.needs_waveform and self.aim.follows_content:
+            raise InputError(
+                f"representation={one_line(self.representation)} is made of samples, and "
+                f"aim={one_line(self.aim)} has none: choose aim=style"
             )
         integer("n_steps", self.n_steps, at_least=0)
         integer("seed", self.seed, at_least=0)
