@@ -13,7 +13,9 @@ unpitched sound has become. Settings are those of `scripts/run.py`.
 
 The rows `content` and `style` are the two clips themselves as if they were results, `eq` is the
 content with the style's long-term balance of bands. A method should beat all three, and the table
-counts the items on which it does. `noise` is noise with the mel levels of the method's result: a
+counts the items on which it does, and has the mean difference with its interval. More rows are
+there on request: `--rows musaicing,ulyanov` for two published methods, which are slow, and any
+preset by its name. `noise` is noise with the mel levels of the method's result: a
 figure in which it is as good says nothing for the method.
 """
 
@@ -95,6 +97,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("overrides", nargs="*", help="settings as for run.py: experiment=quick")
     parser.add_argument("--out", type=typed_path, help="where the table goes; default: in outputs/")
     parser.add_argument("--limit", type=int, help="measure the first items only")
+    parser.add_argument("--rows", help="more rows: musaicing,ulyanov as published, or presets")
     parser.add_argument("--audio", action="store_true", help="keep every method's sound as wav")
     args = parser.parse_intermixed_args(argv)
 
@@ -114,7 +117,8 @@ def main(argv: list[str] | None = None) -> int:
         items = dict(list(find(args.folder).items())[: args.limit])
         overrides = in_hydras_grammar(args.overrides)
         method = methods.name_of(overrides)
-        transfers = {method: methods.build(overrides)}
+        names = [name for name in args.rows.split(",") if name != method] if args.rows else []
+        transfers = {**methods.build_rows(names), method: methods.build(overrides)}
         name = f"evaluation_{args.folder.name}_{method}"
         out = args.out or OUTPUTS / file_writing.short_name(name)
         out.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,6 @@ sound like. The two perceptual scores need the extra `evaluation`:
 """
 
 import argparse
-import importlib.util
 import sys
 import time
 from pathlib import Path
@@ -22,40 +21,15 @@ from typed_path import typed_path
 COLUMNS = ("convergence_db", "mel_error_db", "zimtohrli", "visqol", "seconds_per_second")
 
 
-def zimtohrli(y: Any, reference: Any) -> float | None:
-    """Zimtohrli's mean opinion score, 1 to 5, of samples at 48 kHz; `None` without the package."""
-    if importlib.util.find_spec("zimtohrli") is None:
-        return None
-    from zimtohrli import mos_from_signals  # pyright: ignore[reportMissingImports]
-
-    return float(mos_from_signals(reference, y))
-
-
-def visqol(y: Any, reference: Any) -> float | None:
-    """ViSQOL's score in audio mode, 1 to 5, of samples at 48 kHz; `None` without the package."""
-    if importlib.util.find_spec("visqol") is None:
-        return None
-    import numpy as np
-    from visqol import VisqolApi  # pyright: ignore[reportMissingImports]
-
-    api = VisqolApi()
-    api.create(mode="audio")
-    result = api.measure_from_arrays(
-        np.asarray(reference, np.float64), np.asarray(y, np.float64), 48000
-    )
-    return float(result.moslqo)
-
-
 def measure(path: Path, inversion: Any, spec: Any, duration_s: float | None) -> dict[str, Any]:
     """The figures of one clip."""
     import jax
     import jax.numpy as jnp
     import numpy as np
-    import soxr
 
     from nstaudio.analysis.spectrogram import log_mel, mel_power
     from nstaudio.audio import files
-    from nstaudio.evaluation import noise
+    from nstaudio.evaluation import noise, perceptual
 
     clip = files.load(path, duration_s=duration_s)
     heard = clip.mono(spec.sr)
@@ -81,18 +55,14 @@ def measure(path: Path, inversion: Any, spec: Any, duration_s: float | None) -> 
     seconds = time.perf_counter() - started
     error_db = float(jnp.sqrt(jnp.mean((log_mel(out, spec) - level_db) ** 2)))
     y = np.asarray(out) * np.float32(scale)
-    peak = max(1.0, float(np.abs(y).max()), float(np.abs(heard).max()))
-    at_48k = [
-        soxr.resample(a / np.float32(peak), spec.sr, 48000, quality="VHQ") for a in (y, heard)
-    ]
     return {
         "clip": clip.name,
         "convergence_db": noise.spectral_convergence_db(
             y, heard, n_fft=spec.n_fft, hop_length=spec.hop_length
         ),
         "mel_error_db": error_db,
-        "zimtohrli": zimtohrli(*at_48k),
-        "visqol": visqol(*at_48k),
+        "zimtohrli": perceptual.zimtohrli(y, heard, spec.sr),
+        "visqol": perceptual.visqol(y, heard, spec.sr),
         "seconds_per_second": seconds / clip.duration_s,
         "y": y,
     }

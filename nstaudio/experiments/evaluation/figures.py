@@ -3,13 +3,16 @@
 from collections.abc import Iterable, Mapping
 
 from nstaudio.audio.samples import Samples
-from nstaudio.evaluation import held_out, noise, similarity, tonality
+from nstaudio.evaluation import held_out, noise, onsets, perceptual, similarity, tonality
 from nstaudio.evaluation.similarity import SR
 from nstaudio.experiments.evaluation.methods import Result
 from nstaudio.notes import percussion
 
-TO_TARGET = ("lsd_db", "timbre", "pitch", "fine_db", "cqt_db", "chroma")
-"""Distances from the target: wins are counted in them."""
+DISTANCES = ("lsd_db", "timbre", "pitch", "fine_db", "cqt_db", "chroma")
+SCORES = ("onset_f1", "zimtohrli", "visqol")
+"""Figures of which more is better; of all others less is."""
+TO_TARGET = (*DISTANCES, *SCORES)
+"""Comparisons with the target: wins are counted in them."""
 TO_CLIPS = (
     *("timbre_to_style", "pitch_to_content", "unseen_style_share"),
     *("added_noise_db", "unpitched_db"),
@@ -50,10 +53,14 @@ def _to_target(
     if target is None:
         return {method: dict.fromkeys(TO_TARGET) for method in heard}
     of_target, tones = similarity.analyse(target, SR), tonality.analyse(target, SR)
+    times_s = onsets.onsets_s(target, SR)
     return {
         method: {
             **similarity.compare(features[method], of_target)._asdict(),
             **tonality.compare(tonality.analyse(y, SR), tones)._asdict(),
+            "onset_f1": onsets.f1(onsets.onsets_s(y, SR), times_s),
+            "zimtohrli": perceptual.zimtohrli(y, target, SR),
+            "visqol": perceptual.visqol(y, target, SR),
         }
         for method, y in heard.items()
     }

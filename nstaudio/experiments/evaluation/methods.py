@@ -1,7 +1,7 @@
 """Methods of a comparison: the clips themselves, an equaliser, transfers, noise."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import soxr
@@ -14,7 +14,25 @@ from nstaudio.experiments.evaluation.items import Item, load
 from nstaudio.transfer import api
 from nstaudio.transfer.settings import Settings
 
+PUBLISHED = {
+    # the settings of Driedger, Prätzlich & Müller (ISMIR 2015)
+    "musaicing": (
+        "experiment=musaicing",
+        "init.activations.repetition=3",
+        "init.activations.polyphony=10",
+        "init.activations.continuity=3",
+        "init.activations.balance=0",
+    ),
+    # Ulyanov & Lebedev's (2016) as Cífka et al. (ICASSP 2021) ran it: 100 steps, and their style
+    # weight of 10^-2.1 in this project's units
+    "ulyanov": ("experiment=ulyanov", "strength=null", "alpha=1", "beta=0.01", "n_steps=100"),
+}
+"""Settings of methods without weights that a publication has measured."""
+
 NOT_HERE = ("content", "style", "resume", "checkpoint", "log_every", "reference_loss", "hydra")
+
+
+CONTROLS = ("content", "style", "eq", "noise")
 
 
 class Result(NamedTuple):
@@ -37,6 +55,19 @@ def build(overrides: list[str]) -> Settings:
         if key.split(".")[0] in NOT_HERE:
             raise InputError(f"{one_line(key)}= has no meaning here: the folder names the clips")
     return config.build(config_files.compose(overrides)).transfer
+
+
+def build_rows(names: Sequence[str]) -> dict[str, Settings]:
+    """Settings of the rows that are asked for by name: published ones, and presets.
+
+    Raises:
+        HydraException: there is no such preset.
+        InputError: a name twice, or that of a row that is always there.
+    """
+    for i, name in enumerate(names):
+        if name in names[:i] or name in CONTROLS:
+            raise InputError(f"--rows={one_line(name)} is in the table already")
+    return {name: build([*PUBLISHED.get(name, (f"experiment={name}",))]) for name in names}
 
 
 def name_of(overrides: list[str]) -> str:
