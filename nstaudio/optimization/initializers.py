@@ -32,6 +32,7 @@ _log_mel = jax.jit(log_mel, static_argnames=("spec",))
 _UNPITCHED_KEPT, _MAX_UNPITCHED = 0.6, 2.0
 _MIN_UNPITCHED = 0.003  # of the content's energy: less is none to speak of
 _MAX_UNPITCHED_IN_NOTES = 0.02  # of the style's energy: more is no note's own, but drums
+_MAX_LEARNED_BOOST_DB = 6.0  # of a result of note attention
 
 
 class Initialization(NamedTuple):
@@ -85,21 +86,27 @@ def note_attention(
     attention: Attention = Attention(),  # noqa: B008 - frozen
     transcriber: str = "basic_pitch",
     n_steps_without_notes: int = 200,
+    learned: float = 0.0,
 ) -> Initialization:
     """The content's notes in the sound of the style's notes, its unpitched sound in the style's.
 
     A result already: no step of optimisation is needed. Without notes in one of the clips it
     is the content, to be optimised.
 
+    The notes' sound can be filtered on the way to the levels that a trained network predicts, by
+    6 dB upwards at most: more would lift what no note is.
+
     Args:
         attention: weights of the style's notes for each of the content's.
         transcriber: the method of `notes.transcribe`.
         n_steps_without_notes: steps to make at least where one of the clips has no notes.
+        learned: share of the way, in dB, to the levels of the network, 0 (none of it) to 1.
 
     Raises:
-        InputError: there is no such transcriber, or a negative number of steps.
+        InputError: there is no such transcriber, or a number outside its limits.
     """
     del key
+    number("init.learned", learned, at_least=0, at_most=1)
     integer("init.n_steps_without_notes", n_steps_without_notes, at_least=0)
     played = _played(content, style, spec, attention, transcriber)
     if played.sound is None:
@@ -110,7 +117,12 @@ def note_attention(
             n_steps_without_notes,
         )
         return Initialization(content, content.level_db, n_steps_without_notes)
-    return Initialization(played.sound, played.sound.level_db)
+    if not learned:
+        return Initialization(played.sound, played.sound.level_db)
+    played_db = np.asarray(played.sound.level_db)
+    wanted_db = _at_power_of(_learned_levels(content, style, spec), played_db)
+    change_db = np.minimum(learned * (wanted_db - played_db), _MAX_LEARNED_BOOST_DB)
+    return Initialization(played.sound, jnp.asarray(played_db + change_db, jnp.float32))
 
 
 def frame_attention(
@@ -124,29 +136,31 @@ def frame_attention(
     frames: float = 1.0,
     notes: float = 1.0,
     balance: float = 1.0,
+    learned: float = 0.0,
     amount: float = 1.0,
 ) -> Initialization:
     """The content, to be filtered towards the levels that the style has where it is like it.
 
-    The levels are the mean, in dB, of three estimates: frame attention hears all that sounds, the
-    sound of `note_attention` follows the notes, and the content with the style's balance of bands
-    knows neither and keeps the tune. A result already, with a parametrization that filters the
-    content: no step of optimisation is needed.
+    The levels are the mean, in dB, of up to four estimates: frame attention hears all that sounds,
+    the sound of `note_attention` follows the notes, the content with the style's balance of bands
+    knows neither and keeps the tune, and a trained network has learned what to expect. A result
+    already, with a parametrization that filters the content: no step of optimisation is needed.
 
     Args:
         attention: weights of the style's frames for each of the content's.
         note_attention: weights of the style's notes for each of the content's.
-        frames, notes, balance: weights of the three estimates, the first and the last not both 0,
-            since the second is left out where a clip has no notes.
+        frames, notes, balance, learned: weights of the estimates, not all 0 but the second, since
+            that is left out where a clip has no notes.
         amount: of the way to those levels, in dB, 0 (the content) to 1.
 
     Raises:
         InputError: a number outside its limits.
     """
     del key
-    for name, weight in (("frames", frames), ("notes", notes), ("balance", balance)):
+    weights = {"frames": frames, "notes": notes, "balance": balance, "learned": learned}
+    for name, weight in weights.items():
         number(f"init.{name}", weight, at_least=0)
-    number("init.frames + init.balance", frames + balance, above=0)
+    number("init.frames + init.balance + init.learned", frames + balance + learned, above=0)
     number("init.amount", amount, at_least=0, at_most=1)
     content_db, style_db = np.asarray(content.level_db), np.asarray(style.level_db)
     balanced_db = content_db + _mean_power_db(style_db, axis=0) - _mean_power_db(content_db, axis=0)
@@ -156,11 +170,11 @@ def frame_attention(
         estimates.append((frames, attend(*moments, spec.edges_hz[1:-1], attention)))
     played = _played(content, style, spec, note_attention, "basic_pitch").sound if notes else None
     if played is not None:
-        played_db = np.asarray(played.level_db)
-        difference_db = _mean_power_db(style_db) - _mean_power_db(played_db)
-        estimates.append((notes, played_db + difference_db))
-    weights, levels = zip(*estimates, strict=True)
-    target_db = lifted(np.average(levels, axis=0, weights=weights), style_db)
+        estimates.append((notes, _at_power_of(np.asarray(played.level_db), style_db)))
+    if learned:
+        estimates.append((learned, _at_power_of(_learned_levels(content, style, spec), style_db)))
+    shares, levels = zip(*estimates, strict=True)
+    target_db = lifted(np.average(levels, axis=0, weights=shares), style_db)
     target_db = content_db + amount * (target_db - content_db)
     return Initialization(content, jnp.asarray(target_db, jnp.float32))
 
@@ -204,8 +218,17 @@ def learned(
     """
     del key
     number("init.amount", amount, at_least=0, at_most=1)
-    level_db = content.level_db + amount * jnp.asarray(gain_db(content, style, spec), jnp.float32)
-    return Initialization(content, level_db)
+    content_db = np.asarray(content.level_db)
+    change_db = amount * (_learned_levels(content, style, spec) - content_db)
+    return Initialization(content, jnp.asarray(content_db + change_db, jnp.float32))
+
+
+def _learned_levels(content: Clip, style: Clip, spec: MelSpec) -> np.ndarray:
+    return np.asarray(content.level_db) + gain_db(content, style, spec)
+
+
+def _at_power_of(level_db: np.ndarray, other_db: np.ndarray) -> np.ndarray:
+    return level_db + _mean_power_db(other_db) - _mean_power_db(level_db)
 
 
 def _moments(clip: Clip, spec: MelSpec) -> Moments:

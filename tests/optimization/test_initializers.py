@@ -207,7 +207,8 @@ def test_bad_values_of_frame_attention(content, style, name, value):
 
 
 def test_frame_attention_of_nothing(content, style):
-    with pytest.raises(InputError, match=r"init.frames \+ init.balance=0 must be above 0"):
+    message = r"init.frames \+ init.balance \+ init.learned=0 must be above 0"
+    with pytest.raises(InputError, match=message):
         initializers.frame_attention(content, style, key=KEY, spec=SPEC, frames=0, balance=0)
 
 
@@ -257,3 +258,39 @@ def test_learned_levels_make_of_a_flute_a_reed():
 def test_bad_amounts_of_learned(content, style):
     with pytest.raises(InputError, match=r"init.amount=1.5 must be at most 1"):
         initializers.learned(content, style, key=KEY, spec=SPEC, amount=1.5)
+
+
+def test_learned_levels_share_in_the_mean(content, style, monkeypatch):
+    """Of two estimates in dB, brought to the style's power, the mean; nothing is lifted here."""
+    monkeypatch.setattr(initializers, "lifted", lambda level_db, _: level_db)
+    gain_db = np.linspace(-10, 5, content.level_db.shape[1], dtype=np.float32)[None]
+    monkeypatch.setattr(initializers, "gain_db", lambda *_: gain_db)
+    content_db, style_db = (np.asarray(c.level_db, np.float64) for c in (content, style))
+
+    def power_db(x, axis=None):
+        return 10 * np.log10(np.mean(10 ** (x / 10), axis=axis))
+
+    learned_db = content_db + gain_db
+    learned_db += power_db(style_db) - power_db(learned_db)
+    balanced_db = content_db + power_db(style_db, 0) - power_db(content_db, 0)
+    weights = {"frames": 0, "notes": 0, "balance": 1, "learned": 3}
+    start = initializers.frame_attention(content, style, key=KEY, spec=SPEC, **weights)
+    np.testing.assert_allclose(start.level_db, (balanced_db + 3 * learned_db) / 4, atol=1e-3)
+
+
+def test_notes_are_filtered_gently_towards_learned_levels(monkeypatch):
+    """Half way, and up by 6 dB at most; the power wanted is that of the notes' sound."""
+    content, style = as_clip(reed(64)), as_clip(reed(60, harmonics=(0.3, 0.03, 0.01)))
+    tilt = np.linspace(30, -30, SPEC.n_mels, dtype=np.float32)[None]
+    monkeypatch.setattr(initializers, "gain_db", lambda *_: tilt)
+    plain = initializers.note_attention(content, style, key=KEY, spec=SPEC)
+    start = initializers.note_attention(content, style, key=KEY, spec=SPEC, learned=0.5)
+    np.testing.assert_array_equal(start.carrier.y, plain.carrier.y)
+    played_db, content_db = np.asarray(plain.level_db), np.asarray(content.level_db)
+    wanted_db = content_db + tilt
+    powers = [np.mean(10 ** (np.asarray(x, float) / 10)) for x in (played_db, wanted_db)]
+    wanted_db = wanted_db + 10 * np.log10(powers[0] / powers[1])
+    change_db = np.asarray(start.level_db) - played_db
+    expected_db = np.minimum((wanted_db - played_db) / 2, 6)
+    np.testing.assert_allclose(change_db, expected_db, atol=1e-3)
+    assert change_db.max() == pytest.approx(6, abs=1e-4)
