@@ -25,6 +25,7 @@ from nstaudio.encoders.conv1d import Conv1dEncoder
 from nstaudio.encoders.conv2d import Conv2dEncoder
 from nstaudio.encoders.identity import IdentityEncoder
 from nstaudio.encoders.infinite import InfiniteEncoder
+from nstaudio.encoders.musicnn import MusicnnEncoder
 from nstaudio.encoders.parallel import ParallelEncoder
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "Encoder",
     "IdentityEncoder",
     "InfiniteEncoder",
+    "MusicnnEncoder",
     "ParallelEncoder",
     "Spectrogram",
     "StyleSpectrogram",
