@@ -10,6 +10,7 @@ import importlib
 import pkgutil
 from typing import TYPE_CHECKING, Any
 
+from nstaudio.losses.band_statistics import BandStatistics
 from nstaudio.losses.base import (
     ContentLoss,
     KernelForm,
@@ -49,6 +50,7 @@ from nstaudio.losses.weighting import (
 
 __all__ = [
     "Autocorrelation",
+    "BandStatistics",
     "StatisticLoss",
     "ContentLoss",
     "ContentSum",
