@@ -8,12 +8,14 @@ on the second instrument: the construction of Cífka et al. (ICASSP 2021). The f
 `scripts/evaluate.py` takes; `meta.json` there says what each triplet is made of.
 
 The scores are those that come with the package music21. It needs the `fluidsynth` program and any
-General MIDI soundfont. The same seed, soundfont and programs give the same samples.
+General MIDI soundfont. The same seed, soundfont, scores and programs give the same samples;
+`--scores develop`, `validate` and `report` have no work in common.
 """
 
 import argparse
 import json
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,6 +41,8 @@ DRY = ("synth.reverb.active=0",)  # the room would be the same in all three clip
 # Composers whose works nobody owns, as music21 spells them.
 COMPOSERS = ("bach", "haydn", "monteverdi", "mozart", "palestrina")
 SCORES = (".mxl", ".xml", ".krn")  # the rest are analyses in words
+# Tenths of the works, see docs/evaluation.md: no work is in two splits.
+SPLITS = {"develop": range(6), "validate": range(6, 8), "report": range(8, 10)}
 # General MIDI programs of all families that play pitches: no drums, no effects.
 PROGRAMS = (
     0, 4, 6, 11, 12, 13, 16, 19, 21, 22, 24, 26, 29, 32, 40, 42, 45, 46, 48, 52, 56, 57, 60, 61,
@@ -158,6 +162,25 @@ def corpus_pieces() -> list[list[str]]:
     ]
 
 
+def in_split(piece: str, split: str) -> bool:
+    """True if a piece is in a split; the movements of a work are in the same one.
+
+    Args:
+        piece: its name, `composer/work` or `composer/work/movement`.
+        split: a key of `SPLITS`.
+    """
+    work = "/".join(piece.split("/")[:2])
+    return zlib.crc32(work.encode()) % 10 in SPLITS[split]
+
+
+def of_split(pieces: list[list[str]], split: str) -> list[list[str]]:
+    """The pieces of a split, or of `all`; composers without any are left out."""
+    if split == "all":
+        return pieces
+    kept = [[piece for piece in works if in_split(piece, split)] for works in pieces]
+    return [works for works in kept if works]
+
+
 def make(
     item: int, out: Path, soundfont: Path, pieces: list[list[str]], rng: np.random.Generator
 ) -> tuple[str, dict]:
@@ -195,6 +218,7 @@ def write_all(make: Make, argv: list[str] | None, *, program: str, doc: str, n: 
     parser.add_argument("--out", type=typed_path, required=True, metavar="FOLDER")
     parser.add_argument("--n", type=int, default=n, help="items to make")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--scores", choices=("all", *SPLITS), default="all", help="to draw from")
     args = parser.parse_args(argv)
     try:
         integer("--n", args.n, at_least=1)
@@ -204,7 +228,8 @@ def write_all(make: Make, argv: list[str] | None, *, program: str, doc: str, n: 
         args.out.mkdir(parents=True, exist_ok=True)
         if any(args.out.iterdir()):
             raise RenderError(f"{args.out} is not empty")
-        pieces, rng = corpus_pieces(), np.random.default_rng(args.seed)
+        pieces = of_split(corpus_pieces(), args.scores)
+        rng = np.random.default_rng(args.seed)
         meta = []
         for item in range(args.n):
             name, made_of = make(item, args.out, args.soundfont, pieces, rng)

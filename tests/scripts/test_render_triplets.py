@@ -89,3 +89,18 @@ def test_a_soundfont_that_is_none_is_refused(tmp_path):
     font.write_bytes(b"nothing")
     with pytest.raises(render_triplets.RenderError, match="fluidsynth"):
         render_triplets.render([Note(0.0, 1.0, 60, 80)], Path(font), 0)
+
+
+def test_splits_have_no_work_in_common():
+    pieces = [
+        [f"bach/bwv{i}" for i in range(300)],
+        ["mozart/k80/movement1", "mozart/k80/movement3"],
+    ]
+    splits = {s: render_triplets.of_split(pieces, s) for s in render_triplets.SPLITS}
+    drawn = [piece for kept in splits.values() for works in kept for piece in works]
+    assert sorted(drawn) == sorted(piece for works in pieces for piece in works)
+    movements = [{p for works in kept for p in works if "k80" in p} for kept in splits.values()]
+    assert sorted(map(len, movements)) == [0, 0, 2], "the movements of a work stay together"
+    shares = [len(kept[0]) / 300 for kept in splits.values()]
+    assert shares == pytest.approx([0.6, 0.2, 0.2], abs=0.06)
+    assert render_triplets.of_split(pieces, "all") == pieces
