@@ -2,12 +2,16 @@
 
 from importlib import resources
 
+import jax.numpy as jnp
 import librosa
 import numpy as np
 import pytest
 import scipy.special
 
 from nstaudio.learned import prediction, weights
+from nstaudio.learned.training import whole_sound
+
+from helpers import compiled
 
 MAX_BYTES = 4_000_000
 HZ = librosa.mel_frequencies(n_mels=130, fmin=0, fmax=8000)[1:-1]
@@ -130,6 +134,24 @@ def test_the_network_does_what_numpy_does():
     difference_db = (predicted_db - expected_db)[heard]
     np.testing.assert_allclose(difference_db, difference_db.mean(), atol=2e-2)
     assert heard.mean() > 0.5
+
+
+# Levels at every eleventh frame and every 24th band, dB, as `Numpy` gave them of the weights whose
+# figures are in docs/evaluation.md.
+MEASURED_DB = [
+    [-21.39, -3.43, -18.81, -19.93, -18.76, -27.22],
+    [-24.53, -20.99, -22.53, -25.81, -21.72, -27.84],
+    [-22.32, 0.54, 4.95, -18.66, -10.89, -26.64],
+    [-23.72, -19.47, -6.25, -24.08, -17.22, -26.84],
+    [-23.57, -22.18, -20.41, -23.51, -17.55, -26.98],
+]
+
+
+def test_the_weights_are_those_that_were_measured():
+    net, params = weights.shipped()
+    content, style = (whole_sound(jnp.asarray(levels(*args)[None])) for args in ((0, 45), (1, 70)))
+    predicted_db = compiled(net.apply)(params, content, style)[0, ::11, ::24]
+    np.testing.assert_allclose(predicted_db, MEASURED_DB, atol=2e-2)
 
 
 def test_the_weights_are_small_and_half_precision():
