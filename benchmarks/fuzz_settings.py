@@ -40,6 +40,7 @@ _GROUPS = (
         "optimizer=lbfgs",
         "init=note_attention",
         "init=frame_attention",
+        "init=learned",
         "init=noisy_content",
     ),
     *("inversion=refined", "inversion=content_phase", "content_loss=sum", "experiment=paper"),

@@ -34,7 +34,9 @@ def test_activations_without_bands_are_one_region():
     loss, f, style = BandStatistics(floor=1e-12), draw(20, 4), draw(31, 4, seed=1)
     moments = [np.stack([x.mean(axis=0), x.std(axis=0)]) for x in (f, style)]
     expected = 0.5 * np.mean((moments[0] - moments[1]) ** 2)
-    assert compiled(loss.distance)(f, compiled(loss.statistic)(style)) == pytest.approx(expected, rel=1e-4)
+    assert compiled(loss.distance)(f, compiled(loss.statistic)(style)) == pytest.approx(
+        expected, rel=1e-4
+    )
 
 
 def test_a_style_loss_that_is_nothing_at_the_style_and_keeps_the_place_of_bands():
