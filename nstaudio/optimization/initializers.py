@@ -32,7 +32,6 @@ _log_mel = jax.jit(log_mel, static_argnames=("spec",))
 _UNPITCHED_KEPT, _MAX_UNPITCHED = 0.6, 2.0
 _MIN_UNPITCHED = 0.003  # of the content's energy: less is none to speak of
 _MAX_UNPITCHED_IN_NOTES = 0.02  # of the style's energy: more is no note's own, but drums
-_MAX_LEARNED_BOOST_DB = 6.0  # of a result of note attention
 
 
 class Initialization(NamedTuple):
@@ -86,27 +85,21 @@ def note_attention(
     attention: Attention = Attention(),  # noqa: B008 - frozen
     transcriber: str = "basic_pitch",
     n_steps_without_notes: int = 200,
-    learned: float = 0.0,
 ) -> Initialization:
     """The content's notes in the sound of the style's notes, its unpitched sound in the style's.
 
     A result already: no step of optimisation is needed. Without notes in one of the clips it
     is the content, to be optimised.
 
-    The notes' sound can be filtered on the way to the levels that a trained network predicts, by
-    6 dB upwards at most: more would lift what no note is.
-
     Args:
         attention: weights of the style's notes for each of the content's.
         transcriber: the method of `notes.transcribe`.
         n_steps_without_notes: steps to make at least where one of the clips has no notes.
-        learned: share of the way, in dB, to the levels of the network, 0 (none of it) to 1.
 
     Raises:
-        InputError: there is no such transcriber, or a number outside its limits.
+        InputError: there is no such transcriber, or a negative number of steps.
     """
     del key
-    number("init.learned", learned, at_least=0, at_most=1)
     integer("init.n_steps_without_notes", n_steps_without_notes, at_least=0)
     played = _played(content, style, spec, attention, transcriber)
     if played.sound is None:
@@ -117,12 +110,7 @@ def note_attention(
             n_steps_without_notes,
         )
         return Initialization(content, content.level_db, n_steps_without_notes)
-    if not learned:
-        return Initialization(played.sound, played.sound.level_db)
-    played_db = np.asarray(played.sound.level_db)
-    wanted_db = _at_power_of(_learned_levels(content, style, spec), played_db)
-    change_db = np.minimum(learned * (wanted_db - played_db), _MAX_LEARNED_BOOST_DB)
-    return Initialization(played.sound, jnp.asarray(played_db + change_db, jnp.float32))
+    return Initialization(played.sound, played.sound.level_db)
 
 
 def frame_attention(
