@@ -10,11 +10,14 @@ from nstaudio.optimization.parametrizations import FreeMel
 from nstaudio.transfer import prepare
 from nstaudio.transfer.settings import Settings
 
+from helpers import GRAM_OF_STYLE
+
 SPEC = MelSpec(n_fft=512, hop_length=128, n_mels=32)
 SMALL = {
     "spec": SPEC,
     "parametrization": FreeMel(),
     "encoder": Conv1dEncoder(features=(16, 8), kernel_size=(2, 1)),
+    **GRAM_OF_STYLE,
 }
 
 

@@ -15,9 +15,16 @@ from nstaudio.audio.segments import Segmentation
 from nstaudio.encoders import Conv1dEncoder, Encoder
 from nstaudio.errors import InputError, choice, integer, number, one_line
 from nstaudio.inversion import griffin_lim
-from nstaudio.losses import ContentLoss, Gram, SquaredError, StyleLoss, Weights, layers_of
+from nstaudio.losses import (
+    ContentLoss,
+    FeatureReconstruction,
+    SquaredError,
+    StyleLoss,
+    Weights,
+    layers_of,
+)
 from nstaudio.optimization import initializers
-from nstaudio.optimization.aims import Aim, StyleClip
+from nstaudio.optimization.aims import Aim, Start
 from nstaudio.optimization.content_gain import ContentGain
 from nstaudio.optimization.initializers import Initialization
 from nstaudio.optimization.multiscale import MultiScale
@@ -52,10 +59,10 @@ class Settings:
     spec: MelSpec = field(default_factory=MelSpec)
     parametrization: Parametrization = field(default_factory=ContentGain)
     representation: Representation = field(default_factory=Levels)
-    encoder: Encoder = field(default_factory=Conv1dEncoder)
+    encoder: Encoder = field(default_factory=partial(Conv1dEncoder, input_layer=True))
     content_loss: ContentLoss = field(default_factory=SquaredError)
-    style_loss: StyleLoss = field(default_factory=Gram)
-    aim: Aim = field(default_factory=StyleClip)
+    style_loss: StyleLoss = field(default_factory=FeatureReconstruction)
+    aim: Aim = field(default_factory=partial(Start, initializers.learned))
     optimizer: Optimizer = field(
         default_factory=lambda: from_optax(
             partial(optax.adam, learning_rate=3.0, b1=0.9, b2=0.999, eps=1e-12)
@@ -100,7 +107,8 @@ class Settings:
         if self.representation.needs_waveform and self.aim.follows_content:
             raise InputError(
                 f"representation={one_line(self.representation)} is made of samples, and "
-                f"aim={one_line(self.aim)} has none: choose aim=style"
+                f"aim={one_line(self.aim)} has none: choose the style itself and a statistic of "
+                "it, aim=style style_loss=gram"
             )
         integer("n_steps", self.n_steps, at_least=0)
         integer("seed", self.seed, at_least=0)

@@ -29,7 +29,7 @@ from nstaudio.optimization.waveform import Waveform
 from nstaudio.transfer import api
 from nstaudio.transfer.settings import Settings
 
-from helpers import Compiled, compiled
+from helpers import GRAM_OF_STYLE, Compiled, compiled
 
 SPEC = MelSpec(n_fft=512, hop_length=128, n_mels=32)
 LOSSES = LossPair(SquaredError(), Gram())
@@ -134,6 +134,7 @@ def small(**changes) -> Settings:
         "representation": SOUND,
         "encoder": Conv1dEncoder((16,), 1),
         "n_steps": 20,
+        **GRAM_OF_STYLE,
     }
     return Settings(**{**settings, **changes})
 

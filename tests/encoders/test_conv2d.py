@@ -19,6 +19,8 @@ from nstaudio.optimization.waveform import Waveform
 from nstaudio.transfer import api
 from nstaudio.transfer.settings import Settings
 
+from helpers import GRAM_OF_STYLE
+
 LOSSES = LossPair(SquaredError(), Gram())
 
 
@@ -208,6 +210,7 @@ def test_a_transfer_with_2d_features(content, style):
         encoder=Conv2dEncoder(features=(4, 4), kernel_size=(1, 3), input_layer=True),
         style_weights={"input": 0.1},
         n_steps=2,
+        **GRAM_OF_STYLE,
     )
     result = api.transfer(content[:9000], style[:9000], 22050, settings)
     assert set(result.history[-1][1].style_layers) == {"input", "conv1", "conv2"}

@@ -12,6 +12,7 @@ from nstaudio.errors import InputError
 from nstaudio.experiments import config, config_files, resume, schema
 from nstaudio.experiments.storage import file_writing
 from nstaudio.optimization import initializers, loop
+from nstaudio.optimization.aims import Start
 from nstaudio.optimization.waveform import Waveform
 from nstaudio.transfer import prepare, render
 from nstaudio.transfer.settings import Settings
@@ -47,7 +48,9 @@ def same(a: Settings, b: Settings) -> None:
     assert a.optimizer.transformation is b.optimizer.transformation
     assert a.optimizer.hyperparams == b.optimizer.hyperparams
     assert (a.segments, a.guide) == (b.segments, b.guide)
-    for one, other in ((a.init, b.init), (a.inversion, b.inversion)):
+    assert isinstance(a.aim, Start)
+    assert isinstance(b.aim, Start)
+    for one, other in ((a.init, b.init), (a.inversion, b.inversion), (a.aim.init, b.aim.init)):
         # a partial of the defaults on one side, the function itself on the other
         assert getattr(one, "func", one) is getattr(other, "func", other)
     for name in schema.NUMBERS:
@@ -61,7 +64,8 @@ def test_the_defaults_of_yaml_and_of_python_are_the_same():
     same(built.transfer, Settings())
     assert built.checkpoint == schema.CheckpointSettings()
     assert built.log_every == schema.RunSettings.log_every
-    for given in (built.transfer.init, built.transfer.inversion):
+    assert isinstance(built.transfer.aim, Start)
+    for given in (built.transfer.init, built.transfer.inversion, built.transfer.aim.init):
         for name, value in given.keywords.items():  # type: ignore[attr-defined]
             assert inspect.signature(given.func).parameters[name].default == value  # type: ignore[attr-defined]
 
@@ -73,7 +77,14 @@ def test_the_infinite_encoders_defaults_are_the_same():
 @pytest.mark.parametrize("group", [g for g in GROUPS if g != "experiment"])
 def test_every_choice_of_every_group_builds(group):
     for name in choices(group):
-        assert isinstance(build(f"{group}={name}"), schema.RunSettings)
+        # the default's aim needs a content, and has no samples
+        needed = ["style_loss=gram", "aim=style"] if group in ("content", "representation") else []
+        assert isinstance(build(f"{group}={name}", *needed), schema.RunSettings)
+
+
+def test_noise_has_nothing_to_follow():
+    with pytest.raises(InputError, match="the aim follows a content"):
+        build("content=none")
 
 
 @pytest.mark.parametrize("preset", choices("experiment"))
@@ -176,7 +187,6 @@ def test_seconds_of_the_result_are_the_contents_and_not_the_styles():
 def test_terms_of_a_loss_are_settings():
     settings = build(
         "content_loss=mean_onset_envelope",
-        "encoder.input_layer=true",
         "content_loss.terms.activations.layers=[conv1,conv2]",
         "content_loss.terms.onset_envelope.layers=[input]",
         "content_loss.terms.onset_envelope.weight=2",
@@ -188,7 +198,7 @@ def test_terms_of_a_loss_are_settings():
     assert terms["activations"].layers == ("conv1", "conv2")
     assert terms["onset_envelope"].weight == 2.0
     assert hash(settings.content_loss) == hash(settings.content_loss)
-    with pytest.raises(InputError, match="layer in style_loss=inpt is not one of: conv1, conv2"):
+    with pytest.raises(InputError, match="layer in style_loss=inpt is not one of: input, conv1"):
         build("style_loss=mean_gram", "+style_loss.terms.mean.layers=[inpt]")
     with pytest.raises(InputError, match="style_loss: _target_=os.abort is not in nstaudio.losses"):
         build("style_loss=mean_gram", "style_loss.terms.mean.loss._target_=os.abort")
@@ -256,7 +266,7 @@ def test_a_style_of_several_files(tmp_path, monkeypatch):
             "share in guide.strength_over_time=2 must be at most 1",
         ),
         ("style_weights=3", "style_weights must be layer: weight pairs, not 3"),
-        ("style_weights.conv9=3", "layer in style_weights=conv9 is not one of: conv1, conv2"),
+        ("style_weights.conv9=3", "layer in style_weights=conv9 is not one of: input, conv1"),
         ("encoder.activation=rely", r"encoder.activation=rely .*mean relu\?"),
         ("encoder._target_=nowhere.At", "encoder: "),
         ("alpha=${nothing}", "nothing"),

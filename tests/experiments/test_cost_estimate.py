@@ -15,12 +15,12 @@ from nstaudio.optimization.parametrizations import FreeMel
 from nstaudio.transfer import prepare
 from nstaudio.transfer.settings import Settings
 
-from helpers import SR, music
+from helpers import GRAM_OF_STYLE, SR, music
 
 ENCODER = Conv1dEncoder(features=(32, 16), kernel_size=5)
-SETTINGS = Settings(encoder=ENCODER, n_steps=7)
+SETTINGS = Settings(encoder=ENCODER, n_steps=7, **GRAM_OF_STYLE)
 # Quickly compiled, and as much memory for each second.
-FREE = Settings(encoder=ENCODER, parametrization=FreeMel())
+FREE = Settings(encoder=ENCODER, parametrization=FreeMel(), **GRAM_OF_STYLE)
 
 
 def test_the_programs_of_the_estimate_are_those_of_the_run():

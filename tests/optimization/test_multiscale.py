@@ -13,11 +13,11 @@ from nstaudio.optimization.waveform import Waveform
 from nstaudio.transfer import api, prepare
 from nstaudio.transfer.settings import Settings
 
-from helpers import compiled
+from helpers import GRAM_OF_STYLE, compiled
 
 SPEC = MelSpec(n_fft=512, hop_length=128, n_mels=32)
 # A filter of one frame makes the smallest programs.
-SETTINGS = Settings(spec=SPEC, encoder=Conv1dEncoder((16,), 1), n_steps=0)
+SETTINGS = Settings(spec=SPEC, encoder=Conv1dEncoder((16,), 1), n_steps=0, **GRAM_OF_STYLE)
 
 
 def test_specs_are_so_many_times_as_long():

@@ -23,9 +23,13 @@ from nstaudio.optimization.waveform import Waveform
 from nstaudio.transfer import prepare, render
 from nstaudio.transfer.settings import Settings
 
-from helpers import SR, music
+from helpers import GRAM_OF_STYLE, SR, music
 
-SMALL = {"encoder": Conv1dEncoder(features=(32, 16), kernel_size=5), "n_steps": 40}
+SMALL = {
+    "encoder": Conv1dEncoder(features=(32, 16), kernel_size=5),
+    **GRAM_OF_STYLE,
+    "n_steps": 40,
+}
 
 
 @pytest.fixture(scope="module")

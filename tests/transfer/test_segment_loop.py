@@ -13,7 +13,7 @@ from nstaudio.transfer.inputs import Segments, TransferInputs
 from nstaudio.transfer.segment_loop import make_steps, run_segments
 from nstaudio.transfer.settings import Settings
 
-from helpers import SR, music
+from helpers import GRAM_OF_STYLE, SR, music
 
 N_STEPS = 4
 
@@ -27,6 +27,7 @@ def inputs():
         spec=MelSpec(n_fft=512, n_mels=32),
         encoder=Conv1dEncoder(features=(8,), kernel_size=1),
         n_steps=N_STEPS,
+        **GRAM_OF_STYLE,
         segments=Segmentation(length_s=1.2, overlap_s=0.2),
     )
     return TransferInputs(
