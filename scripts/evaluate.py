@@ -7,9 +7,10 @@
 The folder holds `NAME.content.flac`, `NAME.style.flac` and `NAME.target.flac` (or wav, ogg, ...):
 the target is the content's notes played by the style's instruments. `scripts/render_triplets.py`
 makes such folders of single instruments, `scripts/render_ensembles.py` of mixes. Without targets
-the figures that need none are left: the distance of timbre to the style and of pitch to the
-content, the style loss under an encoder that took no part, the noise added, and how much louder the
-unpitched sound has become. Settings are those of `scripts/run.py`.
+the figures that need none are left: the judge's distance to the style and that of the pitch classes
+to the content, both together as `transfer_distance`, the distance of timbre to the style and of
+pitch to the content, the style loss under an encoder that took no part, the noise added, and how
+much louder the unpitched sound has become. Settings are those of `scripts/run.py`.
 
 The rows `content` and `style` are the two clips themselves as if they were results, `eq` is the
 content with the style's long-term balance of bands. A method should beat all three, and the table

@@ -35,6 +35,7 @@ FIGURES = {
     "consistency_db",
     "style_ratio",
     *("alpha", "beta"),
+    *("transfer_distance", "judge_to_style", "chroma_to_content"),
     *("style_share", "unseen_style_share"),
     *("added_noise_db", "added_floor_db", "added_residual_db"),
     "versions",
@@ -57,6 +58,7 @@ def test_a_run_writes_everything(command, tmp_path, clips):
     assert figures["style_ratio"] == pytest.approx(1.0, abs=0.01)
     share = figures["style_loss_on_audio"] / figures["initial_style_loss"]
     assert figures["style_share"] == pytest.approx(share, rel=1e-3), "it starts at the content"
+    assert 0 < figures["transfer_distance"] < 1
     assert 0 < figures["unseen_style_share"] < 1
     assert -100 <= figures["added_noise_db"] < 0
     assert figures["versions"]["jax"]

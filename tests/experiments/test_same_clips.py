@@ -2,7 +2,7 @@
 
 from small_runs import SMALL, only_run, summary
 
-RATIOS = ("style_share", "unseen_style_share", "style_ratio")
+RATIOS = ("transfer_distance", "style_share", "unseen_style_share", "style_ratio")
 
 
 def test_a_recording_as_its_own_style(command, tmp_path, clips):
@@ -17,7 +17,7 @@ def test_a_recording_as_its_own_style(command, tmp_path, clips):
     page = (run / "report.html").read_text()
     for name in RATIOS:
         assert f'<tr><td>{name}</td><td class="number">none</td>' in page
-    assert page.count("none here: there is nothing to divide by") == len(RATIOS)
+    assert page.count("none here: there is nothing to compare with") == len(RATIOS)
 
 
 def test_other_recordings_have_ratios(finished):

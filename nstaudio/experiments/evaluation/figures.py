@@ -1,19 +1,33 @@
 """Figures of every method on one item."""
 
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
 
 from nstaudio.audio.samples import Samples
-from nstaudio.evaluation import held_out, noise, onsets, perceptual, similarity, tonality
+from nstaudio.evaluation import (
+    held_out,
+    judge,
+    noise,
+    onsets,
+    perceptual,
+    similarity,
+    tonality,
+    transfer_distance,
+)
 from nstaudio.evaluation.similarity import SR
 from nstaudio.experiments.evaluation.methods import Result
 from nstaudio.notes import percussion
 
-DISTANCES = ("lsd_db", "timbre", "pitch", "fine_db", "cqt_db", "chroma")
+DISTANCES = ("lsd_db", "timbre", "pitch", "fine_db", "cqt_db", "chroma", "judge_to_target")
 SCORES = ("onset_f1", "zimtohrli", "visqol")
 """Figures of which more is better; of all others less is."""
 TO_TARGET = (*DISTANCES, *SCORES)
 """Comparisons with the target: wins are counted in them."""
 TO_CLIPS = (
+    *("transfer_distance", "judge_to_style", "chroma_to_content", "judge_to_content"),
     *("timbre_to_style", "pitch_to_content", "unseen_style_share"),
     *("added_noise_db", "unpitched_db"),
 )
@@ -32,9 +46,9 @@ def measure(results: Iterable[Result], target: Samples | None) -> dict[str, Figu
             distances from it.
     """
     results = list(results)
-    heard = {result.method: result.y for result in results}
-    features = {method: similarity.analyse(y, SR) for method, y in heard.items()}
-    truth, clips = _to_target(heard, features, target), _to_clips(heard, features)
+    heard = {result.method: _hear(result.y) for result in results}
+    truth = _to_target(heard, None if target is None else _hear(target))
+    clips = _to_clips(heard)
     return {
         result.method: {
             **truth[result.method],
@@ -45,38 +59,58 @@ def measure(results: Iterable[Result], target: Samples | None) -> dict[str, Figu
     }
 
 
-def _to_target(
-    heard: Mapping[str, Samples],
-    features: Mapping[str, similarity.Features],
-    target: Samples | None,
-) -> dict[str, Figures]:
+class _Heard(NamedTuple):
+    """A sound, analysed."""
+
+    y: Samples
+    features: similarity.Features
+    tones: tonality.Tones
+    embedding: Float[np.ndarray, " features"]
+
+
+def _hear(y: Samples) -> _Heard:
+    return _Heard(y, similarity.analyse(y, SR), tonality.analyse(y, SR), judge.embedding(y, SR))
+
+
+def _to_target(heard: Mapping[str, _Heard], target: _Heard | None) -> dict[str, Figures]:
     if target is None:
         return {method: dict.fromkeys(TO_TARGET) for method in heard}
-    of_target, tones = similarity.analyse(target, SR), tonality.analyse(target, SR)
-    times_s = onsets.onsets_s(target, SR)
+    times_s = onsets.onsets_s(target.y, SR)
     return {
         method: {
-            **similarity.compare(features[method], of_target)._asdict(),
-            **tonality.compare(tonality.analyse(y, SR), tones)._asdict(),
-            "onset_f1": onsets.f1(onsets.onsets_s(y, SR), times_s),
-            "zimtohrli": perceptual.zimtohrli(y, target, SR),
-            "visqol": perceptual.visqol(y, target, SR),
+            **similarity.compare(sound.features, target.features)._asdict(),
+            **tonality.compare(sound.tones, target.tones)._asdict(),
+            "judge_to_target": judge.distance(sound.embedding, target.embedding),
+            "onset_f1": onsets.f1(onsets.onsets_s(sound.y, SR), times_s),
+            "zimtohrli": perceptual.zimtohrli(sound.y, target.y, SR),
+            "visqol": perceptual.visqol(sound.y, target.y, SR),
         }
-        for method, y in heard.items()
+        for method, sound in heard.items()
     }
 
 
-def _to_clips(
-    heard: Mapping[str, Samples], features: Mapping[str, similarity.Features]
-) -> dict[str, Figures]:
+def _to_clips(heard: Mapping[str, _Heard]) -> dict[str, Figures]:
     content, style = heard["content"], heard["style"]
     return {
         method: {
-            "timbre_to_style": similarity.timbre_distance(features[method], features["style"]),
-            "pitch_to_content": similarity.pitch_distance(features[method], features["content"]),
-            "unseen_style_share": held_out.unseen_style_share(y, content, style, SR),
-            "added_noise_db": noise.added_noise_db(y, content, style),
-            "unpitched_db": percussion.change_db(y, content, SR),
+            **_transfer_distance(sound, content, style)._asdict(),
+            "judge_to_content": judge.distance(sound.embedding, content.embedding),
+            "timbre_to_style": similarity.timbre_distance(sound.features, style.features),
+            "pitch_to_content": similarity.pitch_distance(sound.features, content.features),
+            "unseen_style_share": held_out.unseen_style_share(sound.y, content.y, style.y, SR),
+            "added_noise_db": noise.added_noise_db(sound.y, content.y, style.y),
+            "unpitched_db": percussion.change_db(sound.y, content.y, SR),
         }
-        for method, y in heard.items()
+        for method, sound in heard.items()
     }
+
+
+def _transfer_distance(
+    sound: _Heard, content: _Heard, style: _Heard
+) -> transfer_distance.TransferDistance:
+    return transfer_distance.combine(
+        judge_to_style=judge.distance(sound.embedding, style.embedding),
+        chroma_to_content=tonality.compare(sound.tones, content.tones).chroma,
+        judge_of_clips=judge.distance(content.embedding, style.embedding),
+        chroma_of_clips=tonality.compare(content.tones, style.tones).chroma,
+    )
