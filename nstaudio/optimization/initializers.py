@@ -221,8 +221,12 @@ def _at_power_of(level_db: np.ndarray, other_db: np.ndarray) -> np.ndarray:
 
 def _moments(clip: Clip, spec: MelSpec) -> Moments:
     level_db = np.asarray(clip.level_db)
-    heard = pitches(np.asarray(clip.y), spec.sr, n_frames=len(level_db), hop_length=spec.hop_length)
-    return Moments(level_db, heard)
+    return Moments(level_db, _pitches(np.asarray(clip.y), spec.sr, len(level_db), spec.hop_length))
+
+
+@cached_by(content_key, max_results=2)  # segments have a style, a sweep has both clips, in common
+def _pitches(y: Samples, sr: int, n_frames: int, hop_length: int) -> np.ndarray:
+    return pitches(y, sr, n_frames=n_frames, hop_length=hop_length)
 
 
 def _mean_power_db(level_db: np.ndarray, axis: int | None = None) -> np.ndarray:

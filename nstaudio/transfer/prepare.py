@@ -235,17 +235,19 @@ def _assemble(
     """Draw the encoder, compute the targets and the state of a start at one scale."""
     objective = make_objective(settings)
     encoder_key, key, _ = split_keys(settings)
-    reuse = shared is not None and not settings.aim.follows_content
+    style_targets = aim = None
+    if shared is not None and not settings.aim.follows_content:
+        style_targets = shared.targets
+    else:
+        aim = settings.aim(clips.content, clips.style, key=key, spec=settings.spec)
     problem = make_problem(
         key=encoder_key,
         content=clips.content,
         style=clips.style,
-        aim=None
-        if reuse
-        else settings.aim(clips.content, clips.style, key=key, spec=settings.spec),
+        aim=aim,
         carrier=start.carrier,
         weights=settings.weights if shared is None else shared.weights,
-        style_targets=shared.targets if reuse else None,
+        style_targets=style_targets,
         # Weights that are shared are balanced already.
         strength=settings.traced_strength if shared is None else None,
         negatives=clips.negatives,

@@ -62,7 +62,11 @@ class Settings:
     encoder: Encoder = field(default_factory=partial(Conv1dEncoder, input_layer=True))
     content_loss: ContentLoss = field(default_factory=SquaredError)
     style_loss: StyleLoss = field(default_factory=FeatureReconstruction)
-    aim: Aim = field(default_factory=partial(Start, initializers.learned))
+    aim: Aim = field(
+        default_factory=lambda: Start(
+            partial(initializers.frame_attention, learned=3.0, frames=1.0, balance=1.0, notes=0.0)
+        )
+    )
     optimizer: Optimizer = field(
         default_factory=lambda: from_optax(
             partial(optax.adam, learning_rate=3.0, b1=0.9, b2=0.999, eps=1e-12)
@@ -75,7 +79,7 @@ class Settings:
     strength: float | None = None
     content_weights: Mapping[str, float] = field(default_factory=dict)
     style_weights: Mapping[str, float] = field(default_factory=dict)
-    n_steps: int = 200
+    n_steps: int = 100
     seed: int = 0
     segments: Segmentation = field(default_factory=Segmentation)
     multiscale: MultiScale = field(default_factory=MultiScale)

@@ -64,10 +64,15 @@ def test_the_defaults_of_yaml_and_of_python_are_the_same():
     same(built.transfer, Settings())
     assert built.checkpoint == schema.CheckpointSettings()
     assert built.log_every == schema.RunSettings.log_every
-    assert isinstance(built.transfer.aim, Start)
-    for given in (built.transfer.init, built.transfer.inversion, built.transfer.aim.init):
+    for given in (built.transfer.init, built.transfer.inversion):
         for name, value in given.keywords.items():  # type: ignore[attr-defined]
             assert inspect.signature(given.func).parameters[name].default == value  # type: ignore[attr-defined]
+    aims = [settings.aim for settings in (built.transfer, Settings())]
+    starts = [aim.init for aim in aims if isinstance(aim, Start)]
+    parameters = inspect.signature(initializers.frame_attention).parameters
+    defaults = {name: p.default for name, p in parameters.items() if p.default is not p.empty}
+    one, other = (defaults | start.keywords for start in starts)  # type: ignore[attr-defined]
+    assert one == other
 
 
 def test_the_infinite_encoders_defaults_are_the_same():

@@ -315,7 +315,7 @@ def test_other_starts(content, style, init):
 
 
 def test_layer_weights_default_to_even():
-    weights = Settings(style_weights={"conv1": 0.25}).weights
+    weights = Settings(encoder=Conv1dEncoder(), style_weights={"conv1": 0.25}).weights
     assert weights.style == {"conv1": 0.25, "conv2": 0.5}
     assert weights.content == {"conv1": 0.5, "conv2": 0.5}
 
@@ -337,7 +337,10 @@ def test_layer_weights_default_to_even():
         ({"strength": 0, "alpha": 0.0}, "strength=0 chooses .* alpha=0 is given"),
         ({"n_steps": -5}, "n_steps=-5 must be at least 0"),
         ({"seed": -1}, "seed=-1 must be at least 0"),
-        ({"style_weights": {"conv3": 1.0}}, r"conv3 is not one of: conv1, conv2 \(did you mean"),
+        (
+            {"style_weights": {"conv3": 1.0}},
+            r"conv3 is not one of: input, conv1, conv2 \(did you mean",
+        ),
         ({"content_weights": {"conv1": -1.0}}, "content_weights.conv1=-1 must be at least 0"),
     ],
 )
