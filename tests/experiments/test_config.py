@@ -361,7 +361,7 @@ def test_resuming_keeps_the_runs_settings_and_takes_more_steps():
     got = resumed(["alpha=5", "optimizer=sgd"], ["n_steps=999", "checkpoint.keep=9"])
     assert (got.alpha, got.n_steps, got.checkpoint.keep) == (5, 999, 9)
     assert got.optimizer._target_ == "optax.sgd"
-    assert resumed(["alpha=5"], []).n_steps == 200
+    assert resumed(["alpha=5"], []).n_steps == 100
 
 
 def test_repeating_the_runs_own_settings_is_no_change():

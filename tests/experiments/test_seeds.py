@@ -71,8 +71,9 @@ def test_seed_runs_are_what_single_runs_are(command, tmp_path, clips):
 
 
 DIVERSE = [
-    *("style_loss=gram_autocorrelation_diversity", "style_loss.terms.diversity.weight=1e-3"),
-    *("style_loss.terms.autocorrelation.loss.last_lag=20", *SMALL, "encoder.features=[8]"),
+    *(*SMALL, "style_loss=gram_autocorrelation_diversity"),
+    *("style_loss.terms.diversity.weight=1e-3", "encoder.features=[8]"),
+    "style_loss.terms.autocorrelation.loss.last_lag=20",
     *("parametrization=free_mel", "inversion.n_iter=2"),
 ]
 

@@ -469,7 +469,7 @@ def test_bad_values(make, message):
 def test_a_term_of_a_layer_the_encoder_does_not_have_is_refused():
     rhythm = ContentSum({"onsets": Term(StatisticLoss(OnsetEnvelope()), layers=("input",))})
     with pytest.raises(InputError, match="layer in content_loss=input is not one of: conv1, conv2"):
-        Settings(content_loss=rhythm)
+        Settings(content_loss=rhythm, encoder=Conv1dEncoder())
     Settings(content_loss=rhythm, encoder=Conv1dEncoder(input_layer=True))
 
 
