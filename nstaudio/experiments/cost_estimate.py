@@ -69,7 +69,7 @@ def segment_bytes(n_content: int, style_lengths: Sequence[int], settings: Settin
         transformation=settings.optimizer.transformation,
         hyperparams=tuple(settings.optimizer.hyperparams),
         balanced=settings.strength is not None,
-        follows_content=settings.aim.follows_content,
+        follows_content=settings.fitting_aim.follows_content,
     )
 
 

@@ -185,10 +185,10 @@ class RunSettings:
         integer("log_every", self.log_every, at_least=1)
         if self.reference_loss is not None:
             number("reference_loss", self.reference_loss, at_least=0)
-        if self.content.path is None and self.transfer.aim.follows_content:
+        if self.content.path is None and self.transfer.fitting_aim.follows_content:
             raise InputError(
-                "content=none is noise, and the aim follows a content: choose the style itself and "
-                "a statistic of it, aim=style style_loss=gram, or experiment=texture"
+                "content=none is noise, and the aim follows a content: choose a statistic of the "
+                "style, e.g. style_loss=gram, or experiment=texture"
             )
 
 

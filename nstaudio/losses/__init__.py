@@ -23,7 +23,13 @@ from nstaudio.losses.base import (
     layers_of,
     not_negative,
 )
-from nstaudio.losses.composite import ContentSum, StyleSum, Term, supports_negatives
+from nstaudio.losses.composite import (
+    ContentSum,
+    StyleSum,
+    Term,
+    compares_frames,
+    supports_negatives,
+)
 from nstaudio.losses.content import SquaredError, StatisticLoss
 from nstaudio.losses.diversity import Diversity
 from nstaudio.losses.feature_reconstruction import FeatureReconstruction
@@ -80,6 +86,7 @@ __all__ = [
     "Weights",
     "add_negatives",
     "compare",
+    "compares_frames",
     "doubled_gradient",
     "supports_negatives",
     "kernel_form",

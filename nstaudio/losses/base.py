@@ -1,7 +1,7 @@
 """The interfaces of content and style losses, and functions that several losses share."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -59,6 +59,13 @@ class NegativesLoss(Protocol):
     def stack_targets(self, targets: Sequence[Any]) -> Any:
         """One target from the statistic of the style, then those of the negative examples."""
         ...
+
+
+@runtime_checkable
+class FrameByFrame(Protocol):
+    """A style loss that is no statistic: it compares positions one by one."""
+
+    compares_frames: ClassVar[bool]
 
 
 @runtime_checkable

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 from nstaudio.errors import InputError, number, one_line
 from nstaudio.losses.base import (
     ContentLoss,
+    FrameByFrame,
     NegativesLoss,
     Scalar,
     StyleLoss,
@@ -204,6 +205,13 @@ def supports_negatives(loss: Any) -> bool:
     if isinstance(loss, _Sum):
         return any(term.weight > 0 and supports_negatives(term.loss) for _, term in loss.terms)
     return isinstance(loss, NegativesLoss)
+
+
+def compares_frames(loss: Any) -> bool:
+    """True for a style loss that compares frame by frame, or has a term that does."""
+    if isinstance(loss, _Sum):
+        return any(term.weight > 0 and compares_frames(term.loss) for _, term in loss.terms)
+    return isinstance(loss, FrameByFrame)
 
 
 def stack_targets(loss: Any, targets: Sequence[Any]) -> Any:

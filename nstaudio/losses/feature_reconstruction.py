@@ -1,6 +1,7 @@
 """Distance of activations frame by frame."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -16,6 +17,8 @@ class FeatureReconstruction:
     No statistic: it keeps when everything sounds. So its aim is a spectrogram with the content's
     frames, see `optimization.aims`, and not the style clip.
     """
+
+    compares_frames: ClassVar[bool] = True
 
     def statistic(
         self, activations: Float[Array, "frames *bands channels"]

@@ -15,6 +15,7 @@ from jaxtyping import PRNGKeyArray
 from nstaudio.analysis.clip import Clip
 from nstaudio.analysis.spectrogram import MelSpec
 from nstaudio.errors import InputError, one_line
+from nstaudio.losses import StyleLoss, compares_frames
 
 
 @runtime_checkable
@@ -64,3 +65,34 @@ class Start:
         """The spectrogram of the start, with the content's samples."""
         start = self.init(content, style, key=key, spec=spec)
         return Clip(content.y, start.level_db)
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """The aim that fits the style loss: a statistic's is the style clip.
+
+    Attributes:
+        by_frame: the aim of a loss that compares frame by frame; taken by itself, this is that aim.
+        of_statistic: the aim of any other.
+
+    Raises:
+        InputError: one of them is no aim.
+    """
+
+    follows_content: ClassVar[bool] = True
+
+    by_frame: Aim
+    of_statistic: Aim = StyleClip()
+
+    def __post_init__(self) -> None:
+        for name in ("by_frame", "of_statistic"):
+            if not isinstance(aim := getattr(self, name), Aim):
+                raise InputError(f"aim.{name}={one_line(aim)} is no aim")
+
+    def for_loss(self, style_loss: StyleLoss) -> Aim:
+        """The one of the two that fits."""
+        return self.by_frame if compares_frames(style_loss) else self.of_statistic
+
+    def __call__(self, content: Clip, style: Clip, *, key: PRNGKeyArray, spec: MelSpec) -> Clip:
+        """What `by_frame` gives."""
+        return self.by_frame(content, style, key=key, spec=spec)

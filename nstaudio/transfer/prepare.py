@@ -236,10 +236,10 @@ def _assemble(
     objective = make_objective(settings)
     encoder_key, key, _ = split_keys(settings)
     style_targets = aim = None
-    if shared is not None and not settings.aim.follows_content:
+    if shared is not None and not settings.fitting_aim.follows_content:
         style_targets = shared.targets
     else:
-        aim = settings.aim(clips.content, clips.style, key=key, spec=settings.spec)
+        aim = settings.fitting_aim(clips.content, clips.style, key=key, spec=settings.spec)
     problem = make_problem(
         key=encoder_key,
         content=clips.content,

@@ -24,7 +24,7 @@ from nstaudio.losses import (
     layers_of,
 )
 from nstaudio.optimization import initializers
-from nstaudio.optimization.aims import Aim, Start
+from nstaudio.optimization.aims import Aim, Fitting, Start
 from nstaudio.optimization.content_gain import ContentGain
 from nstaudio.optimization.initializers import Initialization
 from nstaudio.optimization.multiscale import MultiScale
@@ -63,8 +63,12 @@ class Settings:
     content_loss: ContentLoss = field(default_factory=SquaredError)
     style_loss: StyleLoss = field(default_factory=FeatureReconstruction)
     aim: Aim = field(
-        default_factory=lambda: Start(
-            partial(initializers.frame_attention, learned=3.0, frames=1.0, balance=1.0, notes=0.0)
+        default_factory=lambda: Fitting(
+            Start(
+                partial(
+                    initializers.frame_attention, learned=3.0, frames=1.0, balance=1.0, notes=0.0
+                )
+            )
         )
     )
     optimizer: Optimizer = field(
@@ -108,11 +112,11 @@ class Settings:
                 f"parametrization={one_line(self.parametrization)} has none before the inversion: "
                 "choose waveform or content_gain"
             )
-        if self.representation.needs_waveform and self.aim.follows_content:
+        if self.representation.needs_waveform and self.fitting_aim.follows_content:
             raise InputError(
                 f"representation={one_line(self.representation)} is made of samples, and "
-                f"aim={one_line(self.aim)} has none: choose the style itself and a statistic of "
-                "it, aim=style style_loss=gram"
+                f"the aim of style_loss={one_line(self.style_loss)} has none: choose a statistic "
+                "of the style, e.g. style_loss=gram"
             )
         integer("n_steps", self.n_steps, at_least=0)
         integer("seed", self.seed, at_least=0)
@@ -134,6 +138,12 @@ class Settings:
             replace(self, spec=spec, n_steps=self.multiscale.n_steps, multiscale=MultiScale())
             for spec in self.multiscale.specs(self.spec)
         ]
+
+    @property
+    def fitting_aim(self) -> Aim:
+        """What the style loss compares with."""
+        aim = self.aim
+        return aim.for_loss(self.style_loss) if isinstance(aim, Fitting) else aim
 
     @property
     def layer_names(self) -> Sequence[str]:

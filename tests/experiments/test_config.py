@@ -48,9 +48,7 @@ def same(a: Settings, b: Settings) -> None:
     assert a.optimizer.transformation is b.optimizer.transformation
     assert a.optimizer.hyperparams == b.optimizer.hyperparams
     assert (a.segments, a.guide) == (b.segments, b.guide)
-    assert isinstance(a.aim, Start)
-    assert isinstance(b.aim, Start)
-    for one, other in ((a.init, b.init), (a.inversion, b.inversion), (a.aim.init, b.aim.init)):
+    for one, other in ((a.init, b.init), (a.inversion, b.inversion)):
         # a partial of the defaults on one side, the function itself on the other
         assert getattr(one, "func", one) is getattr(other, "func", other)
     for name in schema.NUMBERS:
@@ -67,7 +65,7 @@ def test_the_defaults_of_yaml_and_of_python_are_the_same():
     for given in (built.transfer.init, built.transfer.inversion):
         for name, value in given.keywords.items():  # type: ignore[attr-defined]
             assert inspect.signature(given.func).parameters[name].default == value  # type: ignore[attr-defined]
-    aims = [settings.aim for settings in (built.transfer, Settings())]
+    aims = [settings.fitting_aim for settings in (built.transfer, Settings())]
     starts = [aim.init for aim in aims if isinstance(aim, Start)]
     parameters = inspect.signature(initializers.frame_attention).parameters
     defaults = {name: p.default for name, p in parameters.items() if p.default is not p.empty}
@@ -82,8 +80,8 @@ def test_the_infinite_encoders_defaults_are_the_same():
 @pytest.mark.parametrize("group", [g for g in GROUPS if g != "experiment"])
 def test_every_choice_of_every_group_builds(group):
     for name in choices(group):
-        # the default's aim needs a content, and has no samples
-        needed = ["style_loss=gram", "aim=style"] if group in ("content", "representation") else []
+        # the aim of the default's style loss needs a content, and has no samples
+        needed = ["style_loss=gram"] if group in ("content", "representation") else []
         assert isinstance(build(f"{group}={name}", *needed), schema.RunSettings)
 
 

@@ -6,8 +6,9 @@ import pytest
 from nstaudio.analysis.clip import Clip
 from nstaudio.analysis.spectrogram import MelSpec
 from nstaudio.errors import InputError
+from nstaudio.losses import FeatureReconstruction, GaussianOT, Gram, StyleSum, Term
 from nstaudio.optimization import initializers
-from nstaudio.optimization.aims import Aim, Start, StyleClip
+from nstaudio.optimization.aims import Aim, Fitting, Start, StyleClip
 
 SPEC, KEY = MelSpec(), jax.random.key(0)
 CONTENT = Clip(jnp.arange(800.0), jnp.full((4, 144), -20.0))
@@ -33,3 +34,24 @@ def test_a_start_is_an_aim():
 def test_no_start():
     with pytest.raises(InputError, match="aim.init=3 is no start"):
         Start(3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("style_loss", "by_frame"),
+    [
+        (FeatureReconstruction(), True),
+        (Gram(), False),
+        (GaussianOT(), False),
+        (StyleSum({"a": Term(Gram()), "b": Term(FeatureReconstruction())}), True),
+        (StyleSum({"a": Term(Gram()), "b": Term(FeatureReconstruction(), weight=0.0)}), False),
+    ],
+)
+def test_the_aim_fits_the_style_loss(style_loss, by_frame):
+    start = Start(initializers.content)
+    aim = Fitting(start).for_loss(style_loss)
+    assert aim == (start if by_frame else StyleClip())
+
+
+def test_no_aims_to_fit():
+    with pytest.raises(InputError, match="aim.by_frame=3 is no aim"):
+        Fitting(3)  # type: ignore[arg-type]

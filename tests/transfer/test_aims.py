@@ -11,7 +11,7 @@ from nstaudio.analysis.spectrogram import MelSpec
 from nstaudio.audio.segments import Segmentation
 from nstaudio.encoders import IdentityEncoder
 from nstaudio.errors import InputError
-from nstaudio.losses import FeatureReconstruction
+from nstaudio.losses import FeatureReconstruction, Gram
 from nstaudio.optimization.aims import Start, StyleClip
 from nstaudio.optimization.initializers import Initialization
 from nstaudio.optimization.parametrizations import FreeMel
@@ -73,5 +73,6 @@ def test_frame_by_frame_needs_an_aim_that_follows_the_content(content, style):
 
 
 def test_samples_have_no_aim_but_the_style():
-    with pytest.raises(InputError, match="has none: choose the style itself"):
+    with pytest.raises(InputError, match="has none: choose a statistic of the style"):
         Settings(representation=RealImaginary(), aim=Start(partial(quieter)))
+    Settings(representation=RealImaginary(), style_loss=Gram())
