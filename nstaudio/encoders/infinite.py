@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array
 
 from nstaudio.analysis.axes import over_time
 from nstaudio.encoders import arc_cosine
@@ -13,8 +14,10 @@ from nstaudio.encoders.base import Spectrogram, StyleSpectrogram, layer_names
 from nstaudio.errors import integer
 from nstaudio.losses import (
     Distances,
+    FrameByFrame,
     LossPair,
     Targets,
+    check_frames,
     doubled_gradient,
     kernel_form,
     not_negative,
@@ -29,7 +32,8 @@ class InfiniteEncoder:
     form (`arc_cosine`). Its losses are the limits of the finite encoder's, with no factor between
     them: the squared distance of Gram matrices over 4 N^2, and the mean squared difference of
     activations, depend on the inner products over N alone. So alpha, beta and the layers' weights
-    mean the same. A loss must have a kernel form, see `losses.KernelForm`.
+    mean the same. A loss must have a kernel form, see `losses.KernelForm`, or
+    compare frame by frame.
 
     A step costs frames^2 channels where the finite encoder's costs frames channels kernel_size
     width: it is the cheaper one up to kernel_size * width frames.
@@ -83,6 +87,9 @@ class InfiniteEncoder:
         del variables
         content, style = over_time(content), over_time(style)
         kernel_form("content_loss", losses.content, self)
+        if isinstance(losses.style, FrameByFrame):
+            check_frames(len(content), len(style))
+            return Targets(content, style)
         pointwise = kernel_form("style_loss", losses.style, self)
         return Targets(content, (style, arc_cosine.means(style, style, self._sizes, pointwise)))
 
@@ -97,8 +104,12 @@ class InfiniteEncoder:
         del variables
         x, sizes = over_time(x), self._sizes
         content_form = kernel_form("content_loss", losses.content, self)
-        pointwise = kernel_form("style_loss", losses.style, self)
         content = [content_form(d) for d in arc_cosine.distances(x, targets.content, sizes)]
+        if isinstance(losses.style, FrameByFrame):
+            form = losses.style.frames_form
+            style = [form(d) for d in arc_cosine.distances(x, targets.style, sizes)]
+            return self._by_layer(content, style)
+        pointwise = kernel_form("style_loss", losses.style, self)
         style, style_mean = targets.style
         constant = jax.lax.stop_gradient(x)
         # The kernel is symmetric: half of the gradient comes from its rows and half from its
@@ -108,7 +119,8 @@ class InfiniteEncoder:
         )
         cross_mean = arc_cosine.means(x, style, sizes, pointwise, offset=style_mean)
         style_layers = not_negative(own_mean - 2 * cross_mean)
-        return Distances(
-            dict(zip(self.layer_names, content, strict=True)),
-            dict(zip(self.layer_names, jnp.unstack(style_layers), strict=True)),
-        )
+        return self._by_layer(content, jnp.unstack(style_layers))
+
+    def _by_layer(self, content: Sequence[Array], style: Sequence[Array]) -> Distances:
+        names = self.layer_names
+        return Distances(*(dict(zip(names, d, strict=True)) for d in (content, style)))

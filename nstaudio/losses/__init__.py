@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from nstaudio.losses.band_statistics import BandStatistics
 from nstaudio.losses.base import (
     ContentLoss,
+    FrameByFrame,
     KernelForm,
     LayerSelection,
     NegativesLoss,
@@ -32,7 +33,7 @@ from nstaudio.losses.composite import (
 )
 from nstaudio.losses.content import SquaredError, StatisticLoss
 from nstaudio.losses.diversity import Diversity
-from nstaudio.losses.feature_reconstruction import FeatureReconstruction
+from nstaudio.losses.feature_reconstruction import FeatureReconstruction, check_frames
 from nstaudio.losses.gram import Frames, Gram, Mean
 from nstaudio.losses.temporal import (
     Autocorrelation,
@@ -64,6 +65,7 @@ __all__ = [
     "Distances",
     "Diversity",
     "FeatureReconstruction",
+    "FrameByFrame",
     "EnergyEnvelope",
     "Frames",
     "GaussianOT",
@@ -85,6 +87,7 @@ __all__ = [
     "TextureStatistics",
     "Weights",
     "add_negatives",
+    "check_frames",
     "compare",
     "compares_frames",
     "doubled_gradient",

@@ -1,7 +1,7 @@
 """The interfaces of content and style losses, and functions that several losses share."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -65,7 +65,10 @@ class NegativesLoss(Protocol):
 class FrameByFrame(Protocol):
     """A style loss that is no statistic: it compares positions one by one."""
 
-    compares_frames: ClassVar[bool]
+    @property
+    def frames_form(self) -> Callable[[Array], Array]:
+        """The distance from |F_t - A_t|^2 / N, one number a position t."""
+        ...
 
 
 @runtime_checkable
@@ -132,6 +135,11 @@ def doubled_gradient(value: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     saved and the other's counts twice.
     """
     return 2 * value - jax.lax.stop_gradient(value)
+
+
+def half_mean(squares: Float[Array, "*shape"]) -> Scalar:
+    """Half the mean of squares."""
+    return 0.5 * jnp.mean(squares)
 
 
 def not_negative(value: Float[Array, "*shape"]) -> Float[Array, "*shape"]:

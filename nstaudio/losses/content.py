@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from nstaudio.errors import InputError, choice, one_line
-from nstaudio.losses.base import Scalar, StyleLoss, layers_of
+from nstaudio.losses.base import Scalar, StyleLoss, half_mean, layers_of
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,7 @@ class SquaredError:
     @property
     def kernel_form(self) -> Callable[[Array], Array] | None:
         """Half the mean. The sum grows with the channels, so it has no limit."""
-        return None if self.reduction == "sum" else _half_mean
-
-
-def _half_mean(squares: Array) -> Array:
-    return 0.5 * jnp.mean(squares)
+        return None if self.reduction == "sum" else half_mean
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,13 @@
 """Distance of activations frame by frame."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from nstaudio.errors import InputError
-from nstaudio.losses.base import Scalar
+from nstaudio.losses.base import Scalar, half_mean
 
 
 @dataclass(frozen=True)
@@ -17,8 +17,6 @@ class FeatureReconstruction:
     No statistic: it keeps when everything sounds. So its aim is a spectrogram with the content's
     frames, see `optimization.aims`, and not the style clip.
     """
-
-    compares_frames: ClassVar[bool] = True
 
     def statistic(
         self, activations: Float[Array, "frames *bands channels"]
@@ -36,11 +34,24 @@ class FeatureReconstruction:
         Raises:
             InputError: the target has other frames.
         """
-        if activations.shape != target.shape:
-            raise InputError(
-                f"style_loss=feature_reconstruction compares frame by frame, and the aim has "
-                f"{target.shape[0]} frames to the content's {activations.shape[0]}: choose an aim "
-                "that follows the content, e.g. aim=frame_attention, or a statistic, e.g. "
-                "style_loss=gram"
-            )
+        check_frames(len(activations), len(target))
         return 0.5 * jnp.mean((activations - target) ** 2)
+
+    @property
+    def frames_form(self) -> Callable[[Array], Array]:
+        """Half the mean."""
+        return half_mean
+
+
+def check_frames(n: int, n_aim: int) -> None:
+    """Check that the aim has the content's frames.
+
+    Raises:
+        InputError: it has others.
+    """
+    if n != n_aim:
+        raise InputError(
+            f"style_loss=feature_reconstruction compares frame by frame, and the aim has {n_aim} "
+            f"frames to the content's {n}: choose an aim that follows the content, e.g. "
+            "aim=frame_attention, or a statistic, e.g. style_loss=gram"
+        )

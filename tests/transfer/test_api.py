@@ -83,7 +83,7 @@ def test_results_apart_from_another(content, style):
 
     def made(weight, negative):
         loss = StyleSum({"gram": Term(Gram()), "diversity": Term(Diversity(), weight)})
-        return nstaudio.transfer(*y, SR, **changes, style_loss=loss, negatives=[negative]).y
+        return nstaudio.transfer(*y, SR, **changes | {"style_loss": loss}, negatives=[negative]).y
 
     first = made(1e-9, content)
     found = []
