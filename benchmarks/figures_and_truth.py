@@ -1,4 +1,4 @@
-"""Which figures that need no target say what the target says.
+"""Rank the figures that need no target by how far they say what the target says.
 
     python scripts/evaluate.py FOLDER experiment=timbre --rows mix,quick --out a
     python benchmarks/figures_and_truth.py a [b ...]

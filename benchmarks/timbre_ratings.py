@@ -1,4 +1,4 @@
-"""How far features agree with human ratings of timbre.
+"""Measure how far features agree with human ratings of timbre.
 
     git clone https://github.com/tiianhk/timbremetrics
     python benchmarks/timbre_ratings.py timbremetrics

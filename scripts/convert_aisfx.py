@@ -10,7 +10,6 @@ Batch normalisation is folded into the convolutions, and kernels are rounded to 
 with a scale of its own: 4.3 MB in place of 25. Distances change by less than 0.001.
 """
 
-import argparse
 import collections
 import pickle
 import sys
@@ -20,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from typed_path import typed_path
+from conversion import convert
 
 OUT = Path(__file__).resolve().parents[1] / "nstaudio" / "evaluation" / "aisfx.npz"
 
@@ -100,18 +99,14 @@ def weights(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 def main(argv: list[str] | None = None) -> int:
     """Convert the checkpoint named on the command line; 0, or 2 where it cannot be converted."""
-    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
-    parser.add_argument("model", type=typed_path, metavar="CHECKPOINT")
-    parser.add_argument("--out", type=typed_path, default=OUT, metavar="NPZ")
-    args = parser.parse_args(argv)
-    try:
-        found = weights(read(args.model))
-        np.savez_compressed(args.out, allow_pickle=False, **found)
-    except (OSError, ValueError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
-        print(f"error: {args.model} cannot be converted: {error}", file=sys.stderr)
-        return 2
-    print(f"{args.out.name}: {sum(a.size for a in found.values())} numbers")
-    return 0
+    return convert(
+        argv,
+        lambda model: weights(read(model)),
+        description=str(__doc__),
+        metavar="CHECKPOINT",
+        out=OUT,
+        refused=(KeyError, pickle.UnpicklingError, zipfile.BadZipFile),
+    )
 
 
 if __name__ == "__main__":

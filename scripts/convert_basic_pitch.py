@@ -8,7 +8,6 @@ nobody needs this script to use the project; it shows where they come from. Its 
 transform is left behind: `nstaudio.notes.basic_pitch` computes that from its definition.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -17,7 +16,7 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import numpy_helper
 
-from typed_path import typed_path
+from conversion import convert
 
 OUT = Path(__file__).resolve().parents[1] / "nstaudio" / "notes" / "basic_pitch.npz"
 
@@ -54,18 +53,14 @@ def weights(model: onnx.ModelProto) -> dict[str, np.ndarray]:
 
 def main(argv: list[str] | None = None) -> int:
     """Write the weights; 0, or 2 after one line that says why not."""
-    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
-    parser.add_argument("model", type=typed_path, metavar="ONNX")
-    parser.add_argument("--out", type=typed_path, default=OUT, metavar="NPZ")
-    args = parser.parse_args(argv)
-    try:
-        found = weights(onnx.load(args.model))
-        np.savez_compressed(args.out, allow_pickle=False, **found)
-    except (OSError, ValueError, DecodeError) as error:
-        print(f"error: {args.model} cannot be converted: {error}", file=sys.stderr)
-        return 2
-    print(f"{args.out.name}: {sum(a.size for a in found.values())} numbers")
-    return 0
+    return convert(
+        argv,
+        lambda model: weights(onnx.load(model)),
+        description=str(__doc__),
+        metavar="ONNX",
+        out=OUT,
+        refused=(DecodeError,),
+    )
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ the repository, so nobody needs this script to use the project; it shows where t
 The layers up to the third pooling are kept, with no number changed; those above them tell tags.
 """
 
-import argparse
 import struct
 import sys
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from typed_path import typed_path
+from conversion import convert
 
 OUT = Path(__file__).resolve().parents[1] / "nstaudio" / "encoders" / "musicnn.npz"
 
@@ -126,18 +125,14 @@ def weights(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 def main(argv: list[str] | None = None) -> int:
     """Convert the folder named on the command line; 0, or 2 where it cannot be converted."""
-    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
-    parser.add_argument("model", type=typed_path, metavar="FOLDER")
-    parser.add_argument("--out", type=typed_path, default=OUT, metavar="NPZ")
-    args = parser.parse_args(argv)
-    try:
-        found = weights(read(args.model))
-        np.savez_compressed(args.out, allow_pickle=False, **found)
-    except (OSError, ValueError, KeyError) as error:
-        print(f"error: {args.model} cannot be converted: {error}", file=sys.stderr)
-        return 2
-    print(f"{args.out.name}: {sum(a.size for a in found.values())} numbers")
-    return 0
+    return convert(
+        argv,
+        lambda model: weights(read(model)),
+        description=str(__doc__),
+        metavar="FOLDER",
+        out=OUT,
+        refused=(KeyError,),
+    )
 
 
 if __name__ == "__main__":

@@ -176,7 +176,7 @@ def digest(file: Path) -> str:
 
 
 def manifest(args: argparse.Namespace, scores_file: Path, n_groups: int) -> dict:
-    """What the data is made of."""
+    """A record of what the data is made of."""
     scores = scores_of(scores_file)
     return {
         "groups": n_groups,

@@ -32,7 +32,7 @@ WRITE_FLOAT = {
 
 
 class Synthesiser(Protocol):
-    """What plays notes: mono samples at the rate `SR`, float32."""
+    """A player of notes: mono samples at the rate `SR`, float32."""
 
     def play(
         self, notes: list[Note], program: int, *, seconds: float, room: float, drums: bool = False

@@ -1,4 +1,4 @@
-"""Linear interpolation between the centres of frequency bands."""
+"""Values in frequency bands: interpolation between their centres, and mean levels."""
 
 import numpy as np
 from jaxtyping import Float
@@ -19,3 +19,10 @@ def interpolation(
 def mel_to_bins(spec: MelSpec) -> Float[np.ndarray, "mels bins"]:
     """Weights from values in the bands of `spec` to the bins of its transform, linear in Hz."""
     return interpolation(np.fft.rfftfreq(spec.n_fft, 1.0 / spec.sr), spec.edges_hz[1:-1])
+
+
+def mean_power_db(
+    level_db: Float[np.ndarray, "frames bands"], axis: int | None = None
+) -> np.ndarray:
+    """The level of the mean power, dB, over frames (axis 0) or over all."""
+    return np.asarray(10 * np.log10(np.mean(10 ** (level_db / 10), axis=axis)))

@@ -1,4 +1,4 @@
-"""How far a result is from a good transfer, told without a target.
+"""The distance of a result from a good transfer, told without a target.
 
 A good transfer sounds like the style and plays the content's tune. The content itself does the one
 and not the other, the style the other and not the one; what is near in both is what was asked for.

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from nstaudio.analysis.bands import interpolation
+from nstaudio.analysis.bands import interpolation, mean_power_db
 from nstaudio.analysis.clip import Clip
 from nstaudio.analysis.spectrogram import MelSpec
 from nstaudio.learned import features, prediction
@@ -37,7 +37,10 @@ def gain_db(content: Clip, style: Clip, spec: MelSpec) -> Float[np.ndarray, "fra
     above = bands_hz > _TOP_HZ
     if above.any():
         top = (known_hz > _BELOW_TOP_HZ) & (known_hz <= _TOP_HZ)
-        balance_db = _mean_power_db(style) - _mean_power_db(content)
+        of_content, of_style = (
+            mean_power_db(np.asarray(clip.level_db), axis=0) for clip in (content, style)
+        )
+        balance_db = of_style - of_content
         last = np.searchsorted(bands_hz, _TOP_HZ, "right") - 1
         further_db = balance_db[above] - balance_db[max(last, 0)]
         within[:, above] = known_db[:, top].mean(axis=1, keepdims=True) + further_db
@@ -53,7 +56,3 @@ def _in_time(
     after = np.minimum(before + 1, len(gain_db) - 1)
     share = (at - before).clip(0, 1)[:, None].astype(np.float32)
     return (1 - share) * gain_db[before] + share * gain_db[after]
-
-
-def _mean_power_db(clip: Clip) -> Float[np.ndarray, " mels"]:
-    return 10 * np.log10(np.mean(10 ** (np.asarray(clip.level_db) / 10), axis=0))

@@ -202,16 +202,19 @@ def restrict_to_layer(loss: Any, layer: str) -> Any:
 
 def supports_negatives(loss: Any) -> bool:
     """True for a style loss with a use for negative examples, see `NegativesLoss`."""
-    if isinstance(loss, _Sum):
-        return any(term.weight > 0 and supports_negatives(term.loss) for _, term in loss.terms)
-    return isinstance(loss, NegativesLoss)
+    return _has(loss, NegativesLoss)
 
 
 def compares_frames(loss: Any) -> bool:
     """True for a style loss that compares frame by frame, or has a term that does."""
+    return _has(loss, FrameByFrame)
+
+
+def _has(loss: Any, kind: type) -> bool:
+    """True for a loss of this kind, or a sum with such a term that counts."""
     if isinstance(loss, _Sum):
-        return any(term.weight > 0 and compares_frames(term.loss) for _, term in loss.terms)
-    return isinstance(loss, FrameByFrame)
+        return any(term.weight > 0 and _has(term.loss, kind) for _, term in loss.terms)
+    return isinstance(loss, kind)
 
 
 def stack_targets(loss: Any, targets: Sequence[Any]) -> Any:

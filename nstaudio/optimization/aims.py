@@ -1,4 +1,4 @@
-"""What the style loss compares the generated clip with.
+"""The clips that the style loss compares the generated clip with.
 
 The literature's is the style clip (`StyleClip`): a statistic of all of it, whatever the content
 plays. A start that already tells what the style sounds like where it is like the content
@@ -94,5 +94,5 @@ class Fitting:
         return self.by_frame if compares_frames(style_loss) else self.of_statistic
 
     def __call__(self, content: Clip, style: Clip, *, key: PRNGKeyArray, spec: MelSpec) -> Clip:
-        """What `by_frame` gives."""
+        """The clip of `by_frame`."""
         return self.by_frame(content, style, key=key, spec=spec)

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
+from nstaudio.analysis.bands import mean_power_db
 from nstaudio.analysis.clip import Clip, LogMel
 from nstaudio.analysis.spectrogram import MelSpec, log_mel
 from nstaudio.audio.content_cache import cached_by, content_key
@@ -151,7 +152,7 @@ def frame_attention(
     number("init.frames + init.balance + init.learned", frames + balance + learned, above=0)
     number("init.amount", amount, at_least=0, at_most=1)
     content_db, style_db = np.asarray(content.level_db), np.asarray(style.level_db)
-    balanced_db = content_db + _mean_power_db(style_db, axis=0) - _mean_power_db(content_db, axis=0)
+    balanced_db = content_db + mean_power_db(style_db, axis=0) - mean_power_db(content_db, axis=0)
     estimates = [(balance, balanced_db)]
     if frames:
         moments = _moments(content, spec), _moments(style, spec)
@@ -216,7 +217,7 @@ def _learned_levels(content: Clip, style: Clip, spec: MelSpec) -> np.ndarray:
 
 
 def _at_power_of(level_db: np.ndarray, other_db: np.ndarray) -> np.ndarray:
-    return level_db + _mean_power_db(other_db) - _mean_power_db(level_db)
+    return level_db + mean_power_db(other_db) - mean_power_db(level_db)
 
 
 def _moments(clip: Clip, spec: MelSpec) -> Moments:
@@ -227,10 +228,6 @@ def _moments(clip: Clip, spec: MelSpec) -> Moments:
 @cached_by(content_key, max_results=2)  # segments have a style, a sweep has both clips, in common
 def _pitches(y: Samples, sr: int, n_frames: int, hop_length: int) -> np.ndarray:
     return pitches(y, sr, n_frames=n_frames, hop_length=hop_length)
-
-
-def _mean_power_db(level_db: np.ndarray, axis: int | None = None) -> np.ndarray:
-    return np.asarray(10 * np.log10(np.mean(10 ** (level_db / 10), axis=axis)))
 
 
 class _Played(NamedTuple):

@@ -141,7 +141,7 @@ class Settings:
 
     @property
     def fitting_aim(self) -> Aim:
-        """What the style loss compares with."""
+        """The aim of the style loss: `aim`, or what of it fits the loss."""
         aim = self.aim
         return aim.for_loss(self.style_loss) if isinstance(aim, Fitting) else aim
 

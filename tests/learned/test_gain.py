@@ -44,7 +44,7 @@ def test_gains_are_those_of_the_prediction(clips, monkeypatch):
 
 
 def test_above_the_network_the_balance_goes_on(clips, monkeypatch):
-    """Where nothing changes below 7 kHz, the difference from there on is that of the clips."""
+    """The difference above 7 kHz is that of the clips where nothing changes below."""
     monkeypatch.setattr(prediction, "predict", lambda content_db, _: content_db + np.float32(2))
     found = gain.gain_db(*clips, SPEC)
     powers = [np.mean(10 ** (np.asarray(c.level_db) / 10), axis=0) for c in clips]
