@@ -21,13 +21,13 @@ def measure(inversion: str, minutes: float) -> dict[str, float]:
     import numpy as np
 
     from nstaudio.analysis.spectrogram import log_mel, mel_power
-    from nstaudio.audio import files
+    from nstaudio.audio import demo_clips, files
     from nstaudio.experiments import config, config_files
     from nstaudio.experiments.storage.summary import peak_rss_mb
 
     settings = config.build(config_files.compose([f"inversion={inversion}"])).transfer
     spec = settings.spec
-    y = files.load(files.CLIPS_DIR / "jazz.ogg").mono(spec.sr)
+    y = files.load(demo_clips.CLIPS_DIR / "jazz.ogg").mono(spec.sr)
     y = np.tile(y, int(np.ceil(60 * minutes * spec.sr / len(y))))[: int(60 * minutes * spec.sr)]
     scale = float(jnp.sqrt(mel_power(jnp.asarray(y[: 60 * spec.sr]), spec).max()))
     # Analysed a minute at a time: the whole transform is not what is measured here.

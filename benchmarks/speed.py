@@ -28,7 +28,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nstaudio.analysis.spectrogram import unit
-from nstaudio.audio import files
+from nstaudio.audio import demo_clips, files
 from nstaudio.encoders import Conv1dEncoder, InfiniteEncoder, arc_cosine
 from nstaudio.encoders.fast_convolution import convolve
 from nstaudio.experiments import config, config_files, runner
@@ -217,7 +217,7 @@ def paper(args: argparse.Namespace) -> None:
     settings = config.build(config_files.compose(overrides))
     transfer = settings.transfer
     clips = [
-        files.load(files.CLIPS_DIR / f"{name}.ogg").mono(transfer.spec.sr)
+        files.load(demo_clips.CLIPS_DIR / f"{name}.ogg").mono(transfer.spec.sr)
         for name in ("jazz", "classical")
     ]
     prepared = prepare.prepare(clips[0], clips[1], transfer)

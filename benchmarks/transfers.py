@@ -12,7 +12,7 @@ import optax
 
 from nstaudio.analysis.clip import Clip
 from nstaudio.analysis.spectrogram import MelSpec, power_to_db, stft
-from nstaudio.audio import files
+from nstaudio.audio import demo_clips, files
 from nstaudio.encoders import Encoder
 from nstaudio.losses import Gram, LossPair, SquaredError, Weights
 from nstaudio.optimization.loop import TransferState, advance
@@ -26,7 +26,7 @@ LOSSES = LossPair(SquaredError(), Gram())
 
 def log_magnitudes(name: str, seconds: float) -> jax.Array:
     """The STFT of a demo clip in dB below its loudest bin, `frames bins`; repeated if short."""
-    y = files.load(files.CLIPS_DIR / f"{name}.ogg").mono(SPEC.sr)
+    y = files.load(demo_clips.CLIPS_DIR / f"{name}.ogg").mono(SPEC.sr)
     spectrum = stft(jnp.asarray(np.resize(y, int(seconds * SPEC.sr))), SPEC)
     power = spectrum.real**2 + spectrum.imag**2
     return power_to_db(power / power.max(), amin=SPEC.amin)

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 
 import nstaudio
 from nstaudio.analysis import axes
-from nstaudio.audio.files import CLIPS_DIR
+from nstaudio.audio.demo_clips import CLIPS_DIR
 
 
 @dataclass(frozen=True)

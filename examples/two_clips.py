@@ -12,7 +12,7 @@ from pathlib import Path
 import soundfile
 
 import nstaudio
-from nstaudio.audio.files import CLIPS_DIR
+from nstaudio.audio.demo_clips import CLIPS_DIR
 
 
 def main(argv: list[str] | None = None) -> None:

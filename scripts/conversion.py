@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from typed_path import typed_path
+from nstaudio.experiments.commands.typed_path import typed_path
 
 
 def convert(

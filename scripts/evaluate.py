@@ -27,8 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from nstaudio.errors import InputError, integer, one_line
-
-from typed_path import typed_path
+from nstaudio.experiments.commands.typed_path import typed_path
 
 OUTPUTS = Path("outputs")
 WIDTH = 20  # of a column on the terminal

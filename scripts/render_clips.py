@@ -21,8 +21,9 @@ import numpy as np
 import soundfile as sf
 import soxr
 
+from nstaudio.experiments.commands.typed_path import typed_path
+
 from soundfont import Note, RenderError, play, read
-from typed_path import typed_path
 
 CLIPS = Path(__file__).resolve().parents[1] / "nstaudio" / "audio" / "clips"
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import numpy as np
 import soundfile as sf
 
-from typed_path import typed_path
+from nstaudio.experiments.commands.typed_path import typed_path
 
 SR = 22050
 SECONDS = 10.0

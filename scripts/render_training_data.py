@@ -31,13 +31,13 @@ import scipy.fft
 
 from nstaudio.analysis.spectrogram import hann
 from nstaudio.errors import InputError, integer
+from nstaudio.experiments.commands.typed_path import typed_path
 from nstaudio.learned.features import HOP_LENGTH, N_BANDS, N_FFT, spec
 
 import training_scores
 from soundfont import Note, RenderError
 from synthesisers import SR, Harmonics, SoundFont, Synthesiser
 from training_pieces import drum_pattern, excerpt, improvised
-from typed_path import typed_path
 
 SECONDS = 5.5
 GROUPS_IN_SHARD = 25

@@ -25,9 +25,9 @@ import soundfile as sf
 import soxr
 
 from nstaudio.errors import InputError, integer
+from nstaudio.experiments.commands.typed_path import typed_path
 
 from soundfont import Note, RenderError, play
-from typed_path import typed_path
 
 SR = 16000
 SECONDS = 8.0

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from nstaudio.errors import InputError, one_line
-
-from typed_path import typed_path
+from nstaudio.experiments.commands.typed_path import typed_path
 
 COLUMNS = ("convergence_db", "mel_error_db", "zimtohrli", "visqol", "seconds_per_second")
 
@@ -82,7 +81,7 @@ def main(argv: list[str] | None = None) -> int:
 
     from hydra.errors import HydraException
 
-    from nstaudio.audio import files, writing
+    from nstaudio.audio import demo_clips, writing
     from nstaudio.experiments import config, config_files
     from nstaudio.experiments.storage import file_writing
 
@@ -91,7 +90,7 @@ def main(argv: list[str] | None = None) -> int:
         settings = config.build(config_files.compose(groups)).transfer
         if args.save is not None:
             args.save.mkdir(parents=True, exist_ok=True)
-        clips = args.clips or sorted(files.CLIPS_DIR.glob("*.ogg"))
+        clips = args.clips or sorted(demo_clips.CLIPS_DIR.glob("*.ogg"))
         print("clip".ljust(24) + "".join(column.rjust(20) for column in COLUMNS))
         rows = []
         for path in clips:

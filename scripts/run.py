@@ -1,17 +1,13 @@
 """Run a transfer, or a sweep of them, as configs/ and the command line say.
 
-python scripts/run.py style=classical content=jazz
+    python scripts/run.py style=classical content=jazz
 
-The same as the command `nstaudio`; see `nstaudio.experiments.cli`.
+The same as the command `nstaudio`, with its subcommands; see `nstaudio.experiments.commands`.
 """
 
-import signal
 import sys
 
+from nstaudio.experiments import commands
+
 if __name__ == "__main__":
-    # Until there is something to finish, Ctrl-C just ends the process, without a traceback.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-    from nstaudio.experiments.cli import main
-
-    sys.exit(main())
+    sys.exit(commands.script())

@@ -58,6 +58,19 @@ def test_an_import_changes_nothing(tmp_path):
     assert done.stderr == ""
 
 
+def test_transfer_is_the_function_whatever_is_imported_first():
+    script = (
+        "import nstaudio.transfer.settings, nstaudio, inspect\n"
+        "assert inspect.isfunction(nstaudio.transfer)\n"
+        "import nstaudio.transfer.render\n"
+        "from nstaudio import *\n"
+        "assert transfer is nstaudio.transfer is nstaudio.transfer.__globals__['transfer']\n"
+        "assert set(nstaudio.__all__) <= set(dir(nstaudio))\n"
+        "assert not hasattr(nstaudio, 'nothing')\n"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
+
+
 def test_there_is_one_version():
     assert nstaudio.__version__ == importlib.metadata.version("nstaudio")
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
@@ -100,7 +113,7 @@ def test_the_wheel_runs_outside_the_checkout(tmp_path, clips):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     nst = venv / "bin" / "nstaudio"
-    assert "style_loss:" in succeed(nst, "--help", cwd=elsewhere)
+    assert "style_loss:" in succeed(nst, "settings", cwd=elsewhere)
     place = succeed(python, "-c", "import nstaudio; print(nstaudio.__file__)", cwd=elsewhere)
     assert Path(place.strip()).is_relative_to(venv)
     assert (Path(place.strip()).parent / "py.typed").exists()

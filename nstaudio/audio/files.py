@@ -16,9 +16,6 @@ from nstaudio.errors import InputError, number, one_line
 
 log = logging.getLogger(__name__)
 
-CLIPS_DIR = Path(__file__).parent / "clips"
-"""The demo clips; their origin and licences are in LICENSES.md there."""
-
 
 @dataclass(frozen=True, eq=False)
 class Recording:

@@ -1,4 +1,4 @@
-"""The command: run a transfer, or a sweep of them, as configs/ and the command line say.
+"""The command `nstaudio run`: a transfer, or a sweep of them, as configs/ and the command line say.
 
 nstaudio style=classical content=jazz
 nstaudio content.path=my.mp3 style.path=other.flac
@@ -12,7 +12,6 @@ In a checkout `python scripts/run.py` is the same.
 import gc
 import logging
 import os
-import signal
 import sys
 import textwrap
 from pathlib import Path
@@ -31,7 +30,8 @@ from nstaudio.errors import InputError, one_line
 from nstaudio.experiments import folder_claim
 from nstaudio.experiments.callback import Refused
 from nstaudio.experiments.command_line import in_hydras_grammar, to_paste
-from nstaudio.experiments.config_files import CONFIGS, register_resolvers
+from nstaudio.experiments.config_choices import CONFIGS
+from nstaudio.experiments.config_files import register_resolvers
 from nstaudio.experiments.explain import explain
 
 log = logging.getLogger("nstaudio.run")
@@ -62,12 +62,6 @@ def main() -> int:
         return Command().run()
     finally:
         folder_claim.release_all()
-
-
-def script() -> int:
-    """`main` as an installed script: until there is something to finish, Ctrl-C just ends it."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    return main()
 
 
 class Command:

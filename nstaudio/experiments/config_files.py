@@ -1,4 +1,4 @@
-"""The YAML files of `configs/`: where they lie, what they refer to, configs composed of them."""
+"""The YAML files of `configs/`: what they refer to, and configs composed of them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,20 +9,11 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
-from nstaudio.audio.files import CLIPS_DIR
+from nstaudio.audio import demo_clips
+from nstaudio.experiments.config_choices import CONFIGS
 from nstaudio.experiments.schema import LAYER_WEIGHTS, NOISE, path_list
 from nstaudio.experiments.storage.file_writing import short_name
 from nstaudio.optimization.batching import n_cores
-
-
-def config_dir() -> Path:
-    """The folder of the YAML files: inside an installed package, else beside it in the checkout."""
-    package = Path(__file__).resolve().parents[1]
-    installed = package / "configs"
-    return installed if installed.is_dir() else package.parent / "configs"
-
-
-CONFIGS = config_dir()
 
 
 def compose(overrides: Sequence[str] = ()) -> DictConfig:
@@ -48,7 +39,7 @@ def register_resolvers(names: Any = None) -> None:
         names: what to call the folders of a sweep, see `sweep.SweepNames`.
     """
     for name, resolver in {
-        "clip": lambda name: str(CLIPS_DIR / name),
+        "clip": lambda name: str(demo_clips.CLIPS_DIR / name),
         "clip_name": lambda path: short_name(
             NOISE if path is None else "+".join(Path(p).stem for p in path_list(path))
         ),
@@ -63,22 +54,13 @@ def register_resolvers(names: Any = None) -> None:
     ConfigStore.instance().store(name="layer_weights", node=weights, provider="nstaudio")
 
 
-def clip_names() -> list[str]:
-    """The demo clips."""
-    return sorted(file.stem for file in _clip_files())
-
-
-def _clip_files() -> list[Path]:
-    return [f for f in CLIPS_DIR.iterdir() if f.suffix in (".ogg", ".flac", ".wav", ".mp3")]
-
-
 def _register_clips() -> None:
     """Make each sound file among the demo clips a choice of `content` and of `style`."""
-    for file in _clip_files():
+    for name, file in demo_clips.files().items():
         for role, duration_s in (("content", "${duration_s}"), ("style", None)):
             node = {
                 "path": f"${{clip:{file.name}}}",
                 "start_s": 0.0,
                 "duration_s": duration_s,
             }
-            ConfigStore.instance().store(group=role, name=file.stem, node=node, provider="nstaudio")
+            ConfigStore.instance().store(group=role, name=name, node=node, provider="nstaudio")

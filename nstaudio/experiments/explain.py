@@ -10,7 +10,8 @@ from omegaconf import OmegaConf
 
 from nstaudio.errors import nearest, one_line
 from nstaudio.experiments.command_line import FILES, to_paste
-from nstaudio.experiments.config_files import CONFIGS, clip_names, compose
+from nstaudio.experiments.config_choices import choices
+from nstaudio.experiments.config_files import compose
 from nstaudio.experiments.nested import leaves
 from nstaudio.experiments.schema import GROUPS
 
@@ -77,12 +78,6 @@ def _explanation(error: Exception) -> str:
             return f"{name} is no option of the parts that are chosen here"
         return f"unknown option {name}{nearest(name, known_options())}"
     return " ".join(line.strip() for line in text.splitlines() if line.strip())
-
-
-def choices(group: str) -> list[str]:
-    """The choices of a group that come with the package."""
-    clips = clip_names() if group in ("content", "style") else []
-    return sorted([*clips, *(file.stem for file in (CONFIGS / group).glob("*.yaml"))])
 
 
 def _unknown_choice(group: str, name: str, options: list[str]) -> str:

@@ -11,7 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from nstaudio.errors import InputError, one_line
 from nstaudio.experiments import moved_files
-from nstaudio.experiments.config_files import CONFIGS
+from nstaudio.experiments.config_choices import CONFIGS
 from nstaudio.experiments.nested import leaves
 from nstaudio.experiments.parts import check_saved
 from nstaudio.experiments.schema import (

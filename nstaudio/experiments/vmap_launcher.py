@@ -50,7 +50,7 @@ class VmapLauncher(Launcher):
     ) -> Sequence[JobReturn]:
         """All jobs, group after group."""
         from nstaudio.experiments import parts
-        from nstaudio.experiments.config_files import CONFIGS
+        from nstaudio.experiments.config_choices import CONFIGS
         from nstaudio.experiments.storage import compile_cache
         from nstaudio.optimization import batching
 

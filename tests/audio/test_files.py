@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from nstaudio.audio import demo_clips, spooling, writing
 from nstaudio.audio import files as audio_files
-from nstaudio.audio import spooling, writing
 from nstaudio.audio.writing import Coding
 from nstaudio.errors import InputError
 
@@ -70,7 +70,7 @@ def test_duration_is_a_limit_not_a_demand(tmp_path):
 
 @pytest.mark.parametrize("name", ["jazz", "classical"])
 def test_demo_clips_are_sane(name):
-    file = audio_files.CLIPS_DIR / f"{name}.ogg"
+    file = demo_clips.CLIPS_DIR / f"{name}.ogg"
     assert file.stat().st_size <= 500_000
     data, sr = soundfile.read(file)
     assert 12 <= len(data) / sr <= 20
@@ -78,7 +78,7 @@ def test_demo_clips_are_sane(name):
     assert 0.1 < peak < 1.0
     assert -30 < 20 * np.log10(rms) < -12
     assert abs(data.mean()) < 1e-3
-    assert (audio_files.CLIPS_DIR / "LICENSES.md").read_text().count(f"{name}.ogg") >= 1
+    assert (demo_clips.CLIPS_DIR / "LICENSES.md").read_text().count(f"{name}.ogg") >= 1
 
 
 @pytest.mark.parametrize("extension", FORMATS)

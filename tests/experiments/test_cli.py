@@ -6,19 +6,19 @@ from pathlib import Path
 from hydra.core.plugins import Plugins
 from omegaconf import OmegaConf
 
-from nstaudio.experiments import cli, config_files, sweep, vmap_launcher
+from nstaudio.experiments import cli, config_choices, config_files, sweep, vmap_launcher
 
 from helpers import ROOT
 
 
 def test_configs_lie_in_an_installed_package_or_beside_it(tmp_path, monkeypatch):
-    assert config_files.CONFIGS == ROOT / "configs"
+    assert config_choices.CONFIGS == ROOT / "configs"
     package = tmp_path / "nstaudio"
-    module = package / "experiments" / "config_files.py"
-    monkeypatch.setattr(config_files, "__file__", str(module))
-    assert config_files.config_dir() == tmp_path / "configs"
+    module = package / "experiments" / "config_choices.py"
+    monkeypatch.setattr(config_choices, "__file__", str(module))
+    assert config_choices.config_dir() == tmp_path / "configs"
     (package / "configs").mkdir(parents=True)
-    assert config_files.config_dir() == package / "configs"
+    assert config_choices.config_dir() == package / "configs"
 
 
 def test_a_config_is_composed_anywhere(tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 from nstaudio.analysis.spectrogram import MelSpec
-from nstaudio.audio.files import CLIPS_DIR
+from nstaudio.audio.demo_clips import CLIPS_DIR
 from nstaudio.encoders import InfiniteEncoder
 from nstaudio.errors import InputError
 from nstaudio.experiments import config, config_files, resume, schema

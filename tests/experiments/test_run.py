@@ -14,7 +14,8 @@ import soundfile
 from omegaconf import OmegaConf
 
 from nstaudio.analysis.spectrogram import MelSpec, log_mel, unit
-from nstaudio.audio.files import CLIPS_DIR, load
+from nstaudio.audio.demo_clips import CLIPS_DIR
+from nstaudio.audio.files import load
 from nstaudio.experiments.folder_claim import folder_lock
 
 from helpers import SR, Compiled, compiled, music

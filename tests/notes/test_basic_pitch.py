@@ -5,7 +5,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from nstaudio.audio import files
+from nstaudio.audio import demo_clips, files
 from nstaudio.notes import basic_pitch
 
 import convert_basic_pitch
@@ -28,7 +28,7 @@ def published(windows: np.ndarray) -> basic_pitch.Activations:
 
 @pytest.mark.parametrize("clip", ["jazz", "classical"])
 def test_the_network_equals_the_published_one_on_real_audio(clip):
-    y = files.load(files.CLIPS_DIR / f"{clip}.ogg").mono(basic_pitch.SR)
+    y = files.load(demo_clips.CLIPS_DIR / f"{clip}.ogg").mono(basic_pitch.SR)
     n = len(y) // basic_pitch.N_SAMPLES
     windows = y[: n * basic_pitch.N_SAMPLES].reshape(n, -1)
     got = jax.jit(basic_pitch.Network().apply)(basic_pitch.weights(), windows)

@@ -8,7 +8,7 @@ import pytest
 
 import nstaudio
 from nstaudio.analysis.spectrogram import MelSpec, log_mel
-from nstaudio.audio import files, samples
+from nstaudio.audio import demo_clips, files, samples
 from nstaudio.audio.guide import Guide
 from nstaudio.audio.segments import Segmentation
 from nstaudio.encoders import Conv1dEncoder, InfiniteEncoder
@@ -460,7 +460,7 @@ def test_a_sweep_over_strength_compiles_once(content, style):
 
 def demo(name: str) -> np.ndarray:
     """Two seconds of a demo clip."""
-    clip = files.load(str(files.CLIPS_DIR / f"{name}.ogg"), duration_s=2.0, role="content")
+    clip = files.load(str(demo_clips.CLIPS_DIR / f"{name}.ogg"), duration_s=2.0, role="content")
     return samples.to_mono(clip.y, clip.sr, SR)
 
 

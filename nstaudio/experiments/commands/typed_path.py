@@ -1,4 +1,4 @@
-"""Paths as they are typed for a script."""
+"""Paths as they are typed for a command."""
 
 import argparse
 from pathlib import Path

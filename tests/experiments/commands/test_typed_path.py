@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from nstaudio.experiments.commands.typed_path import typed_path
+
 import gallery
-import typed_path
 
 
 def test_home_and_names_that_look_like_it(tmp_path, monkeypatch):
@@ -20,12 +21,12 @@ def test_home_and_names_that_look_like_it(tmp_path, monkeypatch):
         "~no-such-user/x": Path("~no-such-user/x"),
         "a b": Path("a b"),
     }.items():
-        assert typed_path.typed_path(text) == path
+        assert typed_path(text) == path
 
 
 def test_an_empty_name(capsys):
     with pytest.raises(ArgumentTypeError, match="^the name is empty$"):
-        typed_path.typed_path("")
+        typed_path("")
     with pytest.raises(SystemExit) as end:
         gallery.main([""])
     assert end.value.code == 2
