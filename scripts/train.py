@@ -11,9 +11,7 @@ log-spectral distances; and at the end `weights.npz`.
 import json
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import hydra
 import jax
@@ -21,7 +19,9 @@ import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 from hydra.utils import instantiate
-from jaxtyping import Float
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+from jaxtyping import Int
 from omegaconf import DictConfig
 
 from nstaudio.errors import InputError, integer
@@ -32,18 +32,7 @@ VALIDATION_BATCH = 15
 VALIDATION_SEED = 7
 
 
-class Data(NamedTuple):
-    """Stems of many groups, in memory as they are in the files; see `Stems`."""
-
-    level_db: Float[np.ndarray, "groups parts roles frames bands"]
-    mean_square: Float[np.ndarray, "groups parts roles"]
-
-    def groups(self, picked: slice | np.ndarray) -> Stems:
-        """Some groups' stems."""
-        return Stems(*(jnp.asarray(x[picked]) for x in self))
-
-
-def stems(folder: Path) -> Data:
+def stems(folder: Path) -> Stems:
     """All groups of a folder in which a pitched part plays.
 
     Raises:
@@ -59,18 +48,39 @@ def stems(folder: Path) -> Data:
             pitched = (power[:, :4].min(axis=2) > 0).any(axis=1)
             levels.append(shard["level_db"][pitched])
             powers.append(power[pitched])
-    return Data(np.concatenate(levels), np.concatenate(powers))
+    return Stems(*(jnp.asarray(np.concatenate(each)) for each in (levels, powers)))
 
 
-def batches(data: Data, settings: training.Training, start: int) -> Iterator[Stems]:
-    """The stems of each step from `start` on, as the seed and the step's number draw them."""
-    for number in range(start, settings.n_steps):
-        rng = np.random.default_rng((settings.seed, number))
-        picked = rng.integers(len(data.mean_square), size=settings.batch_size)
-        yield data.groups(picked)
+def picked(
+    n_groups: int, settings: training.Training, steps: range
+) -> Int[np.ndarray, "steps batch"]:
+    """The groups of each of these steps, as the seed and the step's number draw them."""
+    return np.stack(
+        [
+            np.random.default_rng((settings.seed, number)).integers(
+                n_groups, size=settings.batch_size
+            )
+            for number in steps
+        ]
+    )
 
 
-def validation_examples(data: Data) -> list[Triplet]:
+def devices_of(settings: training.Training) -> Mesh:
+    """All devices, as an axis along which a batch is divided.
+
+    Raises:
+        InputError: the batch is no multiple of their number.
+    """
+    n = jax.device_count()
+    if settings.batch_size % n:
+        raise InputError(
+            f"training.batch_size is {settings.batch_size}; it must be a multiple of {n}, the "
+            "number of devices"
+        )
+    return Mesh(np.array(jax.devices()), ("batch",))
+
+
+def validation_examples(data: Stems) -> list[Triplet]:
     """Mixes that are the same whenever they are made."""
     key, mix = jax.random.key(VALIDATION_SEED), jax.jit(mixed)
     n = len(data.mean_square) // VALIDATION_BATCH * VALIDATION_BATCH
@@ -81,31 +91,35 @@ def validation_examples(data: Data) -> list[Triplet]:
 
 
 def train(
-    settings: training.Training, data: Data, examples: list[Triplet], out: Path, *, every: int
+    settings: training.Training, data: Stems, examples: list[Triplet], out: Path, *, every: int
 ) -> training.State:
-    """Go on from the last checkpoint in `out`, or start; log and save every so many steps."""
-    state = training.started(settings)
+    """Go on from the last checkpoint in `out`, or start; log and save every so many steps.
+
+    Raises:
+        InputError: the batch cannot be divided among the devices.
+    """
+    mesh = devices_of(settings)
+    replicated, divided = (NamedSharding(mesh, P(*axes)) for axes in ((), (None, "batch")))
+    data = jax.device_put(data, replicated)
+    state = jax.device_put(training.started(settings), replicated)
     options = ocp.CheckpointManagerOptions(max_to_keep=2, create=True)
     with ocp.CheckpointManager((out / "checkpoints").resolve(), options=options) as manager:
         latest = manager.latest_step()
         if latest is not None:
             template = jax.tree.map(ocp.utils.to_shape_dtype_struct, state)
             state = manager.restore(latest, args=ocp.args.StandardRestore(template))
-        losses, started = [], time.perf_counter()
-        for batch in batches(data, settings, int(state.step)):
-            state, value = training.step(state, batch, training=settings)
-            losses.append(value)
-            n = int(state.step)
-            if n % every and n != settings.n_steps:
-                continue
+        started = time.perf_counter()
+        while (n := int(state.step)) < settings.n_steps:
+            some = range(n, min(n - n % every + every, settings.n_steps))
+            groups = jax.device_put(picked(len(data.mean_square), settings, some), divided)
+            state, losses = training.steps(state, data, groups, training=settings)
             rows = training.validation(state.average, examples, training=settings)
-            record = {"step": n, "seconds": round(time.perf_counter() - started, 1)}
+            record = {"step": some.stop, "seconds": round(time.perf_counter() - started, 1)}
             record |= {"loss": float(np.mean(losses)), **rows}
-            losses = []
             with (out / "log.jsonl").open("a") as log:
                 log.write(json.dumps(record) + "\n")
             print("  ".join(f"{k} {v:.6g}" for k, v in record.items()), flush=True)
-            manager.save(n, args=ocp.args.StandardSave(state))
+            manager.save(some.stop, args=ocp.args.StandardSave(state))
             manager.wait_until_finished()
     return state
 

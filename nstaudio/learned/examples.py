@@ -10,7 +10,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from nstaudio.analysis.spectrogram import db_to_power, power_to_db
 from nstaudio.learned.features import N_BANDS, RANGE_DB, power_weights
@@ -35,6 +35,10 @@ class Stems(NamedTuple):
     """Mel levels, dB."""
     mean_square: Float[Array, "batch parts roles"]
     """Of the samples; 0 where there is no such part."""
+
+    def groups(self, picked: slice | Int[Array, " picked"]) -> "Stems":
+        """Those of some groups."""
+        return Stems(*(x[picked] for x in self))
 
 
 class Triplet(NamedTuple):

@@ -112,6 +112,26 @@ def step(state: State, stems: Stems, *, training: Training) -> tuple[State, Scal
     return State(n, params, average, optimizer), value
 
 
+@partial(jax.jit, static_argnames="training")
+def steps(
+    state: State, data: Stems, picked: Int[Array, "steps batch"], *, training: Training
+) -> tuple[State, Float[Array, " steps"]]:
+    """The state after several steps, and the losses before each.
+
+    All is one program, which on a GPU waits for nothing between the steps. Where `picked` is
+    sharded over several devices along its second axis, each takes its share of every batch.
+
+    Args:
+        data: the stems of all groups.
+        picked: which of them make up each step's batch.
+    """
+
+    def one(state: State, groups: Int[Array, " batch"]) -> tuple[State, Scalar]:
+        return step(state, data.groups(groups), training=training)
+
+    return jax.lax.scan(one, state, picked)
+
+
 def cut(key: PRNGKeyArray, triplet: Triplet, training: Training) -> tuple[Sound, Sound, Mix]:
     """Content, style and target levels of some frames, by chance, with statistics of all."""
     content_key, style_key = jax.random.split(key)

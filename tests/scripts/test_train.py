@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 
@@ -49,15 +50,15 @@ def test_a_training_goes_on_to_the_same_weights(folder, tmp_path):
     class Stopped(Exception):
         pass
 
-    def stop_after_two(data, settings, start):
-        for i, batch in enumerate(batches(data, settings, start)):
-            if i == 2:
-                raise Stopped
-            yield batch
+    def stop_at_the_second(*args, **kwargs):
+        if seen:
+            raise Stopped
+        seen.append(True)
+        return validation(*args, **kwargs)
 
-    batches = train.batches
+    seen, validation = [], train.training.validation
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "batches", stop_after_two)
+        patch.setattr(train.training, "validation", stop_at_the_second)
         with pytest.raises(Stopped):
             train.train(whole, data, examples, tmp_path / "b", every=2)
     gone_on = train.train(whole, data, examples, tmp_path / "b", every=2)
@@ -78,3 +79,40 @@ def test_the_command_writes_weights(folder, tmp_path):
     params = weights.load(out / "weights.npz")
     assert params["params"]["join"]["bias"].shape == (SMALL["width"],)
     assert TransferNet(8) == TransferNet(len(params["params"]["join"]["bias"]))
+
+
+TWO_DEVICES = """
+import jax, train
+from pathlib import Path
+from nstaudio.learned import weights
+from nstaudio.learned.training import Training
+assert jax.device_count() == 2
+data = train.stems(Path("stems"))
+settings = Training(n_steps=2, **{small})
+state = train.train(settings, data, train.validation_examples(data), Path("two"), every=2)
+assert len(jax.tree.leaves(state.params)[0].sharding.device_set) == 2
+weights.save("two.npz", state.average)
+"""
+
+
+@pytest.mark.slow
+def test_two_devices_share_a_batch(folder, tmp_path):
+    """They make the weights of one, but for the order of sums."""
+    environment = os.environ | {
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
+        "PYTHONPATH": str(ROOT / "scripts"),
+    }
+    command = [sys.executable, "-c", TWO_DEVICES.replace("{small}", repr(SMALL))]
+    subprocess.run(command, check=True, cwd=tmp_path, env=environment)
+    data = train.stems(folder)
+    settings = Training(n_steps=2, **SMALL)
+    one = train.train(settings, data, train.validation_examples(data), tmp_path, every=2)
+    two = jax.tree.leaves(weights.load(tmp_path / "two.npz"))
+    for a, b in zip(jax.tree.leaves(one.average), two, strict=True):
+        np.testing.assert_allclose(a, b, atol=2e-3)
+
+
+def test_a_batch_that_devices_cannot_share_is_refused(monkeypatch):
+    monkeypatch.setattr(jax, "device_count", lambda: 3)
+    with pytest.raises(InputError, match="batch_size is 16; it must be a multiple of 3"):
+        train.devices_of(Training())
