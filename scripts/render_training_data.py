@@ -175,6 +175,14 @@ def digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
+def version(package: str) -> str | None:
+    """The version of a package; `None` where it is not installed, as where scores were there."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
 def manifest(args: argparse.Namespace, scores_file: Path, n_groups: int) -> dict:
     """A record of what the data is made of."""
     scores = scores_of(scores_file)
@@ -186,9 +194,7 @@ def manifest(args: argparse.Namespace, scores_file: Path, n_groups: int) -> dict
         "scores": {family: len(works) for family, works in scores.items()},
         "scores_sha256": digest(scores_file),
         "families": training_scores.VALIDATION if args.validation else training_scores.TRAINING,
-        "versions": {
-            name: importlib.metadata.version(name) for name in ("music21", "pyfluidsynth", "numpy")
-        },
+        "versions": {name: version(name) for name in ("music21", "pyfluidsynth", "numpy")},
     }
 
 
