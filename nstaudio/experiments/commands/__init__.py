@@ -25,8 +25,10 @@ _HERE = "nstaudio.experiments.commands"
 
 SUBCOMMANDS = {
     "run": Subcommand(f"{_HERE}.run", "transfer a style, or sweep over settings (the default)"),
+    "presets": Subcommand(f"{_HERE}.presets", "what experiment=NAME can be, a line each"),
     "settings": Subcommand(f"{_HERE}.settings", "all choices, and all settings with their values"),
     "gallery": Subcommand(f"{_HERE}.gallery", "all runs below a folder on one page"),
+    "evaluate": Subcommand(f"{_HERE}.evaluate", "settings measured on clips whose result is known"),
     "ui": Subcommand("nstaudio.experiments.ui", "the same in a browser"),
 }
 
