@@ -29,6 +29,7 @@ SUBCOMMANDS = {
     "settings": Subcommand(f"{_HERE}.settings", "all choices, and all settings with their values"),
     "gallery": Subcommand(f"{_HERE}.gallery", "all runs below a folder on one page"),
     "evaluate": Subcommand(f"{_HERE}.evaluate", "settings measured on clips whose result is known"),
+    "completion": Subcommand(f"{_HERE}.completion", "completion by bash, zsh or fish"),
     "ui": Subcommand("nstaudio.experiments.ui", "the same in a browser"),
 }
 
