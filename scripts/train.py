@@ -1,6 +1,7 @@
 """Train the network of `init=learned` on rendered stems.
 
     uv run python scripts/train.py data=FOLDER validation=OTHER_FOLDER out=outputs/training
+    uv run python scripts/train.py data=[FOLDER,MORE] validation=OTHER_FOLDER start=weights.npz
 
 Settings are those of `configs/train.yaml`. The folders are of `scripts/render_training_data.py`.
 In `out` are checkpoints, from which the same command goes on where it was stopped, to the same
@@ -11,6 +12,8 @@ log-spectral distances; and at the end `weights.npz`.
 import json
 import sys
 import time
+import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import hydra
@@ -22,9 +25,9 @@ from hydra.utils import instantiate
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Int
-from omegaconf import DictConfig
+from omegaconf import DictConfig, ListConfig
 
-from nstaudio.errors import InputError, integer
+from nstaudio.errors import InputError, integer, one_line
 from nstaudio.learned import training, weights
 from nstaudio.learned.examples import Stems, Triplet, mixed
 
@@ -32,23 +35,45 @@ VALIDATION_BATCH = 15
 VALIDATION_SEED = 7
 
 
-def stems(folder: Path) -> Stems:
-    """All groups of a folder in which a pitched part plays.
+def stems(*folders: Path) -> Stems:
+    """All groups of these folders in which a pitched part plays.
 
     Raises:
-        InputError: there are none.
+        InputError: there are none in one of them.
     """
-    files = sorted(folder.glob("*-*.npz"))
-    if not files:
-        raise InputError(f"{folder} holds no shards of render_training_data.py")
     levels, powers = [], []
-    for file in files:
+    for file in shards(folders):
         with np.load(file) as shard:
             power = shard["mean_square"]
             pitched = (power[:, :4].min(axis=2) > 0).any(axis=1)
             levels.append(shard["level_db"][pitched])
             powers.append(power[pitched])
     return Stems(*(jnp.asarray(np.concatenate(each)) for each in (levels, powers)))
+
+
+def shards(folders: Iterable[Path]) -> list[Path]:
+    """The files of the folders, folder by folder, in their order there."""
+    found = []
+    for folder in folders:
+        files = sorted(folder.glob("*-*.npz"))
+        if not files:
+            raise InputError(f"{folder} holds no shards of render_training_data.py")
+        found += files
+    return found
+
+
+def weights_of(file: str | None) -> weights.Params | None:
+    """The weights to begin with; `None` for a beginning by chance.
+
+    Raises:
+        InputError: the file is not there, or holds something else.
+    """
+    if file is None:
+        return None
+    try:
+        return weights.load(file)
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise InputError(f"start={file} holds no weights: {one_line(error)}") from error
 
 
 def picked(
@@ -91,17 +116,27 @@ def validation_examples(data: Stems) -> list[Triplet]:
 
 
 def train(
-    settings: training.Training, data: Stems, examples: list[Triplet], out: Path, *, every: int
+    settings: training.Training,
+    data: Stems,
+    examples: list[Triplet],
+    out: Path,
+    *,
+    every: int,
+    start: weights.Params | None = None,
 ) -> training.State:
     """Go on from the last checkpoint in `out`, or start; log and save every so many steps.
 
+    Args:
+        start: weights to begin with; by chance where there are none.
+
     Raises:
-        InputError: the batch cannot be divided among the devices.
+        InputError: the batch cannot be divided among the devices, or `start` is of a network of
+            another width.
     """
     mesh = devices_of(settings)
     replicated, divided = (NamedSharding(mesh, P(*axes)) for axes in ((), (None, "batch")))
     data = jax.device_put(data, replicated)
-    state = jax.device_put(training.started(settings), replicated)
+    state = jax.device_put(training.started(settings, start), replicated)
     options = ocp.CheckpointManagerOptions(max_to_keep=2, create=True)
     with ocp.CheckpointManager((out / "checkpoints").resolve(), options=options) as manager:
         latest = manager.latest_step()
@@ -124,6 +159,11 @@ def train(
     return state
 
 
+def folders(value: str | ListConfig) -> list[Path]:
+    """The folders of a setting: one, or a list of them."""
+    return [Path(value)] if isinstance(value, str) else [Path(each) for each in value]
+
+
 @hydra.main(config_path="../configs", config_name="train", version_base="1.3")
 def main(config: DictConfig) -> None:
     """Train as the config says; exit code 2 after one line where it cannot."""
@@ -131,9 +171,11 @@ def main(config: DictConfig) -> None:
         settings = instantiate(config.training)
         every = integer("validate_every", config.validate_every, at_least=1)
         out = Path(config.out)
-        data, held_out = stems(Path(config.data)), stems(Path(config.validation))
+        data, held_out = stems(*folders(config.data)), stems(*folders(config.validation))
         out.mkdir(parents=True, exist_ok=True)
-        state = train(settings, data, validation_examples(held_out), out, every=every)
+        start = weights_of(config.start)
+        examples = validation_examples(held_out)
+        state = train(settings, data, examples, out, every=every, start=start)
         weights.save(out / weights.FILE, jax.device_get(state.average))
     except InputError as error:
         print(f"train: {error}", file=sys.stderr)

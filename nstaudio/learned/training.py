@@ -11,7 +11,7 @@ import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from nstaudio.analysis.spectrogram import db_to_power, power_to_db
-from nstaudio.errors import integer, number
+from nstaudio.errors import InputError, integer, number
 from nstaudio.learned.examples import Mix, Stems, Triplet, mixed, power_of
 from nstaudio.learned.features import N_BANDS, RANGE_DB
 from nstaudio.learned.network import Sound, TransferNet, predicted, statistics
@@ -76,13 +76,27 @@ class State(NamedTuple):
     optimizer: Any
 
 
-def started(training: Training) -> State:
-    """The network before the first step."""
+def started(training: Training, start: Params | None = None) -> State:
+    """The network before the first step.
+
+    Args:
+        start: its parameters; by chance where there are none.
+
+    Raises:
+        InputError: parameters of another network than one of this width.
+    """
     content, style = (
         whole_sound(jnp.zeros((1, n, N_BANDS)))
         for n in (training.content_frames, training.style_frames)
     )
     params = TransferNet(training.width).init(jax.random.key(training.seed), content, style)
+    if start is not None:
+        shapes, wanted = (jax.tree.map(jnp.shape, tree) for tree in (start, params))
+        if shapes != wanted:
+            raise InputError(
+                f"the weights to start from are not of a network of width {training.width}"
+            )
+        params = jax.tree.map(jnp.asarray, start)
     return State(jnp.asarray(0), params, params, _optimizer(training).init(params))
 
 

@@ -3,6 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from nstaudio.errors import InputError
 from nstaudio.learned import training
 from nstaudio.learned.examples import Stems, Triplet, mixed
 from nstaudio.learned.features import power_weights
@@ -116,3 +117,13 @@ def test_validation_knows_its_rivals():
     shift = (power - own)[:, None]
     expected = np.abs(shift - tilt[None]).mean()
     assert rows["content"] == pytest.approx(expected, rel=1e-2)
+
+
+def test_a_training_starts_from_other_weights():
+    other = training.started(Training(width=8, seed=1)).params
+    state = training.started(SMALL, other)
+    for params in (state.params, state.average):
+        for a, b in zip(jax.tree.leaves(params), jax.tree.leaves(other), strict=True):
+            np.testing.assert_array_equal(a, b)
+    with pytest.raises(InputError, match="those of a network of width 9"):
+        training.started(Training(width=9), other)

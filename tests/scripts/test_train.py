@@ -35,9 +35,20 @@ def test_groups_without_a_pitched_part_are_left_out(folder):
     assert train.stems(folder).level_db.shape == (15, 5, 3, 12, 128)
 
 
-def test_a_folder_of_nothing_is_refused(tmp_path):
+def test_groups_of_several_folders_are_one_after_the_other(folder):
+    assert len(train.stems(folder, folder).mean_square) == 30
+
+
+def test_a_folder_of_nothing_is_refused(folder, tmp_path):
     with pytest.raises(InputError, match="no shards"):
-        train.stems(tmp_path)
+        train.stems(folder, tmp_path)
+
+
+def test_a_start_that_is_no_weights_is_refused(tmp_path):
+    (tmp_path / "weights.npz").write_text("no")
+    for name in ("weights.npz", "missing.npz"):
+        with pytest.raises(InputError, match=f"start=.*{name} holds no weights"):
+            train.weights_of(str(tmp_path / name))
 
 
 def test_a_training_goes_on_to_the_same_weights(folder, tmp_path):
