@@ -89,7 +89,9 @@ def test_run_and_settings_hand_over_what_was_typed(monkeypatch):
     assert seen == [["style=jazz"], ["--help", "style=jazz"]]
 
 
-@pytest.mark.parametrize("argv", [["--help"], ["run", "-h"], ["galery"], ["presets"], ["completion", "words", ""]])
+@pytest.mark.parametrize(
+    "argv", [["--help"], ["run", "-h"], ["galery"], ["presets"], ["completion", "words", ""]]
+)
 def test_a_word_of_help_imports_nothing_heavy(argv):
     script = (
         "import json, sys\nfrom nstaudio.experiments import commands\n"
