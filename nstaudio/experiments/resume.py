@@ -28,6 +28,7 @@ CHANGEABLE = (
     "log_every",
     "checkpoint.interval_s",
     "checkpoint.keep",
+    "checkpoint.preview_s",
     "output.format",
     "output.subtype",
     "output.sr",

@@ -87,6 +87,7 @@ def run(
             )
         outcome = recorder.outcome(segments.shared)
         summary = results.write(job, outcome, resume.to_yaml(cfg), started)
+        recorder.previews.remove()
         _log_end(job, summary)
         return summary
 

@@ -8,6 +8,7 @@ from typing import Any
 from nstaudio.errors import InputError, one_line
 from nstaudio.experiments import resume
 from nstaudio.experiments.job import Job
+from nstaudio.experiments.previews import Previews
 from nstaudio.experiments.results import OptimizedRun, StepTimer, finished_segment
 from nstaudio.experiments.storage import metrics_log
 from nstaudio.experiments.storage.checkpoints import Checkpoints, OtherInputs, SaveQueue
@@ -73,6 +74,7 @@ class RunRecorder:
         self._made_of = {"inputs": job.fingerprint, "settings": job.immutable}
         self._key = {**self._made_of, "n_steps": job.settings.transfer.n_steps}
         self._progress: SegmentProgress | None = None
+        self.previews = Previews(job.folder, job.settings.checkpoint.preview_s, job.inputs)
 
     def __enter__(self) -> "RunRecorder":
         return self
@@ -112,13 +114,15 @@ class RunRecorder:
                 start = _restore(checkpoints, start, prepared.n_steps, self._job, index)
             self.metrics.start(index, last_step=int(start.step))
             self._progress = SegmentProgress(start, checkpoints, self.metrics, self.timer)
+            self.previews.begin(index, prepared)
             yield start
             self._progress.finish()
 
     def record(self, step: int, result: StepResult) -> None:
-        """See `SegmentProgress`."""
+        """See `SegmentProgress` and `Previews`."""
         assert self._progress is not None
         self._progress.record(step, result)
+        self.previews.offer(step, result.state)
 
     def save(
         self, index: int, rendered: RenderedSegment, optimized: OptimizedSegment | None
@@ -127,6 +131,8 @@ class RunRecorder:
         segment = finished_segment(self._job, index, rendered, optimized)
         segment.record["key"] = self._key
         self.store.save(index, segment)
+        if optimized is not None:
+            self.previews.end(int(optimized.state.step), rendered.y)
         self._add(segment.record)
 
     def _add(self, record: dict[str, Any]) -> None:

@@ -108,14 +108,17 @@ class StyleSettings(ClipSettings):
 
 @dataclass(frozen=True)
 class CheckpointSettings:
-    """Seconds between checkpoints, and how many to keep."""
+    """Seconds between checkpoints, how many to keep, and seconds between previews."""
 
     interval_s: float = 10.0
     keep: int = 3
+    preview_s: float | None = None
 
     def __post_init__(self) -> None:
         number("checkpoint.interval_s", self.interval_s, at_least=0)
         integer("checkpoint.keep", self.keep, at_least=1)
+        if self.preview_s is not None:
+            number("checkpoint.preview_s", self.preview_s, at_least=0)
 
 
 @dataclass(frozen=True)

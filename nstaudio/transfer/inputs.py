@@ -112,6 +112,17 @@ class TransferInputs:
             offset=self.spans[index].start,
         )
 
+    def sound(self, index: int, prepared: PreparedTransfer, state: TransferState) -> Sound:
+        """The samples of `render` alone."""
+        return render.sound(
+            self.segment(index),
+            self.sr,
+            prepared,
+            state,
+            self.settings,
+            offset=self.spans[index].start,
+        ).y
+
     def pass_through(self, index: int) -> RenderedSegment:
         """The sound of a segment that stays as it is."""
         return render.pass_through(self.segment(index), self.sr, self.settings.spec)

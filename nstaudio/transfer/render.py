@@ -95,7 +95,16 @@ class RenderedSegment(NamedTuple):
     """`None` where the segment is the content's, see `pass_through`."""
 
 
-def render_segment(
+class SegmentSound(NamedTuple):
+    """The sound of a segment, and what its figures are measured on."""
+
+    y: Float[np.ndarray, "samples channels"]
+    """As the content's segment: its rate, channels, length and loudness."""
+    measured: Float[np.ndarray, " analysis_samples"]
+    """Its channels' mean at the analysis rate, with the level of the optimised spectrogram."""
+
+
+def sound(
     content: Float[np.ndarray, "samples channels"],
     sr: int,
     prepared: PreparedTransfer,
@@ -103,16 +112,8 @@ def render_segment(
     settings: Settings,
     *,
     offset: int = 0,
-) -> RenderedSegment:
-    """The sound of a state, with the rate, channels and loudness of its content.
-
-    Outside of the guide's range it is the content.
-
-    Args:
-        content: the segment that was prepared, as it was recorded.
-        sr: its rate, Hz.
-        offset: the sample of the recording at which it begins.
-    """
+) -> SegmentSound:
+    """The sound of a state, see `render_segment`, without figures."""
     spec, guide = settings.spec, settings.guide
     at_analysis_rate = soxr.resample(content, sr, spec.sr, quality="VHQ")
     filtered = _filtered(at_analysis_rate, prepared, state)
@@ -133,9 +134,31 @@ def render_segment(
         # As for any clip, 0 dB is its loudest band, and the mix has another one.
         power = max(float(peak_power(jnp.asarray(mixed), spec)), SILENCE_POWER)
         measured = mixed * np.float32(np.sqrt(prepared.content_power / power))
-    figures, generated_db = measure_result(measured, prepared, state, settings)
+    return SegmentSound(y, measured)
+
+
+def render_segment(
+    content: Float[np.ndarray, "samples channels"],
+    sr: int,
+    prepared: PreparedTransfer,
+    state: TransferState,
+    settings: Settings,
+    *,
+    offset: int = 0,
+) -> RenderedSegment:
+    """The sound of a state, with the rate, channels and loudness of its content.
+
+    Outside of the guide's range it is the content.
+
+    Args:
+        content: the segment that was prepared, as it was recorded.
+        sr: its rate, Hz.
+        offset: the sample of the recording at which it begins.
+    """
+    heard = sound(content, sr, prepared, state, settings, offset=offset)
+    figures, generated_db = measure_result(heard.measured, prepared, state, settings)
     return RenderedSegment(
-        y=y,
+        y=heard.y,
         generated_db=np.asarray(generated_db),
         content_db=np.asarray(prepared.content.level_db),
         power=prepared.content_power,
