@@ -267,3 +267,18 @@ def test_messages_on_the_page_of_errors_exist():
                 found += 1
                 assert words in source or words.partition(" ")[2] in source, message
     assert found > 25
+
+
+MEASURED = ("evaluation", "methods", "performance", "presets", "quality", "recordings", "strength")
+
+
+@pytest.mark.parametrize("page", MEASURED)
+def test_tables_of_figures_say_when_they_were_measured(page):
+    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    tables = re.findall(r"(.*\n)\n((?:\|.*\n)+)", text)
+    assert tables
+    for before, table in tables:
+        rows = table.splitlines()[2:]
+        figures = [row for row in rows if re.search(r"\| *[-+<]?\d[\d.,e+-]*( |%|\()", row)]
+        if len(figures) >= max(1, len(rows) / 2):
+            assert re.match(r"<!-- (measured by|figures, )", before), table.splitlines()[0]
