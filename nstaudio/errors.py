@@ -28,7 +28,7 @@ def number(
     above: float | None = None,
     at_most: float | None = None,
 ) -> float:
-    """`value` as a finite float inside the limits.
+    """`value` as a finite float inside the limits: `at_least`, `above`, `at_most`.
 
     Raises:
         InputError: not a number, not finite or outside the limits.
@@ -51,7 +51,7 @@ def number(
 
 
 def integer(name: str, value: Any, *, at_least: int, at_most: int = 2**31 - 1) -> int:
-    """`value` as an int inside the limits.
+    """`value` as an int inside the limits, `at_least` and `at_most`.
 
     Raises:
         InputError: not a whole number or outside the limits.

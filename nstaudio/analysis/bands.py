@@ -23,6 +23,6 @@ def mel_to_bins(spec: MelSpec) -> Float[np.ndarray, "mels bins"]:
 
 def mean_power_db(
     level_db: Float[np.ndarray, "frames bands"], axis: int | None = None
-) -> np.ndarray:
+) -> Float[np.ndarray, "*bands"]:
     """The level of the mean power, dB, over frames (axis 0) or over all."""
     return np.asarray(10 * np.log10(np.mean(10 ** (level_db / 10), axis=axis)))

@@ -133,7 +133,8 @@ class ConstantQ(Bands):
     are the longer the lower the band. White noise has the level that it has in the spectrogram's
     loudest band. The parametrization must yield a waveform; the mel bands are not used.
 
-    Attributes: see `constant_q.Bands`.
+    Attributes:
+        f_min_hz, f_max_hz, bins_per_octave, filter_scale: see `constant_q.Bands`.
 
     Raises:
         InputError: a value outside its limits.

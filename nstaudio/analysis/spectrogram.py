@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import librosa
 import numpy as np
-from jaxtyping import Array, Complex, Float
+from jaxtyping import Array, Complex, Float, Real
 
 from nstaudio.errors import InputError, choice, integer, number
 
@@ -22,10 +22,14 @@ MelScale = Literal["paper", "htk", "slaney", "linear", "log"]
 _PAPER_CORNER_HZ = 500.0  # m = 2595 log10(1 + f / 500) in the source paper; in HTK it is 700 Hz
 
 
-def hz_to_mel(hz: float | np.ndarray, *, mel_scale: MelScale = "slaney") -> np.ndarray:
+def hz_to_mel(
+    hz: float | Real[np.ndarray, "*shape"], *, mel_scale: MelScale = "slaney"
+) -> Float[np.ndarray, "*shape"]:
     """Frequencies in Hz as mels on the given scale; on `linear` a mel is a Hz, on `log` an octave.
 
-    On `log` frequencies must be above 0; 0 mel is 1 Hz.
+    Args:
+        hz: frequencies, at least 0; on `log` above 0, and 0 mel is 1 Hz.
+        mel_scale: see `MelSpec`.
     """
     hz = np.asarray(hz, np.float64)
     if mel_scale == "linear":
@@ -37,8 +41,10 @@ def hz_to_mel(hz: float | np.ndarray, *, mel_scale: MelScale = "slaney") -> np.n
     return np.asarray(librosa.hz_to_mel(hz, htk=mel_scale == "htk"))
 
 
-def mel_to_hz(mel: float | np.ndarray, *, mel_scale: MelScale = "slaney") -> np.ndarray:
-    """The inverse of `hz_to_mel`."""
+def mel_to_hz(
+    mel: float | Real[np.ndarray, "*shape"], *, mel_scale: MelScale = "slaney"
+) -> Float[np.ndarray, "*shape"]:
+    """The inverse of `hz_to_mel`: `mel` in Hz."""
     mel = np.asarray(mel, np.float64)
     if mel_scale == "linear":
         return mel
@@ -132,7 +138,7 @@ class MelSpec:
         return 10.0 ** (self.floor_db / 10.0)
 
     @property
-    def edges_hz(self) -> np.ndarray:
+    def edges_hz(self) -> Float[np.ndarray, " edges"]:
         """Edges of the triangular bands, `n_mels + 2` frequencies; band b peaks at edge b + 1."""
         low, high = hz_to_mel(np.array([self.f_min_hz, self.top_hz]), mel_scale=self.mel_scale)
         return mel_to_hz(np.linspace(low, high, self.n_mels + 2), mel_scale=self.mel_scale)
@@ -179,7 +185,7 @@ class MelSpec:
         return n_frames * self.hop_length / self.sr
 
 
-def hann(n_fft: int) -> np.ndarray:
+def hann(n_fft: int) -> Float[np.ndarray, " n_fft"]:
     """The periodic Hann window, `n_fft` weights."""
     return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
 
@@ -213,7 +219,7 @@ def stft(y: Float[Array, " samples"], spec: MelSpec) -> Complex[Array, "frames b
     return jnp.fft.rfft(frame(y, spec.n_fft, spec.hop_length) * window[None], axis=1)
 
 
-def window_power(n_frames: int, spec: MelSpec) -> np.ndarray:
+def window_power(n_frames: int, spec: MelSpec) -> Float[np.ndarray, " padded"]:
     """The sum of the squared windows of `n_frames` frames at each (padded) sample, float32."""
     n_blocks = -(-spec.n_fft // spec.hop_length)
     window = np.pad(hann(spec.n_fft) ** 2, (0, n_blocks * spec.hop_length - spec.n_fft))

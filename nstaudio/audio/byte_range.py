@@ -39,9 +39,9 @@ class ByteRange:
         return data
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a position; -1 for one before the beginning, and nothing is raised.
+        """Go to `offset` bytes from where `whence` says; -1 for before the beginning.
 
-        What a damaged header makes a decoder ask for is no error of this program.
+        Nothing is raised: what a damaged header makes a decoder ask for is no error of ours.
         """
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.size}[whence]
         if base + offset < 0:

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from nstaudio.audio import decoding, samples
 from nstaudio.audio.decoding import Sound
 from nstaudio.audio.samples import Channels
@@ -42,7 +40,7 @@ class Recording:
         """Length in seconds."""
         return len(self.y) / self.sr
 
-    def mono(self, sr: int) -> np.ndarray:
+    def mono(self, sr: int) -> samples.Samples:
         """The whole recording as mono samples at the rate `sr`, Hz, see `samples.prepare`."""
         return samples.prepare(self.y, self.sr, target_sr=sr, name=self.label)
 

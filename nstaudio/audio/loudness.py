@@ -54,6 +54,7 @@ class Gain(NamedTuple):
 
     gain_db: float
     limited: bool
+    """True where the gain is less than what was asked for, for the sake of the true peak."""
 
     @property
     def factor(self) -> float:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import soxr
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from nstaudio.audio.polarity import alignment
 from nstaudio.errors import InputError, integer, one_line
@@ -34,7 +34,7 @@ MAX_AMPLITUDE = 1e6
 _BLOCK = 2**18  # samples processed together: a recording may be longer than memory
 
 
-def unit_power(y: np.ndarray, *, name: str) -> np.ndarray:
+def unit_power(y: Samples, *, name: str) -> Samples:
     """Mono samples scaled to a mean square of 1, float32.
 
     Args:
@@ -49,7 +49,7 @@ def unit_power(y: np.ndarray, *, name: str) -> np.ndarray:
     return np.asarray(y / np.sqrt(power), np.float32)
 
 
-def as_floats(y: Any, *, name: str) -> np.ndarray:
+def as_floats(y: Any, *, name: str) -> Float[np.ndarray, "..."]:
     """Samples of any float type, byte order and strides as float32 or float64 in order.
 
     Not copied where they are so already.
@@ -99,7 +99,7 @@ def refuse_pair(y: Any, *, name: str) -> None:
         )
 
 
-def check(y: Any, sr: int, *, name: str) -> np.ndarray:
+def check(y: Any, sr: int, *, name: str) -> Channels:
     """Check samples of any kind; returns them as `samples channels`, see `as_floats`.
 
     Args:
@@ -159,13 +159,15 @@ def check_format(sr: int, n_channels: int, *, name: str) -> None:
         )
 
 
-def to_mono(y: Channels, sr: int, target_sr: int) -> np.ndarray:
+def to_mono(y: Channels, sr: int, target_sr: int) -> Float[np.ndarray, " resampled"]:
     """The channels' mean at another rate, float32 (soxr, very high quality)."""
     mean = y.mean(axis=1, dtype=np.float32) if y.shape[1] > 1 else y[:, 0].astype(np.float32)
     return soxr.resample(mean, sr, target_sr, quality="VHQ")
 
 
-def prepare(y: np.ndarray, sr: int, *, target_sr: int, name: str) -> np.ndarray:
+def prepare(
+    y: Shaped[np.ndarray, "..."], sr: int, *, target_sr: int, name: str
+) -> Float[np.ndarray, " resampled"]:
     """`check` and `to_mono`, the channels in phase: mono float32 samples at `target_sr`.
 
     Raises:
@@ -211,7 +213,9 @@ def convert(
 _FADE_S = 0.005
 
 
-def join(clips: Sequence[np.ndarray], sr: int, *, level: bool = True) -> np.ndarray:
+def join(
+    clips: Sequence[Float[np.ndarray, " _samples"]], sr: int, *, level: bool = True
+) -> Float[np.ndarray, " joined"]:
     """Clips one after the other, faded where they meet.
 
     Args:
@@ -241,7 +245,7 @@ def join(clips: Sequence[np.ndarray], sr: int, *, level: bool = True) -> np.ndar
 _NOISE_FRAME = 2048  # samples, of the frames whose mean spectrum the noise gets
 
 
-def noise_like(y: Samples, n: int, *, seed: int) -> np.ndarray:
+def noise_like(y: Samples, n: int, *, seed: int) -> Float[np.ndarray, " noise_samples"]:
     """Gaussian noise with the mean spectrum and the power of a sound, `n` samples, float32.
 
     The plainest texture with that spectrum. Its spectrum is that of Welch (1967): the mean over

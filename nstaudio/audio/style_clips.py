@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 from nstaudio.audio import samples
 from nstaudio.audio.segments import Segmentation
@@ -21,7 +22,7 @@ class StyleAudio(NamedTuple):
 
 
 def prepare_style_audio(
-    clips: Sequence[tuple[np.ndarray, int, str]],
+    clips: Sequence[tuple[Float[np.ndarray, "_samples _channels"], int, str]],
     segments: Segmentation,
     sr: int,
     *,

@@ -68,7 +68,7 @@ class Coding:
             )
 
     def open(self, stream: Any, sr: int, y: Channels, subtype: str) -> soundfile.SoundFile:
-        """A sound file to which `y` can be written, see `save`."""
+        """A sound file in the binary `stream`, to which `y` can be written, see `save`."""
         subtype = self.like(subtype)
         large = self.format == "wav" and 8 * y.size > _MAX_WAV_BYTES  # as DOUBLE, the largest
         format_ = "RF64" if large else self.format.upper()

@@ -136,7 +136,7 @@ _diagonal_mean.defvjp(lambda k, size: (_diagonal_mean(k, size), None), _diagonal
 
 
 def energies(x: Input, sizes: Sizes) -> list[Float[Array, " _"]]:
-    """K_xx(t, t) for each layer, `positions` of that layer."""
+    """K_xx(t, t) for each layer, `positions` of that layer, of filters of these `sizes`, frames."""
     layers, p = [], jnp.mean(x**2, axis=1)
     for size in sizes:
         p = _window_mean(p, size)
@@ -145,7 +145,11 @@ def energies(x: Input, sizes: Sizes) -> list[Float[Array, " _"]]:
 
 
 def distances(x: Input, y: Input, sizes: Sizes) -> list[Float[Array, " _"]]:
-    """|F_t - P_t|^2 / N for each layer, `positions` of that layer; only diagonals are needed."""
+    """|F_t - P_t|^2 / N for each layer, `positions` of that layer; only diagonals are needed.
+
+    Args:
+        sizes: frames that the filters of each layer span.
+    """
     layers, d = [], jnp.mean((x - y) ** 2, axis=1)
     for size, p, q in zip(sizes, energies(x, sizes), energies(y, sizes), strict=True):
         d = arc_cosine_distance(_window_mean(d, size), p, q)
@@ -168,6 +172,7 @@ def means(
     nothing of a block is kept or computed again.
 
     Args:
+        sizes: frames that the filters of each layer span.
         offset: a constant to subtract, e.g. a similar mean: within the rows, where the difference
             of two means keeps more digits than afterwards.
     """

@@ -96,12 +96,12 @@ class ActivationEncoder(nn.Module, kw_only=True):
 
 
 def layer_names(depth: int) -> tuple[str, ...]:
-    """`conv1`, `conv2`, ..."""
+    """`conv1`, `conv2`, ...: the names of `depth` layers."""
     return tuple(f"conv{i + 1}" for i in range(depth))
 
 
 def features_of_layers(value: Any) -> tuple[int, ...]:
-    """`encoder.features`: channels of each layer, as a tuple.
+    """`encoder.features`: channels of each layer, as a tuple, from a `value` of one or several.
 
     Raises:
         InputError: no layer, or one without channels.
@@ -115,6 +115,10 @@ def features_of_layers(value: Any) -> tuple[int, ...]:
 
 def each_layer(name: str, value: Any, depth: int) -> tuple[int, ...]:
     """`encoder.{name}`, a number of frames for all layers or one a layer, as one a layer.
+
+    Args:
+        value: a number, or a list of them.
+        depth: the number of layers.
 
     Raises:
         InputError: not as many as layers, or one below 1.

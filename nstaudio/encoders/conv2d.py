@@ -119,7 +119,7 @@ def _average(
 
 
 def pair(name: str, value: Any) -> Pair:
-    """`encoder.{name}`: frames and bands.
+    """`encoder.{name}`: frames and bands, from a `value` that should be a list of the two.
 
     Raises:
         InputError: not two numbers of at least 1.

@@ -109,6 +109,9 @@ def convolve2d(
 
     The bands a filter spans become channels, side by side, and what is left is a convolution along
     time.
+
+    Args:
+        dilation: distance of a filter's taps in frames and in bands.
     """
     size, height, channels, features = kernel.shape
     n_bands = x.shape[1]
@@ -119,7 +122,11 @@ def convolve2d(
 
 
 def band_padding(height: int, dilation: int) -> tuple[int, int]:
-    """Bands of zeros below and above, with which a filter of this height keeps their number."""
+    """Bands of zeros below and above, with which a filter of this height keeps their number.
+
+    Args:
+        dilation: distance of its taps, bands.
+    """
     around = (height - 1) * dilation
     return around // 2, around - around // 2
 

@@ -7,6 +7,9 @@ class IdentityEncoder(ActivationEncoder):
     """The spectrogram itself as the only layer, `input`: mel bands are its channels.
 
     The plainest baseline: losses of the spectrogram, without any random features.
+
+    Attributes:
+        input_layer: no matter: the input is the only layer.
     """
 
     @property

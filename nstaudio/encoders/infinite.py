@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array
+from jaxtyping import Array, PRNGKeyArray
 
 from nstaudio.analysis.axes import over_time
 from nstaudio.encoders import arc_cosine
@@ -71,7 +71,7 @@ class InfiniteEncoder:
         """Frames that one position of the last layer depends on: the shortest usable input."""
         return 1 + sum(size - 1 for size in self._sizes)
 
-    def init(self, key: jax.Array, x: Spectrogram) -> dict[str, Any]:
+    def init(self, key: PRNGKeyArray, x: Spectrogram) -> dict[str, Any]:
         """Nothing to draw."""
         del key, x
         return {}

@@ -14,12 +14,22 @@ Pair = tuple[int, int]
 
 
 def time_convolution(features: int, size: int, dilation: int, name: str) -> nn.Conv:
-    """A layer whose filters move along time; no padding."""
+    """A layer of `features` filters that move along time; no padding.
+
+    Args:
+        size: frames that a filter has taps at.
+        dilation: distance of the taps, frames.
+    """
     return _layer(features, (size,), (dilation,), "VALID", _along_time, name)
 
 
 def image_convolution(features: int, size: Pair, dilation: Pair, name: str) -> nn.Conv:
-    """A layer whose filters move along time and frequency; as many bands come out as go in."""
+    """A layer of `features` filters that move along time and frequency, and keep all bands.
+
+    Args:
+        size: frames and bands that a filter has taps at.
+        dilation: distances of the taps, frames and bands.
+    """
     padding = ((0, 0), band_padding(size[1], dilation[1]))
     return _layer(features, size, dilation, padding, _along_both, name)
 

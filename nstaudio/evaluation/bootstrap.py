@@ -14,7 +14,9 @@ class Interval(NamedTuple):
 
     mean: float
     low: float
+    """The lower end of the interval."""
     high: float
+    """The upper end."""
 
 
 def mean(values: Sequence[float], *, confidence: float = 0.95) -> Interval:

@@ -54,7 +54,12 @@ def combine(
     judge_of_clips: float,
     chroma_of_clips: float,
 ) -> TransferDistance:
-    """The three figures from the distances of the result, and those between content and style."""
+    """The three figures from the distances of the result, and those between content and style.
+
+    Args:
+        judge_to_style, chroma_to_content: of the result, see `TransferDistance`.
+        judge_of_clips, chroma_of_clips: the same distances between content and style.
+    """
     if min(judge_of_clips, chroma_of_clips) < _NOTHING:
         return TransferDistance(None, judge_to_style, chroma_to_content)
     shares = (judge_to_style / judge_of_clips, chroma_to_content / chroma_of_clips)

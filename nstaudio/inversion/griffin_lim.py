@@ -177,6 +177,12 @@ def mel_phase_retrieval(
     A mel spectrogram does not say how power is shared inside a band. Fixing that once, before any
     phase is known, leaves flat bands. Here every iteration takes the present sound's own power and
     moves it by one `kl_step` towards the mel: the overlap of the frames decides the rest.
+
+    Args:
+        start: a waveform as `_pad` lays it out.
+        weight: `window_power(frames, spec)`.
+        length: samples to return.
+        momentum: 0 to 1; 0 is without.
     """
 
     def project(i: Array, target: BlockMel, now: Spectrum, direction: Spectrum) -> Spectrum:

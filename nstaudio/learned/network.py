@@ -138,7 +138,12 @@ class Encoder(nn.Module):
 
 
 class Block(nn.Module):
-    """A residual block: a convolution over time of three frames, `dilation` apart, and FiLM."""
+    """A residual block: a convolution over time of three frames, `dilation` apart, and FiLM.
+
+    Attributes:
+        width: channels.
+        dilation: distance of the three frames.
+    """
 
     width: int
     dilation: int
@@ -180,7 +185,11 @@ class FrameAttention(nn.Module):
 
 
 class TransposedAttention(nn.Module):
-    """Style frames, transposed, that look like the content's by themselves, region by region."""
+    """Style frames, transposed, that look like the content's by themselves, region by region.
+
+    Attributes:
+        width: channels of the hidden layer.
+    """
 
     width: int
 

@@ -74,6 +74,7 @@ class State(NamedTuple):
     average: Params
     """The moving average of the parameters."""
     optimizer: Any
+    """Optax's state."""
 
 
 def started(training: Training, start: Params | None = None) -> State:
@@ -169,7 +170,11 @@ def _frames(x: Array, start: Int[Array, ""], n: int) -> Array:
 
 
 def loss(predicted_db: Mix, target_db: Mix, *, flux: float) -> Scalar:
-    """Log-spectral distance at equal power, and that of the changes from frame to frame, dB."""
+    """Log-spectral distance at equal power, and that of the changes from frame to frame, dB.
+
+    Args:
+        flux: weight of the second.
+    """
     predicted_db = at_power_of(predicted_db, target_db)
     floor_db = target_db.max(axis=(1, 2), keepdims=True) - RANGE_DB
     below_db = jnp.minimum(predicted_db - floor_db, 0.0)

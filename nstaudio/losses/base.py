@@ -57,7 +57,7 @@ class NegativesLoss(Protocol):
     """
 
     def stack_targets(self, targets: Sequence[Any]) -> Any:
-        """One target from the statistic of the style, then those of the negative examples."""
+        """One target from `targets`: the statistic of the style, then of the negative examples."""
         ...
 
 
@@ -114,7 +114,7 @@ def optional_kernel_form(loss: Any) -> Callable[[Array], Array] | None:
 
 
 def kernel_form(name: str, loss: Any, encoder: Any) -> Callable[[Array], Array]:
-    """The kernel form of `loss`, the group of settings called `name`.
+    """The kernel form of `loss`, the settings `name`, for an `encoder` that needs one.
 
     Raises:
         InputError: it has none.
@@ -150,5 +150,5 @@ def not_negative(value: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
 def relative_error(
     values: Float[Array, "*shape"], target: Float[Array, "*shape"], floor: float = 1e-8
 ) -> Scalar:
-    """The mean squared difference over the mean square of the target: 1 where all is 0."""
+    """The mean squared difference over the mean square of the target, which `floor` is added to."""
     return jnp.mean((values - target) ** 2) / (jnp.mean(target**2) + floor)

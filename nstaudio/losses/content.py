@@ -18,6 +18,12 @@ class SquaredError:
     The sum is the paper's. It grows with the clip and with the encoder while the style loss, an
     average, does not, so an alpha that suits one clip is wrong for the next; the mean has one
     alpha for all.
+
+    Attributes:
+        reduction: `mean` or `sum`.
+
+    Raises:
+        InputError: another reduction.
     """
 
     reduction: Literal["mean", "sum"] = "mean"

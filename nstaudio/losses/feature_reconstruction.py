@@ -44,7 +44,7 @@ class FeatureReconstruction:
 
 
 def check_frames(n: int, n_aim: int) -> None:
-    """Check that the aim has the content's frames.
+    """Check that the aim, of `n_aim` frames, has as many as the content, `n`.
 
     Raises:
         InputError: it has others.

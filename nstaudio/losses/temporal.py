@@ -41,7 +41,11 @@ class Autocorrelation:
     def statistic(
         self, activations: Float[Array, "frames *bands channels"]
     ) -> Float[Array, "all_channels lags"]:
-        """R of each channel."""
+        """R of each channel.
+
+        Raises:
+            InputError: a clip of fewer than 2 * first_lag frames.
+        """
         z = over_time(activations)
         z = (z - z.mean(axis=0, keepdims=True)).T
         n_frames = z.shape[1]
@@ -101,7 +105,11 @@ class CrossCorrelation:
     def statistic(
         self, activations: Float[Array, "frames *bands channels"]
     ) -> Float[Array, "lags all_bands channels channels"]:
-        """R."""
+        """R.
+
+        Raises:
+            InputError: a clip of no more frames than the longest lag.
+        """
         n_frames, channels = activations.shape[0], activations.shape[-1]
         if n_frames <= max(self.lags):
             raise InputError(
@@ -180,7 +188,11 @@ class OnsetEnvelope:
     def statistic(
         self, activations: Float[Array, "frames *bands channels"]
     ) -> Float[Array, " envelope"]:
-        """The envelope, a number for each two frames that follow one another."""
+        """The envelope, a number for each two frames that follow one another.
+
+        Raises:
+            InputError: a clip of one frame.
+        """
         f = over_time(activations)
         if f.shape[0] < 2:
             raise InputError("an onset envelope needs at least 2 frames after the encoder")

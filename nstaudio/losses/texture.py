@@ -39,7 +39,11 @@ class TextureStatistics:
     def statistic(
         self, activations: Float[Array, "frames *bands channels"]
     ) -> texture_statistics.Statistics:
-        """The clip's texture statistics; its level does not matter."""
+        """The clip's texture statistics; its level does not matter.
+
+        Raises:
+            InputError: a clip shorter than `texture_statistics.MIN_S`.
+        """
         level_db = self.floor_db * (1.0 - over_time(activations))
         rate = self.sr / self.hop_length
         if level_db.shape[0] < texture_statistics.MIN_S * rate:

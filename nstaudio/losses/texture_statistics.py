@@ -165,11 +165,15 @@ def cochlear_envelopes(
     return jax.lax.map(envelope, filters)
 
 
-def erb_filters(n: int, sr: int, n_bands: int) -> np.ndarray:
+def erb_filters(n: int, sr: int, n_bands: int) -> Float[np.ndarray, "bands bins"]:
     """Half cosines on the ERB scale, `bands bins`: their squares add up to 1 at every frequency.
 
     `n_bands` of them are spread evenly between `MIN_HZ` and `MAX_HZ`, each from the centre
     of the one below to the centre of the one above; the remainder at both ends makes two more.
+
+    Args:
+        n: samples of the sound, of whose transform these are gains.
+        sr: its rate, Hz.
     """
     lowest, highest = _erb(np.array([MIN_HZ, min(MAX_HZ, sr / 2)]))
     edges = np.linspace(lowest, highest, n_bands + 2)

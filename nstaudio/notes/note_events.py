@@ -15,9 +15,11 @@ class Event(NamedTuple):
     """A note in frames and bins."""
 
     start: int
+    """Its first frame."""
     stop: int
     """The first frame after it."""
     bin: int
+    """Of the network's output: semitones above A0."""
     strength: float
     """The mean activation, 0 to 1."""
 

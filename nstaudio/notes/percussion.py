@@ -100,6 +100,9 @@ def limited(
     """The samples with their unpitched part turned down until its `share` is at most that.
 
     Within 5 %, where `_N_ROUNDS` are enough: what is turned down has a part of its own that is not.
+
+    Args:
+        at_most: the largest share, 0 to 1.
     """
     for _ in range(_N_ROUNDS):
         noise = split(y, sr, notes, separation=separation)

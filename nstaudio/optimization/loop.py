@@ -11,14 +11,16 @@ from jaxtyping import Array, Float, Int
 
 from nstaudio.losses import Losses
 from nstaudio.optimization.objective import Objective, Problem
+from nstaudio.optimization.parametrizations import Variable
 
 
 class TransferState(NamedTuple):
     """All that changes while optimising: the contents of a checkpoint."""
 
-    variable: Array
+    variable: Variable
     """The optimised array, see `parametrizations`."""
     opt_state: Any
+    """Optax's state."""
     step: Int[Array, ""]
     """Updates made so far."""
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PRNGKeyArray
 
 from nstaudio import losses
 from nstaudio.analysis.clip import Clip, EncoderInput, LogMel
@@ -15,7 +15,7 @@ from nstaudio.analysis.representations import Levels, Representation
 from nstaudio.analysis.spectrogram import MelSpec
 from nstaudio.encoders import Encoder
 from nstaudio.losses import ContentLoss, Losses, LossPair, StyleLoss, Targets, Weights
-from nstaudio.optimization.parametrizations import Parametrization
+from nstaudio.optimization.parametrizations import Parametrization, Variable
 
 PROBE_STEP = 1 / 160
 """Length of a step towards the probe of `balance`, root mean square of the encoder input: of levels
@@ -54,7 +54,7 @@ class Objective:
         """Both losses."""
         return LossPair(self.content_loss, self.style_loss)
 
-    def log_mel(self, variable: Array, problem: Problem) -> LogMel:
+    def log_mel(self, variable: Variable, problem: Problem) -> LogMel:
         """The spectrogram of the variable, dB."""
         return self.parametrization.log_mel(variable, problem.constants, self.spec)
 
@@ -62,7 +62,7 @@ class Objective:
         """The encoder input of a clip."""
         return self.representation(clip.y, clip.level_db, self.spec)
 
-    def __call__(self, variable: Array, problem: Problem) -> Losses:
+    def __call__(self, variable: Variable, problem: Problem) -> Losses:
         """The losses of the variable."""
         y = None
         if self.representation.needs_waveform:
@@ -86,14 +86,14 @@ def evaluate(clip: Clip, problem: Problem, *, objective: Objective) -> Losses:
 
 
 @partial(jax.jit, static_argnames=("objective",))
-def log_mel_of(variable: Array, problem: Problem, *, objective: Objective) -> LogMel:
+def log_mel_of(variable: Variable, problem: Problem, *, objective: Objective) -> LogMel:
     """The log-mel spectrogram of the variable, dB, compiled."""
     return objective.log_mel(variable, problem)
 
 
 @partial(jax.jit, static_argnames=("objective",))
 def waveform_of(
-    variable: Array, problem: Problem, *, objective: Objective
+    variable: Variable, problem: Problem, *, objective: Objective
 ) -> Float[Array, " samples"] | None:
     """The samples of the variable, compiled; `None` where it needs an inversion."""
     return objective.parametrization.samples(variable, problem.constants, objective.spec)
@@ -101,7 +101,7 @@ def waveform_of(
 
 @partial(jax.jit, static_argnames=("objective",))
 def filter_samples(
-    y: Float[Array, " samples"], variable: Array, problem: Problem, *, objective: Objective
+    y: Float[Array, " samples"], variable: Variable, problem: Problem, *, objective: Objective
 ) -> Float[Array, " samples"] | None:
     """A sound with the carrier's filter, compiled; `None` where the variable is no filter."""
     return objective.parametrization.filtered(y, variable, problem.constants, objective.spec)
@@ -167,7 +167,7 @@ def _root_mean_square(x: EncoderInput) -> Float[Array, ""]:
 @partial(jax.jit, static_argnames=("objective",))
 def make_problem(
     *,
-    key: jax.Array,
+    key: PRNGKeyArray,
     content: Clip,
     style: Clip,
     aim: Clip | None = None,

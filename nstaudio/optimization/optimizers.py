@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
+from jaxtyping import Array, Float
 
 from nstaudio.errors import InputError, choice, number, one_line
 
@@ -23,8 +24,9 @@ class Optimizer(NamedTuple):
 
     transformation: optax.GradientTransformationExtraArgs
     hyperparams: dict[str, float]
+    """Optax's names, `learning_rate` among them."""
 
-    def init(self, variable: jax.Array) -> Any:
+    def init(self, variable: Float[Array, "..."]) -> Any:
         """The optimiser's state for `variable`, holding this optimiser's hyperparameters."""
         opt_state: Any = jax.tree.map(_strong, self.transformation.init(variable))
         if not self.hyperparams:
@@ -52,7 +54,9 @@ def _transformation(
 
 
 def from_optax(make: Callable[..., optax.GradientTransformation]) -> Optimizer:
-    """An optax constructor with its arguments, e.g. `functools.partial(optax.adam, 0.5, b1=0.9)`.
+    """An optimiser from `make`, an optax constructor and its arguments.
+
+    E.g. `functools.partial(optax.adam, 0.5, b1=0.9)`.
 
     Floats become traced hyperparameters; whole numbers, booleans and names stay static.
 

@@ -17,6 +17,9 @@ from nstaudio.analysis.clip import Clip, LogMel, Samples
 from nstaudio.analysis.spectrogram import MelSpec
 from nstaudio.errors import number
 
+Variable = Float[Array, "..."]
+"""What is optimised: one array, whose axes are the parametrization's own."""
+
 
 @runtime_checkable
 class Parametrization(Protocol):
@@ -34,20 +37,20 @@ class Parametrization(Protocol):
         """
         ...
 
-    def init(self, level_db: LogMel, constants: Any, spec: MelSpec) -> Array:
+    def init(self, level_db: LogMel, constants: Any, spec: MelSpec) -> Variable:
         """The variable whose spectrogram is, as nearly as may be, `level_db`."""
         ...
 
-    def log_mel(self, variable: Array, constants: Any, spec: MelSpec) -> LogMel:
+    def log_mel(self, variable: Variable, constants: Any, spec: MelSpec) -> LogMel:
         """The spectrogram of the variable, differentiable."""
         ...
 
-    def samples(self, variable: Array, constants: Any, spec: MelSpec) -> Samples | None:
+    def samples(self, variable: Variable, constants: Any, spec: MelSpec) -> Samples | None:
         """The sound of the variable; `None` where only an inversion can tell."""
         ...
 
     def filtered(
-        self, y: Samples, variable: Array, constants: Any, spec: MelSpec
+        self, y: Samples, variable: Variable, constants: Any, spec: MelSpec
     ) -> Samples | None:
         """Another sound, filtered as the carrier is; `None` where it is not merely filtered."""
         ...
@@ -86,7 +89,11 @@ class FreeMel:
 def gaussian_blur(
     x: LogMel, *, sigma_frames: float, sigma_bands: float
 ) -> Float[Array, "frames mels"]:
-    """Gaussian smoothing along both axes, the edges repeated; a sigma of 0 leaves an axis alone."""
+    """Gaussian smoothing along both axes, the edges repeated.
+
+    Args:
+        sigma_frames, sigma_bands: standard deviations; one of 0 leaves its axis alone.
+    """
     for axis, sigma in ((0, sigma_frames), (1, sigma_bands)):
         radius = int(3 * sigma + 0.5)
         if radius:
@@ -166,7 +173,7 @@ def range_db(carrier: Clip, style: Clip) -> tuple[Float[Array, " mels"], Float[A
 
 
 def check_sigmas(sigma_s: float, sigma_mels: float) -> None:
-    """Check the widths of a Gaussian blur, seconds and bands.
+    """Check the widths of a Gaussian blur, `sigma_s` in seconds and `sigma_mels` in bands.
 
     Raises:
         InputError: negative, or wider than any clip asks for.
@@ -176,6 +183,6 @@ def check_sigmas(sigma_s: float, sigma_mels: float) -> None:
 
 
 def smooth(change: LogMel, sigma_s: float, sigma_mels: float, spec: MelSpec) -> LogMel:
-    """Blur a change of levels with a Gaussian of these widths."""
+    """Blur a change of levels with a Gaussian of widths `sigma_s`, seconds, `sigma_mels`, bands."""
     sigma_frames = sigma_s * spec.sr / spec.hop_length
     return gaussian_blur(change, sigma_frames=sigma_frames, sigma_bands=sigma_mels)

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import Float, Shaped
 
 from nstaudio.audio import samples
 from nstaudio.audio.silence import Sounding
@@ -38,11 +39,11 @@ class Result:
         state: the last state of the last segment that was optimised.
     """
 
-    y: np.ndarray
+    y: Float[np.ndarray, "samples *channels"]
     sr: int
-    generated_db: np.ndarray
-    content_db: np.ndarray
-    style_db: np.ndarray
+    generated_db: Float[np.ndarray, "frames mels"]
+    content_db: Float[np.ndarray, "frames mels"]
+    style_db: Float[np.ndarray, "style_frames mels"]
     history: list[tuple[int, Losses]]
     figures: Figures
     n_steps: int
@@ -103,13 +104,14 @@ class _InMemory:
 
 
 def transfer(
-    content: np.ndarray,
-    style: np.ndarray | Sequence[np.ndarray],
+    content: Shaped[np.ndarray, "samples *channels"],
+    style: Shaped[np.ndarray, "_style_samples ..."]
+    | Sequence[Shaped[np.ndarray, "_style_samples ..."]],
     sample_rate: int,
     settings: Settings | None = None,
     *,
     style_sample_rate: int | None = None,
-    negatives: Sequence[np.ndarray] = (),
+    negatives: Sequence[Shaped[np.ndarray, "_samples ..."]] = (),
     log_every: int = 10,
     on_log: Callable[[int, Losses], None] | None = None,
     **changes: Any,

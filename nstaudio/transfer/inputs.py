@@ -37,9 +37,9 @@ class TransferInputs:
     """
 
     recording: Sounding
-    style: np.ndarray
+    style: Float[np.ndarray, " style_samples"]
     settings: Settings
-    negatives: Sequence[np.ndarray] = ()
+    negatives: Sequence[Float[np.ndarray, " _samples"]] = ()
     content_label: str = "content"
     style_label: str = "style"
 
@@ -142,6 +142,9 @@ class TransferInputs:
         """The spectrograms of segments as that of the result, see `render.join_levels`.
 
         Silence that was left out is at the floor.
+
+        Args:
+            powers: what 0 dB stands for in each segment.
         """
         joined = render.join_levels(levels, powers, self.spans)
         n_samples = self.spans[len(levels) - 1].stop

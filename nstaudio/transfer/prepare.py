@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Key
 
 from nstaudio.analysis.clip import Clip, LogMel
 from nstaudio.analysis.spectrogram import MelSpec, log_mel, mel_power
@@ -29,7 +29,11 @@ SILENCE_POWER = 1e-12
 
 jitted_log_mel = jax.jit(log_mel, static_argnames=("spec",))
 
-peak_power = jax.jit(lambda y, spec: mel_power(y, spec).max(), static_argnames=("spec",))
+
+@partial(jax.jit, static_argnames=("spec",))
+def peak_power(y: Float[Array, " samples"], spec: MelSpec) -> Float[Array, ""]:
+    """The power of the loudest mel band of mono samples, compiled."""
+    return mel_power(y, spec).max()
 
 
 class PreparedStyle(NamedTuple):
@@ -37,6 +41,7 @@ class PreparedStyle(NamedTuple):
 
     clip: Clip
     power: float
+    """The mel power that 0 dB stands for."""
     targets: Any
     weights: Weights
     coarse: "Sequence[PreparedStyle]" = ()
@@ -88,7 +93,9 @@ class _Clips(NamedTuple):
     negatives: Sequence[Clip]
 
 
-def analyse(y: np.ndarray, settings: Settings, *, name: str) -> tuple[Clip, float]:
+def analyse(
+    y: Float[np.ndarray, " samples"], settings: Settings, *, name: str
+) -> tuple[Clip, float]:
     """Mono samples at the analysis rate as a clip, and the mel power of its 0 dB.
 
     Raises:
@@ -142,13 +149,13 @@ def silence_error(name: str, guide: Guide | None = None) -> InputError:
 
 
 def prepare(
-    content: np.ndarray,
-    style: np.ndarray,
+    content: Float[np.ndarray, " samples"],
+    style: Float[np.ndarray, " style_samples"],
     settings: Settings,
     *,
     names: tuple[str, str] = ("content", "style"),
     shared: PreparedStyle | None = None,
-    negatives: Sequence[np.ndarray] = (),
+    negatives: Sequence[Float[np.ndarray, " _samples"]] = (),
 ) -> PreparedTransfer:
     """Analyse two clips, draw the encoder, compute the targets and the first state.
 
@@ -307,7 +314,7 @@ def _init_variable(first_db: LogMel, constants: Any, *, objective: Objective) ->
     return objective.parametrization.init(first_db, constants, objective.spec)
 
 
-def split_keys(settings: Settings) -> Array:
+def split_keys(settings: Settings) -> Key[Array, " 3"]:
     """Keys for the encoder, the first spectrogram and the inversion."""
     return jax.random.split(jax.random.key(settings.seed), 3)
 
@@ -327,13 +334,13 @@ def check_finite(losses: Losses, step: int, settings: Settings) -> None:
 def prepare_segment(
     content: Float[np.ndarray, "samples channels"],
     sr: int,
-    style: np.ndarray,
+    style: Float[np.ndarray, " style_samples"],
     settings: Settings,
     *,
     names: tuple[str, str] = ("content", "style"),
     shared: PreparedStyle | None = None,
     offset: int = 0,
-    negatives: Sequence[np.ndarray] = (),
+    negatives: Sequence[Float[np.ndarray, " _samples"]] = (),
 ) -> PreparedTransfer | None:
     """`prepare` for a segment of a recording; `None` for one that stays as it is.
 

@@ -41,7 +41,9 @@ class Figures(NamedTuple):
     """Root mean square difference of the audio's log-mel and the optimised one, dB."""
 
 
-def render(prepared: PreparedTransfer, state: TransferState, settings: Settings) -> np.ndarray:
+def render(
+    prepared: PreparedTransfer, state: TransferState, settings: Settings
+) -> Float[np.ndarray, " samples"]:
     """The samples of a state, at the content's level."""
     objective, problem = prepared.objective, prepared.problem
     y = waveform_of(state.variable, problem, objective=objective)
@@ -57,7 +59,10 @@ def render(prepared: PreparedTransfer, state: TransferState, settings: Settings)
 
 
 def measure_result(
-    y: np.ndarray, prepared: PreparedTransfer, state: TransferState, settings: Settings
+    y: Float[np.ndarray, " samples"],
+    prepared: PreparedTransfer,
+    state: TransferState,
+    settings: Settings,
 ) -> tuple[Figures, LogMel]:
     """Analyse rendered samples again; the figures and the audio's own log-mel spectrogram."""
     scaled = jnp.asarray(y / np.sqrt(prepared.content_power), jnp.float32)

@@ -29,6 +29,7 @@ class StepRequest(NamedTuple):
     done: int
     """Steps made before these, in all segments."""
     total: int
+    """Steps in all, in all segments."""
 
 
 class StepResult(NamedTuple):
@@ -53,6 +54,7 @@ class OptimizedSegment(NamedTuple):
     n_new_steps: int
     """Steps made now, without those before a resumed start."""
     stopped: bool
+    """True where it was asked to stop before its last step."""
 
 
 @runtime_checkable

@@ -46,6 +46,9 @@ class Settings:
             see `objective.balance`.
         content_weights, style_weights: weight of each layer by name; a layer that is not
             named has 1 / (number of layers).
+        init: the start, a function of `initializers`.
+        inversion: a function from a spectrogram to samples, see `inversion.griffin_lim`; for a
+            parametrization that makes no sound itself.
         n_steps: updates to make; more where the start needs them (`initializers.Initialization`).
         seed: of the encoder's weights, the initial noise and the first phase.
         segments: division of long recordings.
@@ -151,7 +154,7 @@ class Settings:
         return self.encoder.layer_names
 
     @property
-    def traced_strength(self) -> Array | None:
+    def traced_strength(self) -> Float[Array, ""] | None:
         """The strength as a float32 scalar, so that a sweep over it compiles once."""
         return None if self.strength is None else jnp.float32(self.strength)
 
