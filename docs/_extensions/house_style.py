@@ -19,6 +19,16 @@ def escape_bars(
         lines[i] = "".join(parts)
 
 
+def escape_axes(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
+) -> None:
+    """Keep `*bands` in the type of an attribute from opening an emphasis."""
+    del app, what, name, obj, options
+    for i, line in enumerate(lines):
+        if line.lstrip().startswith(":vartype"):
+            lines[i] = line.replace("*", r"\*")
+
+
 def short_signature(
     app: Sphinx, what: str, name: str, obj: Any, options: Any, signature: str, returned: str
 ) -> tuple[str, str] | None:
@@ -51,6 +61,7 @@ def link_to_files(app: Sphinx, page: str, source: list[str]) -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect them."""
     app.connect("autodoc-process-docstring", escape_bars, priority=400)
+    app.connect("autodoc-process-docstring", escape_axes, priority=600)
     app.connect("autodoc-process-signature", short_signature)
     app.connect("autodoc-skip-member", skip_fields)
     app.connect("source-read", link_to_files)
