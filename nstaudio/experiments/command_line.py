@@ -6,7 +6,6 @@ the settings that name files and folders are brought into that grammar.
 
 import os
 import re
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,8 @@ FOLDERS = ("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir")
 _SEARCHED = ("--config-dir", "--config-path", "-cd", "-cp")
 
 _WITH_VALUE = (*_SEARCHED, "--config-name", "-cn", "--cfg", "-c", "--package", "-p", "--info", "-i")
+
+_IS_WINDOWS = os.name == "nt"
 
 _MAX_NAME = 4096  # characters; no system has longer paths
 
@@ -210,13 +211,32 @@ def _quoted(text: str) -> str:
     return QuotedString(text, Quote.single).with_quotes()
 
 
+_BARE = r"[\w%+=:./][\w%+=:./-]*"  # of a dash and a dot PowerShell makes two arguments
+
+_APOSTROPHES = "'\u2018\u2019\u201a\u201b"  # to PowerShell all of them are quotes
+
+_IN_DOUBLE_QUOTES = r'["\u201c\u201d\u201e$`\\!]'  # mean something to one of the shells
+
+
 def to_paste(argument: object) -> str:
-    """An argument for a message: it can be pasted into bash and PowerShell, quoted if need be."""
+    """An argument for a message: it can be pasted into bash and PowerShell, quoted if need be.
+
+    Where one kind of quotes does not do, parts are quoted, and it begins with one that needs no
+    quotes: to PowerShell a quote in the first place ends the argument where it is closed. What has
+    no such part is quoted for the shell of this system. PowerShell before 7.3 drops double quotes
+    within an argument, which no name has on Windows.
+    """
     text = one_line(argument)
-    if re.fullmatch(r"[\w%+=:./-]+", text):
+    if re.fullmatch(_BARE, text):
         return text
-    if "'" not in text:
+    if not re.search(f"[{_APOSTROPHES}]", text):
         return f"'{text}'"
-    if not re.search(r'["$`\\!]', text):
+    if not re.search(_IN_DOUBLE_QUOTES, text):
         return f'"{text}"'
-    return "'" + text.replace("'", "''") + "'" if os.name == "nt" else shlex.quote(text)
+    bare = re.match(f"(?:{_BARE})?", text)
+    assert bare is not None
+    if not bare[0] and _IS_WINDOWS:
+        return "'" + re.sub(f"([{_APOSTROPHES}])", r"\1\1", text) + "'"
+    parts = re.findall(f"[{_APOSTROPHES}]+|[^{_APOSTROPHES}]+", text[bare.end() :])
+    quoted = (f'"{part}"' if part[0] in _APOSTROPHES else f"'{part}'" for part in parts)
+    return bare[0] + "".join(quoted)

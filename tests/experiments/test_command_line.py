@@ -1,6 +1,7 @@
 """File names as they are typed, and arguments that can be pasted."""
 
 import os
+import re
 import shlex
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from hydra.core.override_parser.types import ChoiceSweep
 from omegaconf import OmegaConf
 
 from nstaudio.errors import InputError
+from nstaudio.experiments import command_line
 from nstaudio.experiments.command_line import FILES, FOLDERS, in_hydras_grammar, to_paste
 
 NAMES = [
@@ -199,12 +201,67 @@ def test_what_is_empty_is_said(argument, message):
         ("resume=C:\\x", "'resume=C:\\x'"),
         ("resume=$HOME/(1)", "'resume=$HOME/(1)'"),
         ("resume=Don't", '"resume=Don\'t"'),
+        ("resume=Don\u2019t", '"resume=Don\u2019t"'),
+        ("resume=Don't $5", "resume=Don\"'\"'t $5'"),
+        ("-x.wav", "'-x.wav'"),
+        ("--%", "'--%'"),
     ],
 )
 def test_arguments_for_bash_and_powershell(argument, pasted):
     assert to_paste(argument) == pasted
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name.isprintable()])
+def powershell_arguments(line: str) -> list[str]:
+    """The arguments of a command by the rules of about_Parsing and about_Quoting_Rules.
+
+    An argument that begins with a quote ends where that is closed; in another, quoted parts are
+    parts of it. In single quotes doubled quotes stand for one, in double quotes nothing here has a
+    backtick or a dollar. Typographic quotes are quotes.
+    """
+    single, double = "'\u2018\u2019\u201a\u201b", '"\u201c\u201d\u201e'
+    found, rest = [], line
+    while rest:
+        argument, begins_quoted = "", rest[0] in single + double
+        while rest and rest[0] != " ":
+            kind = next((kind for kind in (single, double) if rest[0] in kind), "")
+            if kind:
+                part = re.match(f"[{kind}]((?:[^{kind}]|[{kind}]{{2}})*)[{kind}]", rest)
+                assert part, f"not closed: {rest}"
+                assert kind == single or not re.search("[$`]", part[1])
+                argument += re.sub(f"([{kind}])[{kind}]", r"\1", part[1])
+                rest = rest[part.end() :]
+                if begins_quoted:
+                    break
+            else:
+                assert rest[0] not in "`$,;(){}[]<>|&#@*?~"
+                argument, rest = argument + rest[0], rest[1:]
+        assert begins_quoted or not argument.startswith("-")
+        found.append(argument)
+        rest = rest.lstrip(" ")
+    return found
+
+
+TYPOGRAPHIC = [
+    "Don\u2019t Stop.wav",
+    "\u201cHeroes\u201d.wav",
+    "It\u2019s \u201cfine\u201d.wav",
+    "a'b\u2019c\"d.wav",
+]
+PASTED = [
+    name for name in (*NAMES, *TYPOGRAPHIC, "-x.wav", "it's $5 `a` [1]") if name.isprintable()
+]
+
+
+@pytest.mark.parametrize("name", PASTED)
 def test_a_pasted_argument_is_what_it_was(name):
-    assert shlex.split(to_paste(f"resume={name}")) == [f"resume={name}"]
+    argument = f"resume={name}"
+    assert shlex.split(to_paste(argument)) == [argument]
+    assert powershell_arguments(to_paste(argument)) == [argument]
+
+
+@pytest.mark.parametrize("name", PASTED)
+def test_a_pasted_name_is_what_it_was(monkeypatch, name):
+    """One of both kinds of quotes that begins with what needs them is quoted for one shell."""
+    assert shlex.split(to_paste(name)) == [name]
+    monkeypatch.setattr(command_line, "_IS_WINDOWS", True)
+    assert powershell_arguments(to_paste(name)) == [name]
