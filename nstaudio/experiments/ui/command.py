@@ -12,6 +12,7 @@ import webbrowser
 from pathlib import Path
 
 from nstaudio.errors import InputError, integer, number, one_line
+from nstaudio.experiments.commands import help_pages
 
 EXTRA = "nstaudio ui needs its extra: uv sync --extra ui, or pip install 'nstaudio[ui]'"
 
@@ -43,28 +44,19 @@ def main(argv: list[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The options of the command."""
-    made = argparse.ArgumentParser(prog="nstaudio ui", description=__doc__)
-    made.add_argument("--port", type=int, default=8642, help="default 8642; 0 takes a free one")
-    made.add_argument(
-        "--host",
-        default="127.0.0.1",
-        help="the address to listen at; another than this machine's own opens the page to the "
-        "network, with a password",
+    made = help_pages.parser(
+        "ui",
+        "Serve a page, on this machine alone, to upload or record clips, run, hear and compare.",
+        ["", "--port 0 --no-browser", "--host 0.0.0.0 --outputs ~/transfers"],
     )
-    made.add_argument(
-        "--password",
-        help=f"asked for by the page, or {PASSWORD_VARIABLE} in the environment; made for you "
-        "where --host opens the page",
-    )
-    made.add_argument(
-        "--outputs",
-        type=Path,
-        default=Path("outputs"),
-        help="the folder of runs and uploads, default ./outputs",
-    )
-    made.add_argument("--max-mb", type=int, default=200, help="of a file, default 200")
-    made.add_argument("--max-minutes", type=float, default=10.0, help="of a clip, default 10")
-    made.add_argument("--no-browser", action="store_true", help="open no browser")
+    add = made.add_argument
+    add("--port", type=int, default=8642, metavar="N", help="default 8642; 0 takes a free one")
+    add("--host", default="127.0.0.1", help="listen there: opens the page to a network")
+    add("--password", help=f"at least {MIN_PASSWORD} characters; made for you with such a --host")
+    add("--outputs", type=Path, default=Path("outputs"), metavar="FOLDER", help="of runs, uploads")
+    add("--max-mb", type=int, default=200, metavar="N", help="of a file, default 200")
+    add("--max-minutes", type=float, default=10.0, metavar="N", help="of a clip, default 10")
+    add("--no-browser", action="store_true", help="open no browser")
     return made
 
 
@@ -104,6 +96,7 @@ def _serve(options: argparse.Namespace) -> int:
     integer("--max-mb", options.max_mb, at_least=1)
     number("--max-minutes", options.max_minutes, above=0)
     password = chosen_password(options.host, options.password)
+    options.outputs = options.outputs.expanduser()
     options.outputs.mkdir(parents=True, exist_ok=True)
     listening = _listen(options.host, options.port)
     port = listening.getsockname()[1]

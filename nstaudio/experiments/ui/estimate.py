@@ -26,7 +26,7 @@ class Estimates:
     """Estimates for the page, the newest question alone: another ends the one before.
 
     Args:
-        extra: settings of every run, for tests.
+        extra: see `RunQueue`.
     """
 
     def __init__(self, *, extra: tuple[str, ...] = ()) -> None:
@@ -40,7 +40,7 @@ class Estimates:
 
         `superseded` where another question, or a run, came in between.
         """
-        arguments = (*request.arguments(), *self._extra)
+        arguments = (*self._extra, *request.arguments())
         if arguments in self._known:
             return self._known[arguments]
         with self._lock:
@@ -51,7 +51,6 @@ class Estimates:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 text=True,
-                start_new_session=os.name == "posix",
             )
         answer = process.communicate()[0]
         if process.returncode != 0 or not answer:

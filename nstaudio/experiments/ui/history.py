@@ -82,7 +82,7 @@ class History:
         """A file of a run.
 
         Args:
-            what: one of `SOUNDS`.
+            what: one of `SOUNDS`; for a preview that is no more there the result.
 
         Raises:
             InputError: there is none.
@@ -93,6 +93,8 @@ class History:
             for file in sorted(folder.glob(SOUNDS.get(what, "\0")))
             if file.is_file() and not file.is_symlink()
         ]
+        if not found and what == "preview":
+            return self.file(id_, "result")
         if not found:
             raise InputError(f"the run {one_line(id_)} has no {one_line(what)}")
         return found[0]

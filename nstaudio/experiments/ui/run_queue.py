@@ -68,7 +68,7 @@ class RunQueue:
 
     Args:
         outputs: where runs get their folders.
-        extra: settings of every run, for tests.
+        extra: settings of every run that does not have its own, for tests.
     """
 
     def __init__(self, outputs: Path, *, extra: tuple[str, ...] = ()) -> None:
@@ -139,6 +139,12 @@ class RunQueue:
                 raise InputError(f"run {one_line(id_)} has not ended")
             del self._jobs[id_]
 
+    @property
+    def is_busy(self) -> bool:
+        """True while a run is under way or waits."""
+        with self._changed:
+            return any(not job.ended for job in self._jobs.values())
+
     def about(self) -> list[dict[str, Any]]:
         """All jobs as the page is told of them, in their order."""
         with self._changed:
@@ -162,8 +168,9 @@ class RunQueue:
                 "content": None if content is None else content.id,
                 "style": request.style[0].id,
             },
-            "starts": {
-                role: request.settings.get(f"{role}.start_s", 0) for role in ("content", "style")
+            "parts": {
+                role: [request.settings.get(f"{role}.{key}") for key in ("start_s", "duration_s")]
+                for role in ("content", "style")
             },
             "command": request.command(),
             "run": None if job.folder is None else run_id(self._outputs, job.folder),
@@ -224,7 +231,7 @@ class RunQueue:
 
     def _arguments(self, job: Job, folder: Path) -> list[str]:
         place = [f"hydra.run.dir={folder}", f"checkpoint.preview_s={PREVIEW_S}"]
-        return [*job.request.arguments(), *self._extra, *place]
+        return [*self._extra, *job.request.arguments(), *place]
 
     def _interrupt(self, job: Job) -> None:
         with self._changed:

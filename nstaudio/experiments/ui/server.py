@@ -57,7 +57,7 @@ def make_app(
         limits: of an upload.
         host: the address that is listened at.
         password: `None` asks for none.
-        extra: settings of every run, for tests.
+        extra: see `RunQueue`.
     """
     clips = ClipLibrary(outputs.absolute(), limits)
     studio = Studio(
@@ -155,8 +155,10 @@ class Studio(NamedTuple):
         return FileResponse(self.clips.find(request.path_params["id"]).sound)
 
     async def estimate(self, request: Request) -> Response:
-        """What the first run that is asked for would take."""
+        """What the first run that is asked for would take; unless one has the cores already."""
         asked = read_requests(await _json(request), self.clips)
+        if self.queue.is_busy:
+            return JSONResponse({"busy": True})
         return JSONResponse(await run_in_threadpool(self.estimates.of, asked[0]))
 
     async def queued(self, request: Request) -> Response:
@@ -189,6 +191,8 @@ class Studio(NamedTuple):
         """A sound of a run, or its report."""
         what = request.path_params["what"]
         file = self.history.file(request.path_params["id"], what)
+        if what == "preview":  # while it is sent another may take its place
+            return Response(await run_in_threadpool(file.read_bytes), media_type="audio/wav")
         headers = {"Content-Security-Policy": _REPORT_POLICY} if what == "report" else None
         return FileResponse(file, headers=headers)
 

@@ -64,11 +64,9 @@ def test_another_first_word_is_refused(called, capsys, tmp_path, monkeypatch):
     assert called == []
 
 
-def own_commands() -> list[str]:
-    return [name for name, one in commands.SUBCOMMANDS.items() if name != "ui"]
-
-
-@pytest.mark.parametrize("argv", [["--help"], ["-h"], *([a, "--help"] for a in own_commands())])
+@pytest.mark.parametrize(
+    "argv", [["--help"], ["-h"], *([a, "--help"] for a in commands.SUBCOMMANDS)]
+)
 def test_help_fits_on_a_screen_and_has_three_examples(argv, capsys):
     with contextlib.suppress(SystemExit):  # of argparse
         assert commands.main(argv) == 0

@@ -130,6 +130,13 @@ def test_an_mp3_of_a_rate_and_channels_that_it_has(client, outputs):
     assert (sr, y.ndim) == (44100, 1)
 
 
+def test_a_preview_that_is_gone_is_the_result(client, outputs, heard):
+    url = "/api/runs/day/run (1)/file"
+    assert client.get(f"{url}/preview").content == client.get(f"{url}/result").content
+    (outputs / "day/run (1)/preview.wav").write_bytes(b"a preview")
+    assert client.get(f"{url}/preview").content == b"a preview"
+
+
 def test_a_report_has_no_rights_here(client, heard):
     answer = client.get("/api/runs/day/run (1)/file/report")
     policy = answer.headers["content-security-policy"]

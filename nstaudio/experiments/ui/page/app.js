@@ -19,7 +19,7 @@ const cards = {
     title: "Style", about: "Its sound is taken.", several: "Together they are one style.",
   }, setup, changed),
 };
-const runs = new Runs(player, reuse);
+const runs = new Runs(player, reuse, () => jobs.leave());
 const jobs = new Jobs(player, async (job, isWatched) => {
   await runs.refresh();
   const run = runs.find(job.run);
@@ -90,6 +90,7 @@ function changed() {
     try {
       const found = await send("/api/estimate", asked);
       if (found.error) words = found.error;
+      else if (found.busy) words = "It will wait for the run under way.";
       else if (found.seconds) {
         const n = Math.max(1, asked.content.length);
         words = `About ${seconds(found.seconds)}${n > 1 ? " for the first" : ""} on this machine, `

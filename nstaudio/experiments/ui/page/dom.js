@@ -15,11 +15,14 @@ export function el(tag, properties = {}, ...children) {
   return made;
 }
 
+/** An address here, without the name and the password that the page's own may have in it. */
+export const here = (path) => new URL(path, location.origin);
+
 /** A request to the server; what it refuses is an Error with its line. */
 export async function ask(url, options = {}) {
   let answer;
   try {
-    answer = await fetch(url, options);
+    answer = await fetch(here(url), options);
   } catch {
     throw new Error("the server does not answer; is nstaudio ui still running?");
   }

@@ -4,8 +4,19 @@ import { clock, el, say } from "./dom.js";
 import { Voice, audio, load, takeTheFloor } from "./sound.js";
 import { drawSpectrogram } from "./spectrogram.js";
 
-/** @typedef {{key: string, title: string, about?: string, url: string, shift?: number}} Deck
- * `shift`: seconds of the sound at which the clock is 0. */
+/** @typedef {{key: string, title: string, about?: string, url: string, timeline?: boolean,
+ *   begin?: number, length?: number, at?: number}} Deck
+ * Of the sound the part from `begin`, `length` long, is heard, on the clock from `at` on; seconds.
+ * `timeline` is false for one that has a time of its own and goes round in it. */
+
+/** A deck with its samples and all its numbers. */
+function withBuffer(deck, buffer, canvas) {
+  const begin = deck.begin ?? 0;
+  const length = Math.min(deck.length ?? Infinity, buffer.duration - begin);
+  return { ...deck, buffer, canvas, begin, length, at: deck.at ?? 0 };
+}
+
+const inside = (deck, clock) => ((clock - deck.at) % deck.length + deck.length) % deck.length;
 
 export class Player {
   constructor(root) {
@@ -22,11 +33,12 @@ export class Player {
       oninput: () => this.go(Number(this.seek.value)) });
     this.time = el("span", { className: "time" });
     this.row = el("div", { className: "decks" });
+    this.keys = el("input", { type: "checkbox", checked: true });
     this.error = el("p", { className: "error", role: "alert" });
     root.append(this.row, el("div", { className: "row transport" }, this.play,
       el("label", { htmlFor: "position", className: "hidden" }, "Position"), this.seek, this.time),
-      el("p", { className: "hint keys" }, "Keys: 1, 2, 3 … switch at the same position, space plays "
-        + "and pauses, arrows move by a second."), this.error);
+      el("label", { className: "check hint keys" }, this.keys, "Keys: 1, 2, 3 … switch at the same "
+        + "position, space plays and pauses, arrows move by a second"), this.error);
     document.addEventListener("keydown", (event) => this.#key(event));
   }
 
@@ -44,7 +56,7 @@ export class Player {
     const ready = await Promise.all(decks.map(async (deck) => {
       const old = this.decks.find((one) => one.url === deck.url);
       try {
-        return { ...deck, buffer: await load(deck.url), canvas: old?.canvas };
+        return withBuffer(deck, await load(deck.url), old?.canvas);
       } catch (error) {
         return { ...deck, failed: error.message };
       }
@@ -59,7 +71,7 @@ export class Player {
     this.decks = usable;
     this.active = Math.max(0, usable.findIndex((deck) => deck.key === this.wanted));
     this.duration = Math.max(...usable.filter((deck) => deck.timeline !== false)
-      .map((deck) => deck.buffer.duration - (deck.shift ?? 0)));
+      .map((deck) => deck.at + deck.length));
     this.seek.max = this.duration;
     this.#draw();
     if (!this.isPlaying) this.position = Math.min(at, this.duration);
@@ -71,9 +83,7 @@ export class Player {
     this.row.replaceChildren(...this.decks.map((deck, i) => {
       if (!deck.canvas) {
         deck.canvas = el("canvas", { className: "spectrogram", "aria-hidden": "true" });
-        const begin = Math.max(0, deck.shift ?? 0);
-        drawSpectrogram(deck.canvas, deck.buffer, begin,
-          Math.min(deck.buffer.duration, deck.timeline === false ? Infinity : begin + this.duration));
+        drawSpectrogram(deck.canvas, deck.buffer, deck.begin, deck.begin + deck.length);
       }
       deck.head = el("i", { className: "head" });
       deck.button = el("button", { type: "button", className: "deck", dataset: { key: deck.key },
@@ -122,6 +132,7 @@ export class Player {
     this.voice?.stop();
     this.voice = null;
     this.#mark();
+    this.#tick();
   }
 
   async #sound(position) {
@@ -131,10 +142,11 @@ export class Player {
     }
     takeTheFloor(this.floor ??= () => this.silence());
     const deck = this.decks[this.active], at = audio().currentTime + 0.005;
-    const { duration } = deck.buffer, offset = (position + (deck.shift ?? 0) + duration) % duration;
+    const { begin, length } = deck;
     this.voice?.stop(at);
     // A clip as long as the clock goes round with it; another goes round by itself.
-    this.voice = new Voice(deck.buffer, { offset, at });
+    this.voice = new Voice(deck.buffer, { offset: begin + inside(deck, position), begin,
+      end: begin + length, at });
     [this.began, this.offset] = [at, position];
     this.#mark();
     this.#follow(this.voice);
@@ -155,13 +167,12 @@ export class Player {
     this.seek.setAttribute("aria-valuetext", `${clock(now)} of ${clock(this.duration)}`);
     this.time.textContent = `${clock(now)} / ${clock(this.duration)}`;
     for (const deck of this.decks) {
-      const own = deck.timeline === false ? deck.buffer.duration : this.duration;
-      deck.head.style.left = `${100 * (now % own) / own}%`;
+      deck.head.style.left = `${100 * inside(deck, now) / deck.length}%`;
     }
   }
 
   #key(event) {
-    if (this.root.hidden || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (this.root.hidden || !this.keys.checked || event.ctrlKey || event.metaKey || event.altKey) return;
     const { target } = event;
     if (target.matches("input:not([type=range]):not([type=checkbox]), textarea, select")) return;
     if (/^[1-9]$/.test(event.key)) this.choose(Number(event.key) - 1);

@@ -40,10 +40,14 @@ export class Jobs {
   /** @param player where the run under way is heard; `ended` is called when a job has */
   constructor(player, ended) {
     Object.assign(this, { player, ended, known: new Map(), rows: new Map(), watched: null,
-      heard: null });
+      heard: null, free: true });
   }
 
-  watch(id) { [this.watched, this.heard] = [id, null]; }
+  /** Hear a job while it is under way, and then its result. */
+  watch(id) { [this.watched, this.heard, this.free] = [id, null, false]; }
+
+  /** Leave the player to a run that someone has chosen. */
+  leave() { [this.watched, this.free] = [null, false]; }
 
   /** Take the server's list; returns whether anything is under way. */
   async update(jobs) {
@@ -53,11 +57,12 @@ export class Jobs {
       this.known.set(job.id, job);
       if (hasEnded) {
         say(`${nameOf(job)}: ${WORDS[job.state]}`);
+        this.free ||= job.id === this.watched && !["done", "stopped"].includes(job.state);
         await this.ended(job, job.id === this.watched);
       }
     }
     const running = jobs.find((job) => job.state === "running");
-    if (running && !ACTIVE.includes(this.known.get(this.watched)?.state)) this.watch(running.id);
+    if (running && this.free) this.watch(running.id);
     this.#list(jobs.filter((job) => !["done", "stopped"].includes(job.state)));
     const watched = jobs.find((job) => job.id === this.watched);
     if (watched?.state === "running") await this.#hear(watched);
@@ -83,12 +88,15 @@ export class Jobs {
     const row = {
       bar: el("progress", { max: 1, "aria-label": `Progress of ${nameOf(job)}` }),
       state: el("span", { className: "state" }),
-      button: el("button", { type: "button" }),
+      button: el("button", { type: "button", className: "stop" }),
+      listen: el("button", { type: "button", hidden: true, "aria-label": `Listen to ${nameOf(job)}`,
+        onclick: () => { this.watch(job.id); dispatchEvent(new Event("queue")); } }, "Listen"),
       reason: el("p", { className: "error" }),
     };
     row.element = el("li", { dataset: { job: job.id } },
       el("div", { className: "row" }, el("strong", { className: "name" }, nameOf(job)),
-        el("span", { className: "hint" }, presetName(job.preset)), row.button),
+        el("span", { className: "hint" }, presetName(job.preset)), row.listen,
+        row.button),
       row.bar, row.state, row.reason);
     this.rows.set(job.id, row);
     $("jobs").append(row.element);
@@ -111,6 +119,7 @@ export class Jobs {
     row.bar.value = progress ? share ?? 0.25 + 0.6 * progress.fraction : 0;
     row.reason.textContent = job.reason ?? "";
     const active = ACTIVE.includes(job.state);
+    row.listen.hidden = job.state !== "running" || job.id === this.watched;
     const does = !active ? "Dismiss" : job.stopping ? "Stop at once" : "Cancel";
     if (row.button.textContent !== does) {
       row.button.textContent = does;
@@ -131,16 +140,17 @@ export class Jobs {
     const isNew = !this.heard?.startsWith(`${job.id} `);
     this.heard = mark;
     const decks = [];
+    const part = (role) => ({ begin: job.parts[role][0], length: job.parts[role][1] });
     if (job.clips.content) {
-      decks.push({ key: "content", title: "Content", about: job.content, shift: job.starts.content,
+      decks.push({ key: "content", title: "Content", about: job.content, ...part("content"),
         url: soundOf(job.clips.content) });
     }
     decks.push({ key: "style", title: "Style", about: job.style.join(" + "), timeline: false,
-      shift: job.starts.style, url: soundOf(job.clips.style) });
+      ...part("style"), url: soundOf(job.clips.style) });
     if (preview && job.run) {
       decks.push({ key: "result", title: "Preview", about: `after step ${preview.step}`
         + (preview.n_segments > 1 ? `, part ${preview.segment + 1} of ${preview.n_segments}` : ""),
-        shift: -preview.begins_s, url: `${fileOf(job.run, "preview")}?${preview.mark}` });
+        at: preview.begins_s, url: `${fileOf(job.run, "preview")}?${preview.mark}` });
       say(`A preview of ${nameOf(job)} can be played`);
     }
     $("listen-about").textContent = `${nameOf(job)}, under way.`;
@@ -150,9 +160,9 @@ export class Jobs {
 
 /** The history: hear again, go on from the settings, compare, keep. */
 export class Runs {
-  /** @param player; `reuse` is called with a run's settings */
-  constructor(player, reuse) {
-    Object.assign(this, { player, reuse, runs: [], chosen: [], most: 10 });
+  /** @param player; `reuse` is called with a run's settings, `chosen` when one is to be heard */
+  constructor(player, reuse, chosen) {
+    Object.assign(this, { player, reuse, hasChosen: chosen, runs: [], chosen: [], most: 10 });
     $("compare").onclick = () => this.compare();
     $("more").onclick = () => { this.most += 20; this.#list(); };
   }
@@ -188,7 +198,7 @@ export class Runs {
       el("p", { className: "hint" }, facts.filter(Boolean).join(" · ")),
       el("div", { className: "row actions" },
         el("button", { type: "button", id: `${id}-play`, disabled: !has, "aria-label": `Listen to ${name}`,
-          onclick: () => this.open(run, { play: true }) }, "Listen"),
+          onclick: () => { this.hasChosen(); this.open(run, { play: true }); } }, "Listen"),
         el("button", { type: "button", id: `${id}-again`, disabled: run.settings === null,
           title: run.settings === null ? "Its clips or settings are not the page's own" : null,
           "aria-label": `Change and rerun ${name}`, onclick: () => this.reuse(run.settings) },
@@ -230,6 +240,7 @@ export class Runs {
   }
 
   async compare() {
+    this.hasChosen();
     const [a, b] = this.chosen.map((id) => this.find(id));
     $("listen-about").textContent = `${nameOf(a)}, beside ${nameOf(b)}.`;
     const [result] = decksOf(b, " B").slice(-1);

@@ -1,5 +1,7 @@
 // Sounds as buffers of samples, and the one clock that plays them.
 
+import { here } from "./dom.js";
+
 let context = null;
 
 export function audio() {
@@ -13,7 +15,7 @@ const MOST = 8;
 /** The samples at an address; the same address is read once. */
 export function load(url) {
   if (!buffers.has(url)) {
-    const reading = fetch(url)
+    const reading = fetch(here(url))
       .then((answer) => {
         if (!answer.ok) throw new Error(`a sound cannot be read (${answer.status})`);
         return answer.arrayBuffer();
