@@ -6,27 +6,43 @@ from typing import Any
 from sphinx.application import Sphinx
 
 _LITERAL = re.compile(r"(`+[^`]*`+)")
+_NAMES = re.compile(r"\w+(, \w+)+")
 
 
-def escape_bars(
+def prepare_docstring(
     app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
 ) -> None:
-    """Keep `|x|`, a magnitude, from being read as a substitution."""
+    """Before napoleon: keep `|x|` from being a substitution, give each attribute its own entry."""
     del app, what, name, obj, options
     for i, line in enumerate(lines):
         parts = _LITERAL.split(line)
         parts[::2] = [part.replace("|", r"\|") for part in parts[::2]]
         lines[i] = "".join(parts)
+    if "Attributes:" in lines:
+        first = lines.index("Attributes:") + 1
+        last = next((i for i in range(first, len(lines)) if not lines[i].strip()), len(lines))
+        lines[first:last] = one_by_one(lines[first:last])
 
 
-def escape_axes(
+def one_by_one(entries: list[str]) -> list[str]:
+    """Entries of a section: `a, b: text` as `a: text` and `b: text`."""
+    found: list[str] = []
+    for entry in re.findall(r" {4}\S.*(?:\n {5,}.*)*", "\n".join(entries)):
+        names, colon, text = entry.strip().partition(": ")
+        for one in names.split(", ") if colon and _NAMES.fullmatch(names) else [names]:
+            found += f"    {one}{colon}{text}".split("\n")
+    return found
+
+
+def shorten_types(
     app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
 ) -> None:
-    """Keep `*bands` in the type of an attribute from opening an emphasis."""
+    """After napoleon: types of attributes as they are written; `*bands` opens no emphasis."""
     del app, what, name, obj, options
     for i, line in enumerate(lines):
         if line.lstrip().startswith(":vartype"):
-            lines[i] = line.replace("*", r"\*")
+            short = line.replace("jaxlib._jax.", "").replace("jaxtyping.", "")
+            lines[i] = short.replace("*", r"\*")
 
 
 def short_signature(
@@ -38,6 +54,8 @@ def short_signature(
         return "", ""
     if signature is None:
         return None
+    # a default that is no literal is no Python either: `<factory>`
+    signature = re.sub(r"<[^<>]*>", "...", signature)
     return tuple(
         text and text.replace("jaxlib._jax.Array", "Array") for text in (signature, returned)
     )
@@ -60,8 +78,8 @@ def link_to_files(app: Sphinx, page: str, source: list[str]) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect them."""
-    app.connect("autodoc-process-docstring", escape_bars, priority=400)
-    app.connect("autodoc-process-docstring", escape_axes, priority=600)
+    app.connect("autodoc-process-docstring", prepare_docstring, priority=400)
+    app.connect("autodoc-process-docstring", shorten_types, priority=600)
     app.connect("autodoc-process-signature", short_signature)
     app.connect("autodoc-skip-member", skip_fields)
     app.connect("source-read", link_to_files)
