@@ -167,27 +167,27 @@ class Command:
                 raise sweep.SweepInterrupted
 
     def _outcome(self, spec: Any, *, of_sweep: bool) -> dict[str, Any]:
-        """Run one job, of one seed or several.
+        """Run one job, of one run or several.
 
         Args:
             spec: a `groups.RunSpec`.
             of_sweep: whether it is a job of a sweep.
         """
-        from nstaudio.experiments import groups, run, run_logging, runner, seeds, sweep
+        from nstaudio.experiments import contents, groups, run, run_logging, runner, seeds, sweep
 
-        if not seeds.has_several_seeds(spec):
+        if contents.has_several_contents(spec):
+            outcomes = contents.run_contents(spec, of_sweep=of_sweep)
+        elif seeds.has_several_seeds(spec):
+            with seeds.open_seed_runs(spec, of_sweep=of_sweep) as found:
+                outcomes = groups.run_all(found.specs)
+                with run_logging.routed():
+                    found.conclude(outcomes)
+        else:
             begun = run.run(spec.cfg, spec.folder, spec.overrides, of_sweep=of_sweep)
             return runner.run_one(begun)
-        with seeds.open_seed_runs(spec, of_sweep=of_sweep) as found:
-            outcomes = groups.run_all(found.specs)
-            with run_logging.routed():
-                found.conclude(outcomes)
         if not of_sweep:  # those that failed have said so in their own folders
-            self._progress.failed.extend(
-                part.folder
-                for part, outcome in zip(found.specs, outcomes, strict=True)
-                if isinstance(outcome, Exception)
-            )
+            failed = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
+            self._progress.failed.extend(spec.folder for _ in failed)
         return {"interrupted": any(sweep.is_interrupted(outcome) for outcome in outcomes)}
 
 

@@ -95,5 +95,8 @@ def _fields(kind: type, name: str, values: Any) -> Any:
         if "" in ([path] if isinstance(path, str) else path or []):
             raise InputError(f"{name}.path={one_line(path)} has an empty name")
         if several and name == "content":
-            raise InputError(f"content.path={one_line(path)}: only style.path can be several files")
+            raise InputError(
+                f"content.path={one_line(path)} is several contents, which are run one by one: "
+                "-m content.path=a.wav,b.wav"
+            )
     return kind(**values)

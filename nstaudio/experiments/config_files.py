@@ -41,7 +41,7 @@ def register_resolvers(names: Any = None) -> None:
     for name, resolver in {
         "clip": lambda name: str(demo_clips.CLIPS_DIR / name),
         "clip_name": lambda path: short_name(
-            NOISE if path is None else "+".join(Path(p).stem for p in path_list(path))
+            NOISE if path is None else "+".join(Path(p).absolute().stem for p in path_list(path))
         ),
         "sweep_name": lambda: names.sweep if names else "sweep",
         "job_name": lambda overrides: names.job(overrides) if names else short_name(overrides),

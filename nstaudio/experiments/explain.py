@@ -50,7 +50,7 @@ def _explanation(error: Exception) -> str:
     if several:
         key = several[1].partition("=")[0]
         nameless = ", since no file has that name" if key in FILES else ""
-        listed = f", or write a list, {key}=[...]" if key in ("style.path", "negatives") else ""
+        listed = f", or write a list, {key}=[...]" if key in FILES[:3] else ""
         return f"{several[1]} is several values{nameless}: add -m to run each{listed}"
     if isinstance(error, OverrideParseException):
         key, _, value = (error.override or "").partition("=")

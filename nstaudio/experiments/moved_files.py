@@ -14,13 +14,14 @@ from nstaudio.experiments.schema import path_list
 log = logging.getLogger(__name__)
 
 
-def follow(cfg: DictConfig, key: str, folder: Path) -> None:
+def follow(cfg: DictConfig, key: str, folder: Path, *, missing_ok: bool = False) -> None:
     """Bring the files of a saved config, one or a list, to where they are now.
 
     Args:
         cfg: changed in place.
         key: of the setting that names them, dotted.
         folder: the run's folder, where it is now.
+        missing_ok: leave the name of a file that is nowhere.
 
     Raises:
         InputError: one is nowhere.
@@ -29,7 +30,7 @@ def follow(cfg: DictConfig, key: str, folder: Path) -> None:
     if not value:
         return
     before = path_list(value)
-    now = [_now(file, key, folder) for file in before]
+    now = [_now(file, key, folder, missing_ok=missing_ok) for file in before]
     if now == before:
         return
     for old, new in zip(before, now, strict=True):
@@ -46,8 +47,10 @@ def may_be_same(before: Sequence[str], now: Sequence[str]) -> bool:
     )
 
 
-def _now(file: str, key: str, folder: Path) -> str:
+def _now(file: str, key: str, folder: Path, *, missing_ok: bool) -> str:
     found = file if Path(file).exists() else find(file, folder)
+    if found is None and missing_ok:
+        return file
     if found is None:
         raise InputError(
             f"{key}: {one_line(file)}, of which the run in {one_line(folder)} was made, does not "

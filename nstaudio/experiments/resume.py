@@ -90,7 +90,9 @@ def resumed_config(
                 f"and where the files lie ({', '.join(_FILES)})"
             )
     for key in set(_FILES) - set(asked):
-        moved_files.follow(merged, key, folder)
+        # Of several contents each is missed by its own run.
+        several = key == "content.path" and OmegaConf.is_list(merged.content.path)
+        moved_files.follow(merged, key, folder, missing_ok=several)
     return merged
 
 

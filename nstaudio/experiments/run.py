@@ -71,6 +71,8 @@ def run(
     # Everything has been checked; only now does the folder become a run's.
     with folder_lock(folder):
         resaving = _claim(cfg, folder, resuming=saved is not None)
+        if not of_sweep:
+            _log_demo(job, overrides)
         _warn_of_unused(job, overrides)
         _log_silence(job)
         _warn_of_same_clips(segments)
@@ -117,6 +119,18 @@ def _warn_of_unused(job: Job, overrides: list[str]) -> None:
         log.warning(
             "inversion is not used: parametrization=%s optimises a waveform",
             type(parametrization).__name__,
+        )
+
+
+def _log_demo(job: Job, overrides: list[str]) -> None:
+    """Say what a run without clips of its own does."""
+    typed = {key.split(".")[0] for key in resume.override_keys(overrides)}
+    if typed.isdisjoint(("content", "style", "experiment", "resume")):
+        log.info(
+            "no clips named: the demo pair, %s in the style of %s; for your own files write "
+            "content.path=my.mp3 style.path=other.flac",
+            job.content.name,
+            job.style_name,
         )
 
 

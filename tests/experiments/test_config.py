@@ -258,7 +258,7 @@ def test_a_style_of_several_files(tmp_path, monkeypatch):
         ("+optimizer.learning_rate=-1", "optimizer.learning_rate=-1 must be above 0"),
         ("style.path=null", "style.path must name an audio file, not None"),
         ("style.path=[a.wav,3]", r"style.path must name an audio file, not \['a.wav', 3\]"),
-        ("content.path=[a.wav,b.wav]", "only style.path can be several files"),
+        ("content.path=[a.wav,b.wav]", "is several contents, which are run one by one"),
         ("style.weights=3", "style.weights must be a list of numbers, not 3"),
         ("style.weights=[1]", "style.weights needs several files in style.path, not one"),
         ("+content.weights=[1]", "option=content.weights is not one of"),

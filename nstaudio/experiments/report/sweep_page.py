@@ -28,7 +28,7 @@ from nstaudio.errors import InputError, one_line
 from nstaudio.experiments.nested import leaves
 from nstaudio.experiments.report.page import HOW_TO_READ, STYLE, data_url, draw_thumbnail, playable
 from nstaudio.experiments.storage import file_writing
-from nstaudio.experiments.storage.summary import seed_folders
+from nstaudio.experiments.storage.summary import part_folders
 
 NAME = "sweep.html"
 
@@ -145,7 +145,7 @@ def find(folder: Path) -> list[Path]:
     runs = []
     for root, subfolders, _ in os.walk(folder):
         path = Path(root)
-        is_run = any((path / name).is_file() for name in _RECORDS) and not seed_folders(path)
+        is_run = any((path / name).is_file() for name in _RECORDS) and not part_folders(path)
         if is_run:
             runs.append(path)
         skipped = ("checkpoints", "segments") if is_run else ()

@@ -28,6 +28,9 @@ PACKAGES = (
 SEED_PREFIX = "seed_"
 """Name of a seed run's folder, before its seed."""
 
+CONTENTS = "contents.json"
+"""The file that lists the folders of a job's content runs."""
+
 
 def versions() -> dict[str, str]:
     """The versions of Python and of the libraries that a result depends on."""
@@ -74,3 +77,13 @@ def seed_folders(folder: Path) -> list[Path]:
         if path.name[len(SEED_PREFIX) :].isdecimal() and path.is_dir()
     ]
     return [path for _, path in sorted(seeds)]
+
+
+def part_folders(folder: Path) -> list[Path]:
+    """The folders of the runs that a job consists of: of seeds or of contents; else none."""
+    try:
+        names = json.loads((folder / CONTENTS).read_text(encoding="utf-8"))
+        found = [folder / Path(name).name for name in names]
+    except (OSError, ValueError, TypeError):
+        return seed_folders(folder)
+    return [path for path in found if path.is_dir()]
