@@ -26,6 +26,7 @@ _HERE = "nstaudio.experiments.commands"
 SUBCOMMANDS = {
     "run": Subcommand(f"{_HERE}.run", "transfer a style, or sweep over settings (the default)"),
     "presets": Subcommand(f"{_HERE}.presets", "what experiment=NAME can be, a line each"),
+    "info": Subcommand(f"{_HERE}.info", "what a clip is, and what a run with it costs"),
     "settings": Subcommand(f"{_HERE}.settings", "all choices, and all settings with their values"),
     "gallery": Subcommand(f"{_HERE}.gallery", "all runs below a folder on one page"),
     "evaluate": Subcommand(f"{_HERE}.evaluate", "settings measured on clips whose result is known"),
