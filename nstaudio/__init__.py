@@ -34,9 +34,17 @@ def __getattr__(name: str) -> Any:
     """Import what is asked for: JAX takes seconds, and `nstaudio --help` needs none of it."""
     if name not in _HOMES:
         raise AttributeError(f"module 'nstaudio' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
+    module = importlib.import_module(_HOMES[name])
+    if _HOMES[name] == _HOMES["Result"]:
+        module.Result._view = staticmethod(_view)  # the core knows nothing of pages
+    globals()[name] = getattr(module, name)
+    return globals()[name]
+
+
+def _view(result: "Result") -> str:
+    from nstaudio.experiments.report.notebook import to_html
+
+    return to_html(result)
 
 
 def __dir__() -> list[str]:

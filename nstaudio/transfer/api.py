@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import numpy as np
@@ -37,6 +37,7 @@ class Result:
         figures: measured on `y`, means over the segments.
         n_steps: updates made, in all segments.
         state: the last state of the last segment that was optimised.
+        inputs: what it was made of: the content, the style as it is analysed, the settings.
     """
 
     y: Float[np.ndarray, "samples *channels"]
@@ -48,6 +49,14 @@ class Result:
     figures: Figures
     n_steps: int
     state: TransferState
+    inputs: TransferInputs
+
+    # HTML of a result; the package sets it, since only `experiments` knows pages.
+    _view: ClassVar[Callable[["Result"], str] | None] = None
+
+    def _repr_html_(self) -> str | None:
+        """What a notebook shows in place of `repr`."""
+        return None if self._view is None else self._view(self)
 
     def __repr__(self) -> str:
         """A few lines, without arrays."""
@@ -174,4 +183,5 @@ def _result(segments: Segments, recorder: _InMemory, shape: tuple[int, ...]) -> 
         figures=Figures(**mean_figures(figures)),
         n_steps=recorder.n_steps,
         state=recorder.state,
+        inputs=inputs,
     )

@@ -24,7 +24,7 @@ ONE_PIXEL = base64.b64decode(
 def _pictures(request, monkeypatch):
     """Draw nothing, which takes as long as a small run, but for the tests that look at it."""
     if "pictures" not in request.keywords and "report" not in request.path.parts:
-        monkeypatch.setattr(page, "_png", lambda _: ONE_PIXEL)
+        monkeypatch.setattr(page, "_png", lambda _, **__: ONE_PIXEL)
 
 
 def arguments(clips: dict[str, Path]) -> list[str]:
@@ -38,7 +38,7 @@ def finished_run(tmp_path_factory, clips) -> Path:
     place = [f"hydra.run.dir={folder}", "checkpoint.interval_s=0"]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder.parent)
-        patch.setattr(page, "_png", lambda _: ONE_PIXEL)
+        patch.setattr(page, "_png", lambda _, **__: ONE_PIXEL)
         patch.setattr(sys, "stderr", sys.__stderr__)
         absl.logging.get_absl_handler().python_handler.stream = sys.__stderr__
         patch.setattr(sys, "argv", ["run.py", *arguments(clips), *place])

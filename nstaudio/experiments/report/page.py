@@ -44,8 +44,12 @@ class Panel:
         return len(self.y) / self.sr
 
 
-def draw_spectrograms(panels: Sequence[Panel], spec: MelSpec) -> bytes:
-    """The clips' mel spectrograms on one colour scale and one time axis; PNG."""
+def draw_spectrograms(panels: Sequence[Panel], spec: MelSpec, *, dpi: int = 110) -> bytes:
+    """The clips' mel spectrograms on one colour scale and one time axis; PNG.
+
+    Args:
+        dpi: pixels are ten times as many in width.
+    """
     height = 2.5 * len(panels)
     figure = Figure(figsize=(10, height))
     # Fixed margins: matplotlib takes longer to compute its own than to draw.
@@ -76,7 +80,7 @@ def draw_spectrograms(panels: Sequence[Panel], spec: MelSpec) -> bytes:
     assert image is not None
     scale = figure.add_axes((0.925, margins["bottom"], 0.015, margins["top"] - margins["bottom"]))
     figure.colorbar(image, cax=scale, label="dB below the clip's loudest band")
-    return _png(figure)
+    return _png(figure, dpi=dpi)
 
 
 def draw_losses(metrics: Sequence[Mapping[str, float]]) -> bytes:
@@ -150,10 +154,10 @@ def _bands(hz: np.ndarray, spec: MelSpec) -> np.ndarray:
 _drawing_lock = threading.Lock()  # matplotlib's fonts and texts are not safe in threads
 
 
-def _png(figure: Figure) -> bytes:
+def _png(figure: Figure, *, dpi: int = 110) -> bytes:
     buffer = io.BytesIO()
     with _drawing_lock:
-        figure.savefig(buffer, format="png", dpi=110)
+        figure.savefig(buffer, format="png", dpi=dpi)
     return buffer.getvalue()
 
 
