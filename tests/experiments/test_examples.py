@@ -1,5 +1,6 @@
-"""The scripts in examples/, run for real with few steps."""
+"""The scripts in examples/, run for real with few steps, and the notebook as it is."""
 
+import json
 import runpy
 import shutil
 
@@ -61,3 +62,24 @@ def test_a_sweep_as_a_table(finished_run, tmp_path, capfd):
     runs = [folder / f"{i}_seed={i}" for i in range(2)]
     for line, run in zip(lines, runs, strict=True):
         assert float(line.split("\t")[2]) == pytest.approx(summary(run)["style_share"], rel=1e-3)
+
+
+def test_the_tour_is_stored_without_outputs():
+    cells = json.loads((ROOT / "examples" / "tour.ipynb").read_text())["cells"]
+    assert all(not cell.get("outputs") and not cell.get("execution_count") for cell in cells)
+
+
+@pytest.mark.slow
+def test_the_tour(tmp_path):
+    nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
+    notebook = nbformat.read(ROOT / "examples" / "tour.ipynb", as_version=4)
+    resources = {"metadata": {"path": str(tmp_path)}}
+    nbclient.NotebookClient(notebook, timeout=1800, resources=resources).execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    pages = [one["data"]["text/html"] for one in outputs if "text/html" in one.get("data", {})]
+    views = [page for page in pages if "transfer_distance" not in page and "style_loss" in page]
+    assert len(views) == 2, "the default and the own loss"
+    assert all(view.count("data:audio/mpeg") == 3 and len(view) < 2e6 for view in views)
+    pictures = [one for one in outputs if "image/png" in one.get("data", {})]
+    assert len(pictures) == 4
+    assert list(tmp_path.iterdir()) == []
