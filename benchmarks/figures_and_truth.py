@@ -1,6 +1,6 @@
 """Rank the figures that need no target by how far they say what the target says.
 
-    python scripts/evaluate.py FOLDER experiment=timbre --rows mix,quick --out a
+    python scripts/evaluate.py FOLDER experiment=timbre --rows mix,descent --out a
     python benchmarks/figures_and_truth.py a [b ...]
 
 Each folder is one that `scripts/evaluate.py` wrote, of clips whose result is known; several of the

@@ -44,7 +44,8 @@ _GROUPS = (
         "init=noisy_content",
     ),
     *("inversion=refined", "inversion=content_phase", "content_loss=sum", "experiment=paper"),
-    *("experiment=quick", "experiment=timbre", "experiment=mix", "content=classical", "style=jazz"),
+    *("experiment=descent", "experiment=timbre", "experiment=mix"),
+    *("content=classical", "style=jazz"),
 )
 _VALUES = (
     *("0", "-0", "1", "-1", "2", "7", "1.5", "1e-9", "1e30", "1e308", "1e309", "-1e308", "5e-324"),

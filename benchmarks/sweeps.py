@@ -30,7 +30,7 @@ from nstaudio.optimization import batching, loop
 from nstaudio.transfer import prepare
 
 ROOT = Path(__file__).resolve().parent.parent
-SETTINGS = ("experiment=quick", "n_steps=200")
+SETTINGS = ("experiment=descent", "n_steps=200")
 
 
 def values(n: int, least: float, most: float) -> list[float]:

@@ -1,7 +1,7 @@
 """Measure a method on a folder of clips whose result is known, beside four controls.
 
     python scripts/evaluate.py FOLDER
-    python scripts/evaluate.py FOLDER experiment=quick
+    python scripts/evaluate.py FOLDER experiment=mix
     python scripts/evaluate.py FOLDER alpha=0.1 n_steps=100 --out outputs/less_style --audio
 
 The folder holds `NAME.content.flac`, `NAME.style.flac` and `NAME.target.flac` (or wav, ogg, ...):

@@ -220,8 +220,9 @@ def check_script(file: Path, arguments: list[str], monkeypatch: pytest.MonkeyPat
     """Check that a script understands these arguments; it does no more than read them."""
     assert file.is_file(), f"there is no {file}"
     if file.name == "train.py":
-        keys = OmegaConf.load(ROOT / "configs" / "train.yaml").keys()
-        assert {argument.partition("=")[0] for argument in arguments} <= {*keys}
+        config = OmegaConf.load(ROOT / "configs" / "train.yaml")
+        keys = {*config.keys(), *(f"training.{key}" for key in config.training)}
+        assert {argument.partition("=")[0] for argument in arguments} <= keys
         return
     original = argparse.ArgumentParser.parse_args
     unknown = argparse.ArgumentParser.parse_known_args

@@ -85,7 +85,7 @@ class TransferNet(nn.Module):
         width: channels of the encoder and the decoder.
     """
 
-    width: int = 176
+    width: int = 192
 
     @nn.compact
     def __call__(self, content: Sound, style: Sound) -> Levels:

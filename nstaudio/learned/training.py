@@ -44,7 +44,7 @@ class Training:
         InputError: a number outside its limits.
     """
 
-    width: int = 176
+    width: int = 192
     n_steps: int = 4200
     batch_size: int = 16
     content_frames: int = 64

@@ -10,13 +10,13 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Float, PRNGKeyArray
 
 from nstaudio.analysis.bands import mean_power_db
 from nstaudio.analysis.clip import Clip, LogMel
 from nstaudio.analysis.spectrogram import MelSpec, log_mel
 from nstaudio.audio.content_cache import cached_by, content_key
-from nstaudio.audio.samples import Samples
+from nstaudio.audio.samples import Other, Samples
 from nstaudio.errors import integer, number
 from nstaudio.learned.gain import gain_db
 from nstaudio.notes import Note, onset_refinement, percussion, transcribe
@@ -151,21 +151,69 @@ def frame_attention(
         number(f"init.{name}", weight, at_least=0)
     number("init.frames + init.balance + init.learned", frames + balance + learned, above=0)
     number("init.amount", amount, at_least=0, at_most=1)
-    content_db, style_db = np.asarray(content.level_db), np.asarray(style.level_db)
-    balanced_db = content_db + mean_power_db(style_db, axis=0) - mean_power_db(content_db, axis=0)
-    estimates = [(balance, balanced_db)]
-    if frames:
-        moments = _moments(content, spec), _moments(style, spec)
-        estimates.append((frames, attend(*moments, spec.edges_hz[1:-1], attention)))
-    played = _played(content, style, spec, note_attention, "basic_pitch").sound if notes else None
-    if played is not None:
-        estimates.append((notes, _at_power_of(np.asarray(played.level_db), style_db)))
-    if learned:
-        estimates.append((learned, _at_power_of(_learned_levels(content, style, spec), style_db)))
-    shares, levels = zip(*estimates, strict=True)
-    target_db = lifted(np.average(levels, axis=0, weights=shares), style_db)
+    content_db = np.asarray(content.level_db)
+    target_db = _levels(
+        np.asarray(content.y),
+        content_db,
+        np.asarray(style.y),
+        np.asarray(style.level_db),
+        spec,
+        _Estimates(attention, note_attention, frames, notes, balance, learned),
+    )
     target_db = content_db + amount * (target_db - content_db)
     return Initialization(content, jnp.asarray(target_db, jnp.float32))
+
+
+class _Estimates(NamedTuple):
+    """Settings of the estimates of `frame_attention`."""
+
+    attention: FrameAttention
+    note_attention: Attention
+    frames: float
+    notes: float
+    balance: float
+    learned: float
+
+
+@cached_by(content_key, max_results=1)  # a start and an aim are often the same
+def _levels(
+    content_y: Samples,
+    content_db: Float[np.ndarray, "frames mels"],
+    style_y: Other,
+    style_db: Float[np.ndarray, "others mels"],
+    spec: MelSpec,
+    of: _Estimates,
+) -> Float[np.ndarray, "frames mels"]:
+    """The mean of the estimates of `frame_attention`, dB."""
+    content = Clip(jnp.asarray(content_y), jnp.asarray(content_db))
+    style = Clip(jnp.asarray(style_y), jnp.asarray(style_db))
+    balanced_db = content_db + mean_power_db(style_db, axis=0) - mean_power_db(content_db, axis=0)
+    estimates = [(of.balance, balanced_db)]
+    if of.frames:
+        moments = _moments(content, spec), _moments(style, spec)
+        estimates.append((of.frames, attend(*moments, spec.edges_hz[1:-1], of.attention)))
+    played = _pitched_part(content_y, style_y, spec.sr, of.note_attention) if of.notes else None
+    if played is not None:
+        played_db = np.asarray(_log_mel(jnp.asarray(played), spec=spec))
+        estimates.append((of.notes, _at_power_of(played_db, style_db)))
+    if of.learned:
+        estimates.append(
+            (of.learned, _at_power_of(_learned_levels(content, style, spec), style_db))
+        )
+    shares, levels = zip(*estimates, strict=True)
+    return lifted(np.average(levels, axis=0, weights=shares), style_db)
+
+
+def _pitched_part(content: Samples, style: Other, sr: int, attention: Attention) -> Samples | None:
+    """The content's notes in the style's sound, without drums and breath; `None` without notes."""
+    found = [
+        onset_refinement.refined(y, sr, transcribe(y, sr, method="basic_pitch"))
+        for y in (content, style)
+    ]
+    if not all(found):
+        return None
+    content_notes, style_notes = found
+    return render(content, style, content_notes, style_notes, sr, attention=attention)
 
 
 def musaicing(
@@ -222,11 +270,15 @@ def _at_power_of(level_db: np.ndarray, other_db: np.ndarray) -> np.ndarray:
 
 def _moments(clip: Clip, spec: MelSpec) -> Moments:
     level_db = np.asarray(clip.level_db)
-    return Moments(level_db, _pitches(np.asarray(clip.y), spec.sr, len(level_db), spec.hop_length))
+    y = np.asarray(clip.y)
+    return Moments(level_db, note_probabilities(y, spec.sr, len(level_db), spec.hop_length))
 
 
 @cached_by(content_key, max_results=2)  # segments have a style, a sweep has both clips, in common
-def _pitches(y: Samples, sr: int, n_frames: int, hop_length: int) -> np.ndarray:
+def note_probabilities(
+    y: Samples, sr: int, n_frames: int, hop_length: int
+) -> Float[np.ndarray, "frames 88"]:
+    """See `frame_attention.pitches`; the last two results are kept."""
     return pitches(y, sr, n_frames=n_frames, hop_length=hop_length)
 
 

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -11,6 +11,7 @@ from nstaudio.audio import segments
 from nstaudio.audio.silence import Sounding
 from nstaudio.optimization.loop import TransferState
 from nstaudio.transfer import render
+from nstaudio.transfer.fitting import fitted
 from nstaudio.transfer.prepare import (
     PreparedStyle,
     PreparedTransfer,
@@ -162,7 +163,8 @@ class Segments:
     """
 
     def __init__(self, inputs: TransferInputs) -> None:
-        self.inputs = inputs
+        fitting = fitted(inputs.settings, inputs.content, inputs.sr, inputs.style)
+        self.inputs = replace(inputs, settings=fitting)
         self.first_index, first = self._first_to_change()
         self.shared, self.n_steps = first.shared, first.n_steps
         self._first: PreparedTransfer | None = first

@@ -270,7 +270,7 @@ def _assemble(
         state=TransferState(variable, settings.optimizer.init(variable), jnp.int32(0)),
         problem=problem,
         objective=objective,
-        n_steps=max(settings.n_steps, start.n_steps),
+        n_steps=max(settings.steps, start.n_steps),
         coarse=coarse,
     )
 

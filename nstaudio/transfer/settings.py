@@ -26,10 +26,17 @@ from nstaudio.losses import (
 from nstaudio.optimization import initializers
 from nstaudio.optimization.aims import Aim, Fitting, Start
 from nstaudio.optimization.content_gain import ContentGain
+from nstaudio.optimization.fitting_start import FittingStart
 from nstaudio.optimization.initializers import Initialization
 from nstaudio.optimization.multiscale import MultiScale
 from nstaudio.optimization.optimizers import Optimizer, from_optax
 from nstaudio.optimization.parametrizations import Parametrization
+
+PREDICTED = partial(initializers.frame_attention, learned=3.0, frames=1.0, balance=1.0, notes=1.0)
+"""The levels to expect of the content in the style's sound."""
+
+N_STEPS = 100
+"""The steps of a descent if their number is not set."""
 
 ALPHA, BETA = 0.005, 1.0
 """The weights of content and style if neither they nor a strength are set."""
@@ -46,10 +53,15 @@ class Settings:
             see `objective.balance`.
         content_weights, style_weights: weight of each layer by name; a layer that is not
             named has 1 / (number of layers).
-        init: the start, a function of `initializers`.
+        init: the first sound; by default what fits the clips, see `transfer.fitting`.
         inversion: a function from a spectrogram to samples, see `inversion.griffin_lim`; for a
             parametrization that makes no sound itself.
         n_steps: updates to make; more where the start needs them (`initializers.Initialization`).
+            `None` is none from a start that fits the clips and is a result already, else
+            `N_STEPS`.
+        n_steps: updates to make; more where the start needs them (`initializers.Initialization`).
+            `None` is none from a start that fits the clips and is a result already, else
+            `N_STEPS`.
         seed: of the encoder's weights, the initial noise and the first phase.
         segments: division of long recordings.
         multiscale: coarser analyses that the transfer begins with.
@@ -60,33 +72,34 @@ class Settings:
     """
 
     spec: MelSpec = field(default_factory=MelSpec)
-    parametrization: Parametrization = field(default_factory=ContentGain)
+    parametrization: Parametrization = field(
+        default_factory=partial(ContentGain, sigma_s=0.01, sigma_mels=1.0, noise_boost=0.6)
+    )
     representation: Representation = field(default_factory=Levels)
     encoder: Encoder = field(default_factory=partial(Conv1dEncoder, input_layer=True))
     content_loss: ContentLoss = field(default_factory=SquaredError)
     style_loss: StyleLoss = field(default_factory=FeatureReconstruction)
-    aim: Aim = field(
-        default_factory=lambda: Fitting(
-            Start(
-                partial(
-                    initializers.frame_attention, learned=3.0, frames=1.0, balance=1.0, notes=0.0
-                )
-            )
-        )
-    )
+    aim: Aim = field(default_factory=lambda: Fitting(Start(PREDICTED)))
     optimizer: Optimizer = field(
         default_factory=lambda: from_optax(
             partial(optax.adam, learning_rate=3.0, b1=0.9, b2=0.999, eps=1e-12)
         )
     )
-    init: Callable[..., Initialization] = initializers.content
+    init: Callable[..., Initialization] = field(
+        default_factory=lambda: FittingStart(
+            mix=PREDICTED,
+            one_voice=initializers.note_attention,
+            unpitched=initializers.musaicing,
+            descent=initializers.content,
+        )
+    )
     inversion: Callable[..., Float[Array, " samples"]] = griffin_lim.mel_griffin_lim
     alpha: float | None = None
     beta: float | None = None
     strength: float | None = None
     content_weights: Mapping[str, float] = field(default_factory=dict)
     style_weights: Mapping[str, float] = field(default_factory=dict)
-    n_steps: int = 100
+    n_steps: int | None = None
     seed: int = 0
     segments: Segmentation = field(default_factory=Segmentation)
     multiscale: MultiScale = field(default_factory=MultiScale)
@@ -121,7 +134,8 @@ class Settings:
                 f"the aim of style_loss={one_line(self.style_loss)} has none: choose a statistic "
                 "of the style, e.g. style_loss=gram"
             )
-        integer("n_steps", self.n_steps, at_least=0)
+        if self.n_steps is not None:
+            integer("n_steps", self.n_steps, at_least=0)
         integer("seed", self.seed, at_least=0)
         for group, by_layer in (
             ("content_weights", self.content_weights),
@@ -141,6 +155,11 @@ class Settings:
             replace(self, spec=spec, n_steps=self.multiscale.n_steps, multiscale=MultiScale())
             for spec in self.multiscale.specs(self.spec)
         ]
+
+    @property
+    def steps(self) -> int:
+        """Updates to make from a start that is no result."""
+        return N_STEPS if self.n_steps is None else self.n_steps
 
     @property
     def fitting_aim(self) -> Aim:

@@ -44,9 +44,9 @@ def test_methods_prints_a_row(methods, monkeypatch, tmp_path, capsys):
         return {"n_steps": 40, "seconds_total": 9.6, **figures}
 
     monkeypatch.setattr(methods, "run", run)
-    monkeypatch.setattr(sys, "argv", ["methods.py", "quick", "--", "seed=1", "style=jazz"])
+    monkeypatch.setattr(sys, "argv", ["methods.py", "descent", "--", "seed=1", "style=jazz"])
     methods.main()
-    assert asked == [("experiment=quick", "seed=1", "style=jazz")]
+    assert asked == [("experiment=descent", "seed=1", "style=jazz")]
     assert capsys.readouterr().out.splitlines()[2:] == [
-        "| `quick` | 40 | 10 | 0.25 | 0.25 | 0.25 | 0.25 | 0.000 |"
+        "| `descent` | 40 | 10 | 0.25 | 0.25 | 0.25 | 0.25 | 0.000 |"
     ]

@@ -23,9 +23,9 @@ def test_configs_lie_in_an_installed_package_or_beside_it(tmp_path, monkeypatch)
 
 def test_a_config_is_composed_anywhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    cfg = config_files.compose(["experiment=quick", "seed=3"])
+    cfg = config_files.compose(["experiment=descent", "seed=3"])
     assert cfg.seed == 3
-    assert cfg.n_steps == OmegaConf.load(ROOT / "configs" / "experiment" / "quick.yaml").n_steps
+    assert cfg.n_steps == OmegaConf.load(ROOT / "configs" / "experiment" / "descent.yaml").n_steps
     assert Path(cfg.content.path).name == "jazz.ogg"
 
 

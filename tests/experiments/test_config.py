@@ -13,6 +13,7 @@ from nstaudio.experiments import config, config_files, resume, schema
 from nstaudio.experiments.storage import file_writing
 from nstaudio.optimization import initializers, loop
 from nstaudio.optimization.aims import Start
+from nstaudio.optimization.fitting_start import FittingStart
 from nstaudio.optimization.waveform import Waveform
 from nstaudio.transfer import prepare, render
 from nstaudio.transfer.settings import Settings
@@ -39,6 +40,12 @@ def build(*overrides: str) -> schema.RunSettings:
     return config.build(compose("config", list(overrides)))
 
 
+def starts(settings: Settings) -> list:
+    start = settings.init
+    assert isinstance(start, FittingStart)
+    return [start.mix, start.one_voice, start.unpitched, start.descent]
+
+
 def same(a: Settings, b: Settings) -> None:
     assert a.spec == b.spec
     assert a.parametrization == b.parametrization
@@ -48,7 +55,7 @@ def same(a: Settings, b: Settings) -> None:
     assert a.optimizer.transformation is b.optimizer.transformation
     assert a.optimizer.hyperparams == b.optimizer.hyperparams
     assert (a.segments, a.guide) == (b.segments, b.guide)
-    for one, other in ((a.init, b.init), (a.inversion, b.inversion)):
+    for one, other in (*zip(starts(a), starts(b), strict=True), (a.inversion, b.inversion)):
         # a partial of the defaults on one side, the function itself on the other
         assert getattr(one, "func", one) is getattr(other, "func", other)
     for name in schema.NUMBERS:
@@ -62,15 +69,18 @@ def test_the_defaults_of_yaml_and_of_python_are_the_same():
     same(built.transfer, Settings())
     assert built.checkpoint == schema.CheckpointSettings()
     assert built.log_every == schema.RunSettings.log_every
-    for given in (built.transfer.init, built.transfer.inversion):
+    mix, *others = starts(built.transfer)
+    for given in (*others, built.transfer.inversion):
         for name, value in given.keywords.items():  # type: ignore[attr-defined]
             assert inspect.signature(given.func).parameters[name].default == value  # type: ignore[attr-defined]
     aims = [settings.fitting_aim for settings in (built.transfer, Settings())]
-    starts = [aim.init for aim in aims if isinstance(aim, Start)]
+    found_aims = [aim for aim in aims if isinstance(aim, Start)]
     parameters = inspect.signature(initializers.frame_attention).parameters
     defaults = {name: p.default for name, p in parameters.items() if p.default is not p.empty}
-    one, other = (defaults | start.keywords for start in starts)  # type: ignore[attr-defined]
-    assert one == other
+    found = [start.init for start in found_aims]
+    levels = [*found, mix, starts(Settings())[0]]
+    one, *rest = (defaults | start.keywords for start in levels)  # type: ignore[attr-defined]
+    assert rest == [one, one, one]
 
 
 def test_the_infinite_encoders_defaults_are_the_same():
@@ -242,7 +252,7 @@ def test_a_style_of_several_files(tmp_path, monkeypatch):
         ("optimizer.learning_rate=0", "optimizer.learning_rate=0 must be above 0"),
         ("n_steps=abc", "n_steps must be a whole number, not 'abc'"),
         ("n_steps=1.5", "n_steps must be a whole number, not 1.5"),
-        ("n_steps=null", "n_steps must be a whole number, not None"),
+        ("n_steps=x", "n_steps must be a whole number, not .x."),
         ("alpha=x", "alpha must be a number, not 'x'"),
         ("strength=2", "strength=2 must be at most 1"),
         ("strength=x", "strength must be a number, not 'x'"),
@@ -359,11 +369,11 @@ def test_resuming_keeps_the_runs_settings_and_takes_more_steps():
     got = resumed(["alpha=5", "optimizer=sgd"], ["n_steps=999", "checkpoint.keep=9"])
     assert (got.alpha, got.n_steps, got.checkpoint.keep) == (5, 999, 9)
     assert got.optimizer._target_ == "optax.sgd"
-    assert resumed(["alpha=5"], []).n_steps == 100
+    assert resumed(["alpha=5"], []).n_steps is None
 
 
 def test_repeating_the_runs_own_settings_is_no_change():
-    same = ["alpha=5", "optimizer=sgd", "content=classical", "experiment=quick"]
+    same = ["alpha=5", "optimizer=sgd", "content=classical", "experiment=descent"]
     assert OmegaConf.to_container(resumed(same, same)) == OmegaConf.to_container(
         compose("config", same)
     )

@@ -517,7 +517,7 @@ def test_a_bad_clip_is_one_line_and_nothing_written(command, tmp_path, role, kin
         ("segments.lenght_s=9", "segments.lenght_s"),
         ("alhpa=2", "unknown option alhpa (did you mean alpha?)"),
         ("encoder.kernel=3", "unknown option encoder.kernel (did you mean encoder.kernel_size?)"),
-        ("experimnt=quick", "unknown option experimnt (did you mean experiment?)"),
+        ("experimnt=mix", "unknown option experimnt (did you mean experiment?)"),
         ("+alhpa=2", "option=alhpa is not one of"),
         ("content=my.wav", "for your own file write content.path=my.wav"),
         ("style=songs/my.mp3", "for your own file write style.path=songs/my.mp3"),

@@ -125,5 +125,5 @@ def test_a_training_starts_from_other_weights():
     for params in (state.params, state.average):
         for a, b in zip(jax.tree.leaves(params), jax.tree.leaves(other), strict=True):
             np.testing.assert_array_equal(a, b)
-    with pytest.raises(InputError, match="those of a network of width 9"):
+    with pytest.raises(InputError, match="not of a network of width 9"):
         training.started(Training(width=9), other)

@@ -111,7 +111,7 @@ def test_pairs_without_a_target_and_items_that_fail(folder, tmp_path, capsys):
         (["{}", "alpha=-1"], "alpha=-1 must be at least 0"),
         (["{}", "experiment=quik"], "experiment=quik is not one of"),
         (["{}", "--limit", "0"], "--limit=0 must be at least 1"),
-        (["{}", "--rows", "quick,quick"], "--rows=quick is in the table already"),
+        (["{}", "--rows", "auto,auto"], "--rows=auto is in the table already"),
         (["{}", "--rows", "eq"], "--rows=eq is in the table already"),
         (["{}", "--rows", "ulianov"], "experiment=ulianov is not one of"),
     ],

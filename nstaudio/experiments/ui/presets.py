@@ -11,7 +11,7 @@ from nstaudio.experiments.config_choices import CONFIGS
 DEFAULT = ""
 """The name of no preset."""
 
-FIRST = (DEFAULT, "mix", "timbre", "musaicing", "texture", "quick", "auto", "gram", "learned")
+FIRST = (DEFAULT, "mix", "timbre", "musaicing", "texture", "auto", "gram", "descent", "learned")
 """Those for listening; the others are after publications."""
 
 

@@ -85,7 +85,7 @@ def test_bash_completes(words, expected, shell):
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("nstaudio presets qu", ["quick"]),
+        ("nstaudio presets des", ["descent"]),
         ("nstaudio style=cl", ["style=classical"]),
         ("nstaudio run guide.st", ["guide.start_s=", "guide.strength_over_time="]),
         ("nstaudio content.path=o", ["content.path=other.flac"]),
@@ -99,7 +99,7 @@ def test_fish_completes(line, expected, shell):
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("nstaudio presets qu", "nstaudio presets quick "),
+        ("nstaudio presets des", "nstaudio presets descent "),
         ("nstaudio style=cl", "nstaudio style=classical "),
         ("nstaudio stren", "nstaudio strength="),
         ("nstaudio content.path=o", "nstaudio content.path=other.flac "),

@@ -49,7 +49,7 @@ def test_what_is_damaged_breaks_nothing(client, outputs):
         ("c", ".hydra/overrides.yaml", "\x00"),
         ("d", "summary.json", "{"),
         ("e", "config.yaml", "content: 1\nstyle: {path: 5}"),
-        ("f", ".hydra/overrides.yaml", "[1, {a: b}, 'strength=[', 'experiment=quick']"),
+        ("f", ".hydra/overrides.yaml", "[1, {a: b}, 'strength=[', 'experiment=mix']"),
     ):
         (make_run(outputs / name) / file).write_text(text)
     assert len(runs(client)) == 6

@@ -42,7 +42,7 @@ def test_two_files_and_nothing_else(read, tmp_path):
 
 def test_every_setting_is_hydras(read):
     (request,) = read(
-        preset="quick", strength=0.25, n_steps=3, seed=5, content_region=[1, 4.5],
+        preset="descent", strength=0.25, n_steps=3, seed=5, content_region=[1, 4.5],
         style_region=[0, 2], style=["b (1), [x].wav"], content=["Größe's.wav"],
     )  # fmt: skip
     typed = shlex.split(request.command())
@@ -77,7 +77,7 @@ def test_strength_is_a_setting_that_the_preset_has(read, name):
     (request,) = read(preset=name, strength=0.5)
     cfg = compose(in_hydras_grammar(request.arguments()))
     assert (cfg.n_steps == 0) == (preset.strength == "init.amount")
-    assert (cfg.strength if cfg.n_steps else cfg.init.amount) == 0.5
+    assert (cfg.init.amount if cfg.n_steps == 0 else cfg.strength) == 0.5
     assert (cfg.content.path is not None) == preset.has_content
 
 

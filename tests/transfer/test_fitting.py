@@ -1,0 +1,153 @@
+from dataclasses import replace
+from functools import partial
+
+import jax
+import numpy as np
+import optax
+import pytest
+
+import nstaudio
+from nstaudio.analysis.clip import Clip
+from nstaudio.analysis.spectrogram import MelSpec, log_mel
+from nstaudio.encoders import IdentityEncoder
+from nstaudio.errors import InputError
+from nstaudio.experiments import config, config_files
+from nstaudio.losses import Gram
+from nstaudio.optimization import initializers
+from nstaudio.optimization.fitting_start import FittingStart, part_way
+from nstaudio.optimization.initializers import Initialization
+from nstaudio.optimization.optimizers import from_optax
+from nstaudio.transfer.fitting import fitted
+from nstaudio.transfer.settings import N_STEPS, Settings
+
+from helpers import SR, compiled, music
+
+SETTINGS = Settings()
+
+
+def noise(seconds: float = 2.0) -> np.ndarray:
+    return (0.1 * np.random.default_rng(5).standard_normal(int(seconds * SR))).astype(np.float32)
+
+
+def tune(seconds: float = 2.0, *, voices: int = 1) -> np.ndarray:
+    """Lasting notes one after another, in so many parts at once."""
+    t = np.arange(int(seconds * SR)) / SR
+    y = np.zeros_like(t)
+    for voice in range(voices):
+        for i, start in enumerate(np.arange(0, seconds, 0.5)):
+            f0 = 220 * 2 ** ((7 * voice + (0, 2, 4, 5)[i % 4]) / 12)
+            sounds = (t >= start) & (t < start + 0.5)
+            y += sounds * sum(np.sin(2 * np.pi * k * f0 * t) / k for k in range(1, 6))
+    return (0.3 * y / np.abs(y).max()).astype(np.float32)
+
+
+def choose(content: np.ndarray, style: np.ndarray, settings: Settings = SETTINGS) -> Settings:
+    return fitted(settings, content[:, None], SR, style)
+
+
+def test_clips_choose_their_start():
+    start = SETTINGS.init
+    assert isinstance(start, FittingStart)
+    unpitched = choose(noise(), tune())
+    assert (unpitched.init, unpitched.n_steps) == (start.unpitched, 0)
+    one_voice = choose(tune(), tune(3.0))
+    assert (one_voice.init, one_voice.n_steps) == (start.one_voice, 0)
+    mix = choose(tune(voices=3), tune())
+    assert (mix.init, mix.n_steps) == (start.mix, 0)
+    assert replace(mix, init=start, n_steps=None) == SETTINGS
+
+
+def test_steps_that_are_asked_for_go_on_from_the_result():
+    settings = choose(noise(), tune(), replace(SETTINGS, n_steps=7))
+    assert (settings.init, settings.n_steps) == (initializers.musaicing, 7)
+
+
+def test_a_line_says_what_was_chosen(caplog):
+    with caplog.at_level("INFO"):
+        choose(noise(), tune())
+    (line,) = caplog.messages
+    assert line.startswith("hardly any notes are heard in the content")
+    assert line.endswith("experiment=musaicing")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"alpha": 0.1},
+        {"style_loss": Gram()},
+        {"style_weights": {"conv1": 0.0}},
+        {"encoder": IdentityEncoder()},
+        {"optimizer": from_optax(partial(optax.adam, learning_rate=1.0))},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_a_descent_that_is_asked_for_begins_at_the_content(changes):
+    settings = replace(SETTINGS, **changes)
+    assert choose(noise(), tune(), settings).init is initializers.content
+    assert choose(noise(), tune(), settings).steps == N_STEPS
+
+
+def test_a_start_that_is_given_stays():
+    settings = replace(SETTINGS, init=initializers.content)
+    assert choose(noise(), tune(), settings) is settings
+
+
+def test_silence_has_no_notes():
+    assert choose(np.zeros(2 * SR, np.float32), tune()).init is initializers.musaicing
+
+
+def test_a_start_without_steps_is_part_of_the_way_at_a_strength():
+    settings = choose(noise(), tune(), replace(SETTINGS, strength=0.25))
+    assert isinstance(settings.init, partial)
+    assert settings.init.keywords == {"init": initializers.musaicing, "amount": 0.25}
+
+
+def test_part_way_is_a_crossfade_of_constant_power():
+    spec = MelSpec()
+    content, other = (Clip(y, compiled(log_mel)(y, spec=spec)) for y in (music(0), 3 * music(1)))
+
+    def start(*_, **__):
+        return Initialization(other, other.level_db)
+
+    def at(amount):
+        key = jax.random.key(0)
+        found = part_way(content, content, key=key, spec=spec, init=start, amount=amount)
+        return np.asarray(found.carrier.y)
+
+    a, b = np.asarray(content.y), np.asarray(other.y)
+    b = b * np.sqrt(np.mean(a**2) / np.mean(b**2))
+    np.testing.assert_allclose(at(0.0), a, atol=1e-6)
+    np.testing.assert_allclose(at(1.0), b, atol=1e-5)
+    np.testing.assert_allclose(at(0.25), np.sqrt(0.75) * a + 0.5 * b, atol=1e-5)
+    with pytest.raises(InputError, match=r"init.amount"):
+        at(1.5)
+
+
+def test_part_way_of_a_filter_is_a_share_of_its_gain():
+    spec, y = MelSpec(), music(0)
+    content = Clip(y, compiled(log_mel)(y, spec=spec))
+
+    def start(*_, **__):
+        return Initialization(content, content.level_db + 8.0)
+
+    key = jax.random.key(0)
+    found = part_way(content, content, key=key, spec=spec, init=start, amount=0.25)
+    np.testing.assert_allclose(found.level_db - content.level_db, 2.0, atol=1e-5)
+
+
+def test_what_is_no_start_is_refused():
+    with pytest.raises(InputError, match="init.unpitched=3 is no start"):
+        FittingStart(mix=print, one_voice=print, unpitched=3, descent=print)  # type: ignore[arg-type]
+
+
+def test_noise_takes_the_style_s_frames_and_no_step():
+    result = nstaudio.transfer(noise(), tune(), SR)
+    assert result.n_steps == 0
+    musaicing = nstaudio.transfer(noise(), tune(), SR, init=initializers.musaicing, n_steps=0)
+    np.testing.assert_array_equal(result.y, musaicing.y)
+
+
+def test_the_configs_leave_it_to_the_clips():
+    """None of their values asks for a descent."""
+    settings = config.build(config_files.compose([])).transfer
+    assert choose(noise(), tune(), settings).n_steps == 0
