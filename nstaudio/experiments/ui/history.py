@@ -88,11 +88,8 @@ class History:
             InputError: there is none.
         """
         folder = self.find(id_)
-        found = [
-            file
-            for file in sorted(folder.glob(SOUNDS.get(what, "\0")))
-            if file.is_file() and not file.is_symlink()
-        ]
+        files = sorted(folder.glob(SOUNDS[what])) if what in SOUNDS else []
+        found = [file for file in files if file.is_file() and not file.is_symlink()]
         if not found and what == "preview":
             return self.file(id_, "result")
         if not found:
