@@ -28,9 +28,18 @@ def find(paths: Sequence[str]) -> list[str]:
         raise InputError("content.path is an empty list; name at least one audio file")
     found: list[str] = []
     for path in paths:
-        place = Path(path) if Path(path).exists() else Path(path).expanduser()
+        place = located(path)
         found += [str(file) for file in _sounds_in(place)] if place.is_dir() else [path]
     return found
+
+
+def located(path: str) -> Path:
+    """The place of that name, or else the one that the shell's `~` in it means.
+
+    Raises:
+        OSError, RuntimeError, ValueError: a name that no place can have.
+    """
+    return Path(path) if Path(path).exists() else Path(path).expanduser()
 
 
 def _sounds_in(folder: Path) -> list[Path]:
