@@ -30,6 +30,7 @@ _MAX_NOISE_PEAKS_DB = 1.5  # arithmetic over geometric mean of bins side by side
 _SILENT = 1e-12  # -120 dBFS: below all recordings, above what rounding leaves
 _ZERO = 1e-6  # samples of that power
 MIN_GAP_S = 0.3
+_LEAST_TRIMMED_S = 0.001
 _MAX_TAIL_S, _MAX_ATTACK_S = 0.2, 0.04
 _OWN = 2.0  # power of a tail or an attack over the median of the gap, or its inverse
 _FADE_S = 0.005
@@ -56,8 +57,9 @@ class Sounding:
     def of(cls, recorded: Channels, sr: int, *, name: str) -> "Sounding":
         """Find what sounds of a recording of any length.
 
-        Gaps of less than `MIN_GAP_S` stay, and so does all of a silent recording. Channels that
-        would cancel in the mean are turned over, with a warning in the log.
+        Gaps of less than `MIN_GAP_S` stay, but for digital silence in which what sounds begins or
+        ends, and so does all of a silent recording. Channels that would cancel in the mean are
+        turned over, with a warning in the log.
 
         Args:
             sr: its rate, Hz.
@@ -68,7 +70,7 @@ class Sounding:
         edges = [0, *(edge for gap in gaps for edge in (gap.start * block, gap.stop * block))]
         edges = [min(edge, len(recorded)) for edge in (*edges, len(recorded))]
         spans = [slice(*edges[i : i + 2]) for i in range(0, len(edges), 2)]
-        spans = [_trimmed(span, recorded, block) for span in spans if span.start < span.stop]
+        spans = [_trimmed(span, recorded, sr) for span in spans if span.start < span.stop]
         aligned = alignment(recorded, sr)
         if aligned is not None:
             numbers = [str(channel + 1) for channel in aligned.turned]
@@ -217,14 +219,18 @@ def _parts(span: slice) -> Iterator[slice]:
         yield slice(start, min(start + _AT_ONCE, span.stop))
 
 
-def _trimmed(span: slice, y: Channels, block: int) -> slice:
-    """A span without digital silence in the blocks in which it begins and ends beside gaps."""
-    start, stop = span.start, span.stop
-    if start > 0:
-        start += _n_digital_silence(y[start : min(start + block, stop)])
-    if stop < len(y):
-        stop -= _n_digital_silence(y[max(start, stop - block) : stop][::-1])
-    return slice(start, stop)
+def _trimmed(span: slice, y: Channels, sr: int) -> slice:
+    """A span without the digital silence, too short for a gap, in which it begins and ends.
+
+    Beside a gap and at an end of the recording alike: silence before it makes no difference.
+    """
+    longest, least = round(MIN_GAP_S * sr), round(_LEAST_TRIMMED_S * sr)
+    before = _n_digital_silence(y[span.start : min(span.start + longest, span.stop)])
+    after = _n_digital_silence(y[max(span.start, span.stop - longest) : span.stop][::-1])
+    # As much as a gap is found only where all is silent
+    start, stop = (n if least <= n < longest else 0 for n in (before, after))
+    trimmed = slice(span.start + start, span.stop - stop)
+    return trimmed if trimmed.start < trimmed.stop else span
 
 
 def _n_digital_silence(y: Channels) -> int:

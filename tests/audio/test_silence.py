@@ -189,3 +189,12 @@ def test_a_guide_means_moments_of_the_recording():
 def test_a_guide_of_nothing_but_silence_is_refused(guide, message):
     with pytest.raises(InputError, match=message):
         guide.on(GAPPY, name="x")
+
+
+@pytest.mark.parametrize("short_s", [0.0, 0.004, 0.02, 0.2])
+def test_longer_silence_at_the_ends_makes_no_difference(short_s):
+    short, long = silence(short_s), silence(1.0)
+    played = Sounding.of(np.concatenate([short, MUSIC, short]), SR, name="x")
+    padded = Sounding.of(np.concatenate([long, short, MUSIC, short, long]), SR, name="x")
+    np.testing.assert_array_equal(played.y, padded.y)
+    np.testing.assert_array_equal(played.y, MUSIC)
