@@ -126,7 +126,6 @@ def frame_attention(
     notes: float = 1.0,
     balance: float = 1.0,
     learned: float = 0.0,
-    amount: float = 1.0,
 ) -> Initialization:
     """The content, to be filtered towards the levels that the style has where it is like it.
 
@@ -140,7 +139,6 @@ def frame_attention(
         note_attention: weights of the style's notes for each of the content's.
         frames, notes, balance, learned: weights of the estimates, not all 0 but the second, since
             that is left out where a clip has no notes.
-        amount: of the way to those levels, in dB, 0 (the content) to 1.
 
     Raises:
         InputError: a number outside its limits.
@@ -150,17 +148,14 @@ def frame_attention(
     for name, weight in weights.items():
         number(f"init.{name}", weight, at_least=0)
     number("init.frames + init.balance + init.learned", frames + balance + learned, above=0)
-    number("init.amount", amount, at_least=0, at_most=1)
-    content_db = np.asarray(content.level_db)
     target_db = _levels(
         np.asarray(content.y),
-        content_db,
+        np.asarray(content.level_db),
         np.asarray(style.y),
         np.asarray(style.level_db),
         spec,
         _Estimates(attention, note_attention, frames, notes, balance, learned),
     )
-    target_db = content_db + amount * (target_db - content_db)
     return Initialization(content, jnp.asarray(target_db, jnp.float32))
 
 
@@ -239,25 +234,15 @@ def musaicing(
     return Initialization(sound, sound.level_db)
 
 
-def learned(
-    content: Clip, style: Clip, *, key: PRNGKeyArray, spec: MelSpec, amount: float = 1.0
-) -> Initialization:
+def learned(content: Clip, style: Clip, *, key: PRNGKeyArray, spec: MelSpec) -> Initialization:
     """The content, to be filtered to the levels that a trained network predicts for the result.
 
     See `nstaudio.learned`. A result already, with a parametrization that filters the content: no
     step of optimisation is needed.
-
-    Args:
-        amount: of the way to those levels, in dB, 0 (the content) to 1.
-
-    Raises:
-        InputError: `amount` is outside its limits.
     """
     del key
-    number("init.amount", amount, at_least=0, at_most=1)
-    content_db = np.asarray(content.level_db)
-    change_db = amount * (_learned_levels(content, style, spec) - content_db)
-    return Initialization(content, jnp.asarray(content_db + change_db, jnp.float32))
+    level_db = _learned_levels(content, style, spec)
+    return Initialization(content, jnp.asarray(level_db, jnp.float32))
 
 
 def _learned_levels(content: Clip, style: Clip, spec: MelSpec) -> np.ndarray:

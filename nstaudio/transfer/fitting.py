@@ -5,7 +5,6 @@ The kind is that of the whole content, so that all its segments are made alike.
 
 import logging
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from jaxtyping import Float
 from nstaudio.audio import samples
 from nstaudio.notes.kind import Density, Kind, kind
 from nstaudio.optimization import initializers
-from nstaudio.optimization.fitting_start import FittingStart, part_way
+from nstaudio.optimization.fitting_start import FittingStart
 from nstaudio.transfer.prepare import SILENCE_POWER, peak_power
 from nstaudio.transfer.settings import Settings
 
@@ -59,11 +58,7 @@ def fitted(
         Kind.ONE_VOICE: start.one_voice,
         Kind.UNPITCHED: start.unpitched,
     }[found]
-    if settings.strength is not None:
-        init = partial(part_way, init=init, amount=settings.strength)
-    if settings.n_steps:
-        return replace(settings, init=init)
-    return replace(settings, init=init, n_steps=0, strength=None)
+    return replace(settings, init=init, n_steps=settings.n_steps or 0)
 
 
 def _of_descent(settings: Settings) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from nstaudio.optimization import multiscale
 from nstaudio.optimization.initializers import Initialization
 from nstaudio.optimization.loop import TransferState, Updates, drop_programs, run_updates
 from nstaudio.optimization.objective import Objective, Problem, log_mel_of, make_problem
+from nstaudio.optimization.partial_start import part_way
 from nstaudio.transfer.settings import Settings
 
 NEGATIVES = "negatives"
@@ -44,6 +45,8 @@ class PreparedStyle(NamedTuple):
     """The mel power that 0 dB stands for."""
     targets: Any
     weights: Weights
+    has_descended: bool
+    """False where no step was made: then the weights are not those of a strength."""
     coarse: "Sequence[PreparedStyle]" = ()
     """The same on each coarser analysis that the transfer begins with."""
 
@@ -79,6 +82,7 @@ class PreparedTransfer(NamedTuple):
             power=self.style_power,
             targets=self.problem.targets.style,
             weights=self.problem.weights,
+            has_descended=bool(self.n_steps or self.coarse),
             coarse=self.coarse,
         )
 
@@ -176,6 +180,8 @@ def prepare(
         clips.content, clips.style, key=split_keys(settings)[1], spec=settings.spec
     )
     scales = settings.scales
+    if settings.strength is not None and not _descends(start, settings):
+        start = part_way(start, clips.content, settings.strength, spec=settings.spec)
     if not scales:
         return _assemble(clips, start, settings, shared=shared)
     change_db, hop_length = start.level_db - start.carrier.level_db, settings.spec.hop_length
@@ -247,16 +253,19 @@ def _assemble(
         style_targets = shared.targets
     else:
         aim = settings.fitting_aim(clips.content, clips.style, key=key, spec=settings.spec)
+    if shared is None or not shared.has_descended:
+        weights, strength = settings.weights, settings.traced_strength
+    else:  # balanced already
+        weights, strength = shared.weights, None
     problem = make_problem(
         key=encoder_key,
         content=clips.content,
         style=clips.style,
         aim=aim,
         carrier=start.carrier,
-        weights=settings.weights if shared is None else shared.weights,
+        weights=weights,
         style_targets=style_targets,
-        # Weights that are shared are balanced already.
-        strength=settings.traced_strength if shared is None else None,
+        strength=strength if _descends(start, settings) else None,
         negatives=clips.negatives,
         objective=objective,
     )
@@ -273,6 +282,11 @@ def _assemble(
         n_steps=max(settings.steps, start.n_steps),
         coarse=coarse,
     )
+
+
+def _descends(start: Initialization, settings: Settings) -> bool:
+    """True where steps are made, on the analysis itself or on a coarser one."""
+    return bool(settings.scales or settings.steps or start.n_steps)
 
 
 def _carrier_at_scale(

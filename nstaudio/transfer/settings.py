@@ -49,16 +49,14 @@ class Settings:
     Attributes:
         alpha, beta: weights of content and style in the total, at least 0, not both 0. `None` is
             0.005 and 1, or what `strength` chooses.
-        strength: of the style, 0 (the content) to 1; it chooses alpha and beta for these clips,
-            see `objective.balance`.
+        strength: of the style, 0 (the content) to 1. Of a descent it chooses alpha and beta for
+            these clips, see `objective.balance`; of a start to which no step is added it is the
+            share of the way from the content, see `partial_start.part_way`.
         content_weights, style_weights: weight of each layer by name; a layer that is not
             named has 1 / (number of layers).
         init: the first sound; by default what fits the clips, see `transfer.fitting`.
         inversion: a function from a spectrogram to samples, see `inversion.griffin_lim`; for a
             parametrization that makes no sound itself.
-        n_steps: updates to make; more where the start needs them (`initializers.Initialization`).
-            `None` is none from a start that fits the clips and is a result already, else
-            `N_STEPS`.
         n_steps: updates to make; more where the start needs them (`initializers.Initialization`).
             `None` is none from a start that fits the clips and is a result already, else
             `N_STEPS`.

@@ -1,26 +1,22 @@
 from dataclasses import replace
 from functools import partial
 
-import jax
 import numpy as np
 import optax
 import pytest
 
 import nstaudio
-from nstaudio.analysis.clip import Clip
-from nstaudio.analysis.spectrogram import MelSpec, log_mel
 from nstaudio.encoders import IdentityEncoder
 from nstaudio.errors import InputError
 from nstaudio.experiments import config, config_files
 from nstaudio.losses import Gram
 from nstaudio.optimization import initializers
-from nstaudio.optimization.fitting_start import FittingStart, part_way
-from nstaudio.optimization.initializers import Initialization
+from nstaudio.optimization.fitting_start import FittingStart
 from nstaudio.optimization.optimizers import from_optax
 from nstaudio.transfer.fitting import fitted
 from nstaudio.transfer.settings import N_STEPS, Settings
 
-from helpers import SR, compiled, music
+from helpers import SR
 
 SETTINGS = Settings()
 
@@ -94,45 +90,6 @@ def test_a_start_that_is_given_stays():
 
 def test_silence_has_no_notes():
     assert choose(np.zeros(2 * SR, np.float32), tune()).init is initializers.musaicing
-
-
-def test_a_start_without_steps_is_part_of_the_way_at_a_strength():
-    settings = choose(noise(), tune(), replace(SETTINGS, strength=0.25))
-    assert isinstance(settings.init, partial)
-    assert settings.init.keywords == {"init": initializers.musaicing, "amount": 0.25}
-
-
-def test_part_way_is_a_crossfade_of_constant_power():
-    spec = MelSpec()
-    content, other = (Clip(y, compiled(log_mel)(y, spec=spec)) for y in (music(0), 3 * music(1)))
-
-    def start(*_, **__):
-        return Initialization(other, other.level_db)
-
-    def at(amount):
-        key = jax.random.key(0)
-        found = part_way(content, content, key=key, spec=spec, init=start, amount=amount)
-        return np.asarray(found.carrier.y)
-
-    a, b = np.asarray(content.y), np.asarray(other.y)
-    b = b * np.sqrt(np.mean(a**2) / np.mean(b**2))
-    np.testing.assert_allclose(at(0.0), a, atol=1e-6)
-    np.testing.assert_allclose(at(1.0), b, atol=1e-5)
-    np.testing.assert_allclose(at(0.25), np.sqrt(0.75) * a + 0.5 * b, atol=1e-5)
-    with pytest.raises(InputError, match=r"init.amount"):
-        at(1.5)
-
-
-def test_part_way_of_a_filter_is_a_share_of_its_gain():
-    spec, y = MelSpec(), music(0)
-    content = Clip(y, compiled(log_mel)(y, spec=spec))
-
-    def start(*_, **__):
-        return Initialization(content, content.level_db + 8.0)
-
-    key = jax.random.key(0)
-    found = part_way(content, content, key=key, spec=spec, init=start, amount=0.25)
-    np.testing.assert_allclose(found.level_db - content.level_db, 2.0, atol=1e-5)
 
 
 def test_what_is_no_start_is_refused():

@@ -32,6 +32,7 @@ SOUNDS = {
 """The files of a run that the page reads, by the names by which it asks."""
 
 _NO_RUNS = frozenset({FOLDER, "checkpoints", "segments", ".hydra"})
+_NUMBERS = ("strength", "n_steps", "seed", "duration_s")
 _NOT_THE_RESULT = ("checkpoint.", "hydra.", "log_every")
 
 Stamp = tuple[int, int]
@@ -183,9 +184,7 @@ def settings_of(
     if name not in presets():
         return None
     preset = presets()[name]
-    numbers: dict[str, Any] = {"strength": preset.strength, "n_steps": "n_steps", "seed": "seed"}
-    numbers["duration_s"] = "duration_s"
-    if keys - {"experiment", *filter(None, numbers.values())}:
+    if keys - {"experiment", *_NUMBERS}:
         return None
     asked: dict[str, Any] = {"preset": name}
     for role in ("content", "style"):
@@ -196,8 +195,8 @@ def settings_of(
             return None
         asked[role] = [clip.about() for clip in found]
         asked[f"{role}_region"] = _region(config[role], found[0].duration_s) if found else None
-    for key, setting in numbers.items():
-        value = None if setting is None else value_of(setting, typed)
+    for key in _NUMBERS:
+        value = value_of(key, typed)
         asked[key] = None if value is None else yaml.safe_load(value)
     return asked
 

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 import yaml
 
 from nstaudio.experiments import preset_headers
-from nstaudio.experiments.config_choices import CONFIGS
 
 DEFAULT = ""
 """The name of no preset."""
@@ -21,7 +20,7 @@ class Preset(NamedTuple):
     Attributes:
         name: as in `experiment=`; empty for none.
         what, suits, takes: see `preset_headers.Header`.
-        strength: the setting that `how much style` is in it; `None` where there is none.
+        has_strength: false where the preset has weights of its own, alpha and beta.
         has_content: false where noise stands in its place.
         published: true for one after a publication.
     """
@@ -30,7 +29,7 @@ class Preset(NamedTuple):
     what: str
     suits: str
     takes: str
-    strength: str | None
+    has_strength: bool
     has_content: bool
     published: bool
 
@@ -54,17 +53,7 @@ def _preset(name: str, header: preset_headers.Header) -> Preset:
     return Preset(
         name,
         *header,
-        strength=_strength(settings, chosen.get("init")),
+        has_strength="alpha" not in settings,
         has_content=chosen.get("content") != "none",
         published=name not in FIRST,
     )
-
-
-def _strength(settings: dict[str, Any], init: str | None) -> str | None:
-    """`strength` weighs losses; where the start is the result, its own amount stands for it."""
-    if settings.get("alpha") == 0:  # nothing holds a content
-        return None
-    if settings.get("n_steps") != 0:
-        return "strength"
-    start = yaml.safe_load((CONFIGS / "init" / f"{init}.yaml").read_text(encoding="utf-8"))
-    return "init.amount" if "amount" in start else None

@@ -86,9 +86,9 @@ def read_requests(asked: Any, clips: ClipLibrary) -> list[RunRequest]:
     settings: dict[str, str | float | int] = {"experiment": name} if name else {}
     strength = asked.get("strength")
     if strength is not None:
-        if preset.strength is None:
+        if not preset.has_strength:
             raise InputError(f"strength: the preset {name} has none")
-        settings[preset.strength] = number("strength", strength, at_least=0, at_most=1)
+        settings["strength"] = number("strength", strength, at_least=0, at_most=1)
     for key, low, high in (("n_steps", 0, MAX_STEPS), ("seed", 0, 2**31 - 1)):
         if asked.get(key) is not None:
             settings[key] = integer(key, asked[key], at_least=low, at_most=high)

@@ -71,7 +71,7 @@ def test_settings_to_change_are_those_of_clips_that_are_here(client, outputs, up
     file = str(outputs / "uploads" / id_ / "my song.wav")
     here = {"content": {"path": file, "start_s": 0.5, "duration_s": 1},
             "style": {"path": "${clip:jazz.ogg}", "start_s": 0, "duration_s": None}}  # fmt: skip
-    typed = ["experiment=mix", f"content.path='{file}'", "style=jazz", "init.amount=0.5", "seed=3",
+    typed = ["experiment=mix", f"content.path='{file}'", "style=jazz", "strength=0.5", "seed=3",
              "content.start_s=0.5", "content.duration_s=1"]  # fmt: skip
     make_run(outputs / "here", *typed, "hydra.run.dir=x", config=here)
     make_run(outputs / "elsewhere", *typed)

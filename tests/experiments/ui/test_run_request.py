@@ -68,16 +68,15 @@ def test_several_styles_are_one_and_several_contents_are_runs(read):
 
 
 @pytest.mark.parametrize("name", presets())
-def test_strength_is_a_setting_that_the_preset_has(read, name):
+def test_strength_is_a_setting_of_presets_without_weights_of_their_own(read, name):
     preset = presets()[name]
-    if preset.strength is None:
+    if not preset.has_strength:
         with pytest.raises(InputError, match=f"the preset {name} has none"):
             read(preset=name, strength=0.5)
         return
     (request,) = read(preset=name, strength=0.5)
     cfg = compose(in_hydras_grammar(request.arguments()))
-    assert (cfg.n_steps == 0) == (preset.strength == "init.amount")
-    assert (cfg.init.amount if cfg.n_steps == 0 else cfg.strength) == 0.5
+    assert (cfg.strength, cfg.alpha, cfg.beta) == (0.5, None, None)
     assert (cfg.content.path is not None) == preset.has_content
 
 

@@ -37,28 +37,28 @@ function fillPresets() {
 const preset = () => presets.get($("preset").value);
 
 function showPreset() {
-  const { what, suits, takes, strength, has_content: hasContent } = preset();
+  const { what, suits, takes, has_strength: hasStrength, has_content: hasContent } = preset();
   const words = [what, suits && `for ${suits}`, takes && `the demo clips take about ${takes}`];
   const line = words.filter(Boolean).join("; ");
   $("preset-about").textContent = line && `${line[0].toUpperCase()}${line.slice(1)}.`;
-  $("strength").disabled = $("own-strength").disabled = strength === null;
-  $("strength-about").textContent = strength === null
-    ? "This preset has no strength." : "0 is the content, 1 all of the style.";
+  $("strength").disabled = $("own-strength").disabled = !hasStrength;
+  $("strength-about").textContent = hasStrength
+    ? "0 is the content, 1 all of the style." : "This preset has no strength.";
   $("content").hidden = !hasContent;
   $("duration-field").hidden = hasContent;
   showStrength();
 }
 
 function showStrength() {
-  const own = $("own-strength").checked || preset().strength === null;
+  const own = $("own-strength").checked || !preset().has_strength;
   $("strength-value").textContent = own ? "as the preset has it" : $("strength").value;
 }
 
 const number = (id) => ($(id).value === "" ? null : Number($(id).value));
 
 function request() {
-  const { name, strength, has_content: hasContent } = preset();
-  const own = $("own-strength").checked || strength === null;
+  const { name, has_strength: hasStrength, has_content: hasContent } = preset();
+  const own = $("own-strength").checked || !hasStrength;
   return {
     content: hasContent ? cards.content.ids : [],
     style: cards.style.ids,
