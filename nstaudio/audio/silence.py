@@ -57,9 +57,9 @@ class Sounding:
     def of(cls, recorded: Channels, sr: int, *, name: str) -> "Sounding":
         """Find what sounds of a recording of any length.
 
-        Gaps of less than `MIN_GAP_S` stay, but for digital silence in which what sounds begins or
-        ends, and so does all of a silent recording. Channels that would cancel in the mean are
-        turned over, with a warning in the log.
+        Gaps of less than `MIN_GAP_S` stay, but for those at the ends of the recording: what it is
+        cut from makes no difference. All of a silent recording stays. Channels that would cancel in
+        the mean are turned over, with a warning in the log.
 
         Args:
             sr: its rate, Hz.
@@ -269,12 +269,17 @@ def _gaps(y: Channels, block: int, block_s: float) -> list[slice]:
                 quiet[start:stop] = True
     gaps = []
     for start, stop in _runs(quiet):
-        other = _unlike_median(powers[start:stop])
+        at_end = start == 0 or stop == len(powers)
+        is_short = (stop - start) * block_s < MIN_GAP_S
+        if is_short and not at_end:
+            continue
+        # A recording's first and last moments, as if there were digital silence beyond
+        other = np.ones(stop - start, bool) if is_short else _unlike_median(powers[start:stop])
         if start > 0:
             start += min(_n_leading(other), round(_MAX_TAIL_S / block_s))
         if stop < len(powers):
             stop -= min(_n_leading(other[::-1]), round(_MAX_ATTACK_S / block_s))
-        if (stop - start) * block_s >= MIN_GAP_S:
+        if stop > start and (at_end or (stop - start) * block_s >= MIN_GAP_S):
             gaps.append(slice(start, stop))
     return gaps
 

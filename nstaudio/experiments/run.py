@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from nstaudio.audio.silence import MIN_GAP_S
 from nstaudio.errors import InputError, one_line
 from nstaudio.experiments import cost_estimate, results, resume
 from nstaudio.experiments.command_line import to_paste
@@ -136,7 +137,11 @@ def _log_demo(job: Job, overrides: list[str]) -> None:
 
 def _log_silence(job: Job) -> None:
     by_role = {"content": job.inputs.recording.left_out_s, "style": job.style_silence_s}
-    parts = [f"{seconds:.1f} s of the {role}" for role, seconds in by_role.items() if seconds]
+    parts = [
+        f"{seconds:.1f} s of the {role}"
+        for role, seconds in by_role.items()
+        if seconds >= MIN_GAP_S
+    ]
     if parts:
         log.info("silence left out: %s", " and ".join(parts))
 

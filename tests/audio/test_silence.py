@@ -198,3 +198,13 @@ def test_longer_silence_at_the_ends_makes_no_difference(short_s):
     padded = Sounding.of(np.concatenate([long, short, MUSIC, short, long]), SR, name="x")
     np.testing.assert_array_equal(played.y, padded.y)
     np.testing.assert_array_equal(played.y, MUSIC)
+
+
+def test_a_soft_beginning_is_cut_as_after_silence():
+    """What lies below the gate, but for the last 40 ms before the attack."""
+    soft = 10 ** (-50 / 20) * MUSIC[: round(0.16 * SR)]
+    ((first_s, last_s),) = seconds(soft, MUSIC)
+    assert (first_s, last_s) == (pytest.approx(0.12, abs=0.011), pytest.approx(2.16))
+    assert seconds(silence(1.0), soft, MUSIC) == [
+        pytest.approx((1 + first_s, 1 + last_s), abs=0.001)
+    ]
