@@ -21,7 +21,7 @@ import numpy as np
 
 from conversion import convert
 
-OUT = Path(__file__).resolve().parents[1] / "nstaudio" / "evaluation" / "aisfx.npz"
+OUT = Path(__file__).resolve().parents[1] / "nstaudio" / "encoders" / "aisfx.npz"
 
 N_BLOCKS, N_CONVOLUTIONS = 4, 2  # of each block
 EPSILON = 1e-5  # PyTorch's, of batch normalisation

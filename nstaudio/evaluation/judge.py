@@ -9,23 +9,21 @@ folder), converted by `scripts/convert_aisfx.py`.
 No transfer optimises it, nor shall any: a judge that is asked during the work is none after it.
 """
 
-from functools import cache
-from importlib import resources
 from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import soxr
 from jaxtyping import Array, Float
 
-from nstaudio.analysis.spectrogram import MelSpec, frame, hann
+from nstaudio.analysis.spectrogram import frame, hann
 from nstaudio.audio.samples import Samples
 from nstaudio.audio.silence import Sounding
+from nstaudio.encoders.aisfx import SPEC, Network, compressed, weights
 from nstaudio.errors import InputError
 
-SR = 44100
+SR = SPEC.sr
 """The rate at which it listens, Hz."""
 
 N_FRAMES = 100
@@ -34,60 +32,7 @@ N_FRAMES = 100
 MAX_WINDOWS = 8
 """Windows that are listened to, spread over a clip that needs more; 0.06 s each on two cores."""
 
-N_FEATURES = 512
-
-_SPEC = MelSpec(sr=SR, n_fft=2048, hop_length=1024, n_mels=96, mel_scale="htk", mel_norm=None)
-_N_SAMPLES = (N_FRAMES - 1) * _SPEC.hop_length + _SPEC.n_fft
-_COMPRESSION = 10000.0
-_MAX_LEVEL = 9.457798957824707  # of the spectrograms that the network was trained on
-_BLOCKS = (64, 128, 256, 512)
-
-
-class Network(nn.Module):
-    """The network up to its embedding: four blocks of two convolutions of 3 frames by 3 bands.
-
-    Its batch normalisations are folded into the convolutions.
-    """
-
-    @nn.compact
-    def __call__(self, x: Float[Array, "windows frames bands"]) -> Float[Array, "windows features"]:
-        """`N_FEATURES` features: the largest over time of the means over frequency.
-
-        Args:
-            x: spectrograms as `spectrograms` has them, 8 frames and bands or more.
-        """
-        y = x[..., None]
-        for block, width in enumerate(_BLOCKS, start=1):
-            for i in (1, 2):
-                y = nn.relu(nn.Conv(width, (3, 3), name=f"conv{block}_{i}")(y))
-            if block < len(_BLOCKS):
-                y = _halved(y)
-        return y.mean(axis=2).max(axis=1)
-
-
-def _halved(y: Float[Array, "windows frames bands channels"]) -> Float[Array, "windows _ _ _"]:
-    """The largest of each two frames by two bands; what is left over at the end is dropped."""
-    n, frames, bands, channels = (
-        size // halves for size, halves in zip(y.shape, (1, 2, 2, 1), strict=True)
-    )
-    pairs = y[:, : 2 * frames, : 2 * bands].reshape(n, frames, 2, bands, 2, channels)
-    return pairs.max(axis=(2, 4))
-
-
-@cache
-def weights() -> dict[str, Any]:
-    """The published weights, rounded to 8 bits, as `Network().apply` takes them."""
-    file = resources.files("nstaudio.evaluation") / "aisfx.npz"
-    with file.open("rb") as stream, np.load(stream) as arrays:
-        names = {name.split("/")[0] for name in arrays}
-        params = {
-            name: {
-                "kernel": arrays[f"{name}/kernel"] * arrays[f"{name}/scale"],
-                "bias": arrays[f"{name}/bias"],
-            }
-            for name in names
-        }
-    return {"params": params}
+_N_SAMPLES = (N_FRAMES - 1) * SPEC.hop_length + SPEC.n_fft
 
 
 def spectrograms(y: Float[Array, "windows samples"]) -> Float[Array, "windows frames bands"]:
@@ -95,20 +40,26 @@ def spectrograms(y: Float[Array, "windows samples"]) -> Float[Array, "windows fr
 
     96 bands of the HTK scale whose weights sum up to 1, log10(1 + 10000 power).
     """
-    frames = jax.vmap(lambda one: frame(one, _SPEC.n_fft, _SPEC.hop_length))(y)
-    spectrum = jnp.fft.rfft(frames * jnp.asarray(hann(_SPEC.n_fft), y.dtype)[None, None], axis=2)
-    filters = _SPEC.filters / _SPEC.filters.sum(axis=0)
+    frames = jax.vmap(lambda one: frame(one, SPEC.n_fft, SPEC.hop_length))(y)
+    spectrum = jnp.fft.rfft(frames * jnp.asarray(hann(SPEC.n_fft), y.dtype)[None, None], axis=2)
+    filters = SPEC.filters / SPEC.filters.sum(axis=0)
     power = jnp.matmul(
         spectrum.real**2 + spectrum.imag**2,
         jnp.asarray(filters, y.dtype),
         precision=jax.lax.Precision.HIGHEST,
     )
-    return jnp.log10(1.0 + _COMPRESSION * power) / _MAX_LEVEL
+    return compressed(power)
 
 
 @jax.jit
 def _listen(variables: Any, y: Float[Array, "1 samples"]) -> Float[Array, "1 features"]:
-    return Network().apply(variables, spectrograms(y))  # type: ignore[return-value]
+    activations: Any = Network().apply(variables, spectrograms(y))
+    return _features(activations["block4"])
+
+
+def _features(y: Float[Array, "windows frames bands features"]) -> Float[Array, "windows features"]:
+    """The largest over time of the means over frequency."""
+    return y.mean(axis=2).max(axis=1)
 
 
 def embedding(y: Samples, sr: int) -> Float[np.ndarray, " features"]:
@@ -128,12 +79,12 @@ def embedding(y: Samples, sr: int) -> Float[np.ndarray, " features"]:
         raise InputError("a sound to judge is silent")
     sounding = Sounding.of(np.asarray(y, np.float32)[:, None] / peak, sr, name="a sound to judge")
     y = soxr.resample(sounding.y[:, 0], sr, SR, quality="VHQ")
-    n_frames = _SPEC.n_frames(len(y))
+    n_frames = SPEC.n_frames(len(y))
     n_windows = min(-(-n_frames // N_FRAMES), MAX_WINDOWS)
     starts = np.linspace(0, max(0, n_frames - N_FRAMES), n_windows).round().astype(int)
-    margin = _SPEC.n_fft // 2
-    y = np.pad(y, (margin, margin + N_FRAMES * _SPEC.hop_length))
-    windows = [y[i : i + _N_SAMPLES] for i in starts * _SPEC.hop_length]
+    margin = SPEC.n_fft // 2
+    y = np.pad(y, (margin, margin + N_FRAMES * SPEC.hop_length))
+    windows = [y[i : i + _N_SAMPLES] for i in starts * SPEC.hop_length]
     heard = [_listen(weights(), jnp.asarray(window[None], jnp.float32)) for window in windows]
     return np.mean([np.asarray(one[0]) for one in heard], axis=0)
 
