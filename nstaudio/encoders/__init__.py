@@ -13,6 +13,7 @@ import importlib
 import pkgutil
 from typing import TYPE_CHECKING, Any
 
+from nstaudio.encoders.aisfx import AisfxEncoder
 from nstaudio.encoders.base import (
     ACTIVATIONS,
     INPUT,
@@ -32,6 +33,7 @@ __all__ = [
     "ACTIVATIONS",
     "INPUT",
     "ActivationEncoder",
+    "AisfxEncoder",
     "Conv1dEncoder",
     "Conv2dEncoder",
     "Encoder",

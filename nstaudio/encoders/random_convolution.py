@@ -31,7 +31,7 @@ def image_convolution(features: int, size: Pair, dilation: Pair, name: str) -> n
         dilation: distances of the taps, frames and bands.
     """
     padding = ((0, 0), band_padding(size[1], dilation[1]))
-    return _layer(features, size, dilation, padding, _along_both, name)
+    return _layer(features, size, dilation, padding, along_both, name)
 
 
 def _layer(
@@ -67,13 +67,21 @@ def _along_time(
     return _by_platform(fast, x, kernel, *args, rhs_dilation=rhs_dilation, **options)
 
 
-def _along_both(
+def along_both(
     x: Float[Array, "1 frames bands channels"],
     kernel: Float[Array, "size height channels features"],
     *args: Any,
     rhs_dilation: Pair,
     **options: Any,
 ) -> Float[Array, "1 positions bands features"]:
+    """The convolution of a layer that keeps all bands, as `nn.Conv` calls it.
+
+    Args:
+        args: strides of 1, and the padding: none in time, half a filter's height in frequency.
+        rhs_dilation: distances of the taps, frames and bands.
+        options: of `jax.lax.conv_general_dilated`.
+    """
+
     def fast(x: Array, kernel: Array) -> Array:
         return convolve2d(x[0], kernel, dilation=rhs_dilation)[None]
 

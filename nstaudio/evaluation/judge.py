@@ -6,7 +6,8 @@ with human ratings of timbre better than those of cepstra or of random features
 (`benchmarks/timbre_ratings.py`). The weights are the authors' (CC BY 4.0, see LICENSES.md in this
 folder), converted by `scripts/convert_aisfx.py`.
 
-No transfer optimises it, nor shall any: a judge that is asked during the work is none after it.
+A judge that is asked during the work is none after it: what `encoder=aisfx`, the same network, has
+optimised has no figures of the judge (`took_part`).
 """
 
 from typing import Any
@@ -20,7 +21,8 @@ from jaxtyping import Array, Float
 from nstaudio.analysis.spectrogram import frame, hann
 from nstaudio.audio.samples import Samples
 from nstaudio.audio.silence import Sounding
-from nstaudio.encoders.aisfx import SPEC, Network, compressed, weights
+from nstaudio.encoders import Encoder
+from nstaudio.encoders.aisfx import SPEC, AisfxEncoder, Network, compressed, weights
 from nstaudio.errors import InputError
 
 SR = SPEC.sr
@@ -60,6 +62,11 @@ def _listen(variables: Any, y: Float[Array, "1 samples"]) -> Float[Array, "1 fea
 def _features(y: Float[Array, "windows frames bands features"]) -> Float[Array, "windows features"]:
     """The largest over time of the means over frequency."""
     return y.mean(axis=2).max(axis=1)
+
+
+def took_part(encoder: Encoder) -> bool:
+    """Whether an encoder is the judge's own network: what it has optimised it cannot judge."""
+    return isinstance(encoder, AisfxEncoder)
 
 
 def embedding(y: Samples, sr: int) -> Float[np.ndarray, " features"]:

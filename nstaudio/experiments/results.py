@@ -11,7 +11,7 @@ from jaxtyping import Float
 from nstaudio.audio import loudness, samples, writing
 from nstaudio.audio.loudness import Gain, Level
 from nstaudio.audio.spooling import spool
-from nstaudio.evaluation import held_out, noise, transfer_distance
+from nstaudio.evaluation import held_out, judge, noise, transfer_distance
 from nstaudio.experiments.job import Job
 from nstaudio.experiments.report.page import Panel, draw_losses, draw_spectrograms, make_page
 from nstaudio.experiments.storage import file_writing, metrics_log
@@ -88,8 +88,11 @@ def _figures(
     content = samples.to_mono(inputs.segment(index), inputs.sr, sr)
     assert rendered.figures is not None
     to_keep = None if job.settings.content.path is None else content
+    heard = transfer_distance.measure(y, to_keep, inputs.style, sr)._asdict()
+    if judge.took_part(inputs.settings.encoder):
+        heard = {"chroma_to_content": heard["chroma_to_content"]}
     return {
-        **transfer_distance.measure(y, to_keep, inputs.style, sr)._asdict(),
+        **heard,
         "total_loss": float(losses.total),
         "content_loss": float(losses.content),
         "style_loss": float(losses.style),

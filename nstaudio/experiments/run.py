@@ -11,6 +11,7 @@ import numpy as np
 
 from nstaudio.audio.silence import MIN_GAP_S
 from nstaudio.errors import InputError, one_line
+from nstaudio.evaluation import judge
 from nstaudio.experiments import cost_estimate, results, resume
 from nstaudio.experiments.command_line import to_paste
 from nstaudio.experiments.folder_claim import check_new, check_resumed, folder_lock
@@ -120,6 +121,11 @@ def _warn_of_unused(job: Job, overrides: list[str]) -> None:
         log.warning(
             "inversion is not used: parametrization=%s optimises a waveform",
             type(parametrization).__name__,
+        )
+    if judge.took_part(job.settings.transfer.encoder):
+        log.warning(
+            "transfer_distance and judge_to_style are left out: encoder=aisfx is the judge's own "
+            "network, which cannot judge what it has optimised"
         )
 
 

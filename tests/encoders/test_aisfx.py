@@ -3,16 +3,23 @@ import zipfile
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
-from nstaudio.encoders.aisfx import Network, weights
+from nstaudio.analysis.spectrogram import mel_power
+from nstaudio.encoders import AisfxEncoder
+from nstaudio.encoders.aisfx import N_FEATURES, SPEC, Network, weights
+from nstaudio.errors import InputError
 
 import convert_aisfx
+from helpers import music
+
+ENCODER = AisfxEncoder()
 
 
-def by_numpy(x: np.ndarray) -> dict[str, np.ndarray]:
+def by_numpy(x: np.ndarray, n_blocks: int = 4) -> dict[str, np.ndarray]:
     """The blocks of one spectrogram: sums over taps, silence around, pooling by two."""
     y, found = x[:, :, None].astype(np.float64), {}
-    for block in range(1, 5):
+    for block in range(1, n_blocks + 1):
         for i in (1, 2):
             layer = weights()["params"][f"conv{block}_{i}"]
             around = np.pad(y, ((1, 1), (1, 1), (0, 0)))
@@ -36,6 +43,71 @@ def test_the_network_equals_sums_by_numpy():
     assert list(got) == list(expected) == ["block1", "block2", "block3", "block4"]
     for name, layer in expected.items():
         np.testing.assert_allclose(got[name][0], layer, atol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def first_block():
+    """A program of the first block, which compiles sooner than all of them."""
+    variables = {"params": {"network": weights()["params"]}}
+    return jax.jit(lambda x: ENCODER.apply(variables, x)["block1"])
+
+
+def test_levels_become_what_the_judge_hears(first_block):
+    """A sound in decibels below its loudest band, which the judge hears from its samples."""
+    y = jnp.asarray(music(3, 0.26, SPEC.sr))
+    power = np.asarray(jax.jit(mel_power, static_argnames="spec")(y, spec=SPEC))
+    power = power * (10 ** (ENCODER.peak_db / 10) / power.max())
+    x = 1 - np.maximum(10 * np.log10(power) - ENCODER.peak_db, -100) / -100
+    heard = np.log10(1 + 10000 * power / SPEC.filters.sum(axis=0)) / 9.457798957824707
+    expected = by_numpy(heard, n_blocks=1)["block1"]
+    assert expected.max() > 0.1, "music was heard"
+    got = first_block(jnp.asarray(x, jnp.float32))
+    np.testing.assert_allclose(got, expected, atol=1e-3)
+
+
+def test_layers_and_the_shortest_input():
+    x = jax.ShapeDtypeStruct((ENCODER.receptive_field, SPEC.n_mels), jnp.float32)
+    variables = jax.eval_shape(ENCODER.init, jax.random.key(0), x)
+    found = jax.eval_shape(ENCODER.activations, variables, x)
+    assert tuple(found) == ENCODER.layer_names == ("block1", "block2", "block3", "block4")
+    assert [found[name].shape for name in found] == [
+        (8, 96, 64),
+        (4, 48, 128),
+        (2, 24, 256),
+        (1, 12, N_FEATURES),
+    ]
+
+
+def test_no_seed_changes_the_weights():
+    for seed in (0, 1):
+        drawn = Network().init(jax.random.key(seed), jnp.zeros((1, 8, 8)))
+        jax.tree.map(np.testing.assert_array_equal, drawn, weights())
+
+
+def test_the_gradient_is_that_of_the_activations(first_block):
+    rng = np.random.default_rng(0)
+    x, towards = (jnp.asarray(rng.uniform(0.4, 1, (12, SPEC.n_mels)), jnp.float32) for _ in "ab")
+
+    def loss(x):
+        return jnp.mean(first_block(x) ** 2)
+
+    gradient = jax.jit(jax.grad(loss))(x)
+    step = 0.01 * (towards - x)
+    expected = float(jnp.sum(gradient * step))
+    assert abs(expected) > 1e-6
+    assert float(loss(x + step) - loss(x - step)) / 2 == pytest.approx(expected, rel=0.02)
+
+
+@pytest.mark.parametrize("shape", [(40, 144), (40, 96, 2)])
+def test_other_bands_are_refused(shape):
+    with pytest.raises(InputError, match="use spectrogram=aisfx"):
+        ENCODER.init(jax.random.key(0), jnp.zeros(shape))
+
+
+@pytest.mark.parametrize("options", [{"peak_db": 100}, {"floor_db": 0}])
+def test_levels_outside_their_limits(options):
+    with pytest.raises(InputError, match=f"encoder.{next(iter(options))}"):
+        AisfxEncoder(**options)
 
 
 def text(value: str) -> bytes:

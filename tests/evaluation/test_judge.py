@@ -3,6 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from nstaudio.encoders import AisfxEncoder, MusicnnEncoder
 from nstaudio.encoders.aisfx import N_FEATURES, weights
 from nstaudio.errors import InputError
 from nstaudio.evaluation import judge
@@ -75,6 +76,11 @@ def test_one_program_serves_every_length():
     before = judge._listen._cache_size()
     judge.embedding(A, SR)
     assert judge._listen._cache_size() == before
+
+
+def test_it_cannot_judge_its_own_network():
+    assert judge.took_part(AisfxEncoder(input_layer=True))
+    assert not judge.took_part(MusicnnEncoder())
 
 
 @pytest.mark.parametrize("n", [0, 1000])

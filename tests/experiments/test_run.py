@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 from nstaudio.analysis.spectrogram import MelSpec, log_mel, unit
 from nstaudio.audio.demo_clips import CLIPS_DIR
 from nstaudio.audio.files import load
+from nstaudio.evaluation import judge
 from nstaudio.experiments.folder_claim import folder_lock
 
 from helpers import SR, Compiled, compiled, music
@@ -41,6 +42,19 @@ FIGURES = {
     *("added_noise_db", "added_floor_db", "added_residual_db"),
     "versions",
 }
+
+
+def test_no_figure_by_a_judge_that_took_part(command, tmp_path, monkeypatch):
+    monkeypatch.setattr(judge, "took_part", lambda encoder: encoder is not None)
+    code, err = command()
+    assert code == 0, err
+    assert "transfer_distance and judge_to_style are left out: encoder=aisfx" in err
+    folder = only_run(tmp_path)
+    left_out = FIGURES - set(summary(folder))
+    assert left_out == {"transfer_distance", "judge_to_style"}
+    page = (folder / "report.html").read_text()
+    assert "chroma_to_content" in page
+    assert "judge" not in page
 
 
 @pytest.mark.pictures

@@ -113,6 +113,7 @@ def test_pairs_without_a_target_and_items_that_fail(folder, tmp_path, capsys):
         (["{}", "--limit", "0"], "--limit=0 must be at least 1"),
         (["{}", "--rows", "auto,auto"], "--rows=auto is in the table already"),
         (["{}", "--rows", "eq"], "--rows=eq is in the table already"),
+        (["{}", "encoder=aisfx", "spectrogram=aisfx"], "encoder=aisfx is the judge's own network"),
         (["{}", "--rows", "ulianov"], "experiment=ulianov is not one of"),
     ],
 )

@@ -8,7 +8,7 @@ import soxr
 
 from nstaudio.audio.samples import Samples
 from nstaudio.errors import InputError, one_line
-from nstaudio.evaluation import eq_baseline, shaped_noise, similarity
+from nstaudio.evaluation import eq_baseline, judge, shaped_noise, similarity
 from nstaudio.experiments import config, config_files, resume
 from nstaudio.experiments.evaluation.items import Item, load
 from nstaudio.transfer import api
@@ -49,12 +49,19 @@ def build(overrides: list[str]) -> Settings:
     """Settings of a transfer, from those of `scripts/run.py`.
 
     Raises:
-        InputError: an override that has no meaning here, or one that `config.build` refuses.
+        InputError: an override that has no meaning here, one that `config.build` refuses, or the
+            judge's network as an encoder.
     """
     for key in resume.override_keys(overrides):
         if key.split(".")[0] in NOT_HERE:
             raise InputError(f"{one_line(key)}= has no meaning here: the folder names the clips")
-    return config.build(config_files.compose(overrides)).transfer
+    settings = config.build(config_files.compose(overrides)).transfer
+    if judge.took_part(settings.encoder):
+        raise InputError(
+            "encoder=aisfx is the judge's own network: judge_to_target and the like would measure "
+            "what was optimised; choose another encoder"
+        )
+    return settings
 
 
 def build_rows(names: Sequence[str]) -> dict[str, Settings]:
