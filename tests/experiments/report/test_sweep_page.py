@@ -2,9 +2,7 @@
 
 import io
 import json
-import os
 import re
-import shutil
 import time
 from base64 import b64decode
 from pathlib import Path
@@ -20,6 +18,7 @@ from nstaudio.experiments.report import page as run_page
 from nstaudio.experiments.report import sweep_page as pages
 
 import gallery
+from browser import opened
 from helpers import SR, music
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(1)>"
@@ -334,28 +333,11 @@ def test_a_page_that_cannot_be_written_is_one_line(tmp_path, capsys):
 
 # In a real browser.
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
-DRIVER = shutil.which("chromedriver")
-
 
 @pytest.fixture(scope="module")
 def driver(tmp_path_factory):
-    if not BROWSER or not DRIVER:
-        pytest.skip("needs chromium and chromedriver on the PATH")
-    webdriver = pytest.importorskip("selenium.webdriver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = BROWSER
-    for argument in (
-        *("headless=new", "no-sandbox", "disable-gpu", "no-first-run", "mute-audio"),
-        *("disable-background-networking", "disable-component-update", "disable-sync"),
-        *(f"user-data-dir={tmp_path_factory.mktemp('profile')}", "window-size=1200,1000"),
-    ):
-        options.add_argument(f"--{argument}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    service = webdriver.ChromeService(DRIVER, env={**os.environ, "SE_OFFLINE": "true"})
-    driver = webdriver.Chrome(options=options, service=service)
-    yield driver
-    driver.quit()
+    with opened(tmp_path_factory.mktemp("profile")) as driver:
+        yield driver
 
 
 SHARES = {
