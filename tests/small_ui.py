@@ -6,26 +6,13 @@ from pathlib import Path
 
 from starlette.testclient import TestClient
 
-# Stands in for the command: writes what a run writes, and waits for a file `go` or for Ctrl-C.
-FAKE = """
-import json, os, pathlib, signal, sys, time
-signal.signal(signal.SIGINT, signal.SIG_DFL)
-given = dict(one.split("=", 1) for one in sys.argv[1:] if "=" in one)
-folder = pathlib.Path(given["hydra.run.dir"])
-outputs = folder.parents[1]
-if (outputs / "refuse").exists():
-    print("error: seed=1 is refused", file=sys.stderr)
-    sys.exit(2)
-(folder / ".hydra").mkdir()
-(folder / ".hydra/overrides.yaml").write_text(json.dumps(sys.argv[2:]))
-stopped = []
-signal.signal(signal.SIGINT, lambda *_: stopped.append(1))
-(folder / "config.yaml").write_text("n_steps: 4\\n")
-while not stopped and not (outputs / "go").exists():
-    time.sleep(0.01)
-(folder / "generated.wav").write_bytes(b"RIFF")
-(folder / "summary.json").write_text(json.dumps({"inputs": "", "interrupted": bool(stopped)}))
-"""
+from helpers import ROOT
+
+PRETENDED = (ROOT / "tests/pretended_run.py").read_text(encoding="utf-8")
+"""Stands in for the command, see there."""
+
+ESTIMATED = """print('{"seconds": 2.0, "bytes": 1000000000}')"""
+"""Stands in for an estimate."""
 
 
 def wait(found, seconds: float = 60.0):

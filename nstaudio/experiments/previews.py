@@ -1,7 +1,9 @@
 """Sounds of a run under way: preview.wav, written anew every few seconds, for whoever watches."""
 
+import contextlib
 import logging
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from nstaudio.audio.samples import Channels
@@ -35,8 +37,14 @@ class Previews:
         self._is_first, self._due = True, 0.0
 
     def begin(self, index: int, prepared: PreparedTransfer) -> None:
-        """Begin a segment."""
+        """Begin a segment, and say how many steps it will have."""
         self._segment, self._is_first, self._due = (index, prepared), True, 0.0
+        if self._interval_s is None:
+            return
+        guided = self._inputs.guided
+        place = {"segment": index, "place": guided.index(index), "n_segments": len(guided)}
+        with _as_warning():
+            preview_files.write_steps(self._folder, {**place, "n_steps": prepared.n_steps})
 
     def offer(self, step: int, state: TransferState) -> None:
         """Write the sound of a state if one is due.
@@ -71,12 +79,19 @@ class Previews:
             "step": step,
             "begins_s": inputs.spans[index].start / inputs.sr,
         }
-        try:
+        with _as_warning():
             preview_files.write(self._folder, y, inputs.sr, about)
-        except OSError as error:  # such as a full disk: the run itself will say more
-            log.warning("no preview: %s", one_line(error))
 
     def remove(self) -> None:
         """Remove the preview, once the result is there."""
         if self._interval_s is not None:
             preview_files.remove(self._folder)
+
+
+@contextlib.contextmanager
+def _as_warning() -> Iterator[None]:
+    """Make an error of writing, such as of a full disk, a warning: the run itself will say more."""
+    try:
+        yield
+    except OSError as error:
+        log.warning("no preview: %s", one_line(error))

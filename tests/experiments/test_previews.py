@@ -27,7 +27,10 @@ def written(monkeypatch):
         assert sr == SR
         about = json.loads((self._folder / preview_files.ABOUT).read_text())
         assert about == {"segment": index, "n_segments": 1, "step": step, "begins_s": 0.0}
-        found.append((step, sound))
+        steps = preview_files.read_steps(self._folder)
+        assert steps is not None
+        assert (steps["segment"], steps["place"], steps["n_segments"]) == (index, 0, 1)
+        found.append((step, steps["n_steps"], sound))
 
     monkeypatch.setattr(Previews, "_write", watched)
     return found
@@ -40,23 +43,25 @@ def test_previews_change_no_bit_of_the_result(command, tmp_path, written):
         code, err = command(*asked, f"hydra.run.dir={folder}")
         assert code == 0, err
         sounds[name] = (folder / "generated.wav").read_bytes()
-        assert not list(folder.glob("preview*")), "the result is there instead"
+        left = {file.name for file in folder.iterdir()}
+        assert left.isdisjoint({"preview.wav", "preview.json", "steps.json"}), "the result is there"
     assert sounds["with"] == sounds["without"]
-    steps = [step for step, _ in written]
+    steps = [step for step, *_ in written]
+    assert {n_steps for _, n_steps, _ in written} == {12}
     assert steps in ([5, 10, 12], [5, 12]), "the first steps, what is due, the last"
     result, _ = soundfile.read(tmp_path / "with/generated.wav", dtype="float32", always_2d=True)
-    last = written[-1][1]
+    last = written[-1][-1]
     assert len(last) == len(result)
     gain = float(np.vdot(last, result) / np.vdot(last, last))
     np.testing.assert_allclose(gain * last, result, atol=3e-4)
-    assert not np.allclose(written[0][1], last, atol=1e-3), "the first is of another state"
+    assert not np.allclose(written[0][-1], last, atol=1e-3), "the first is of another state"
 
 
 def test_a_start_that_is_the_result_is_heard_before_its_figures(command, tmp_path, written):
     code, err = command("n_steps=0", "init=noisy_content", "checkpoint.preview_s=1")
     assert code == 0, err
-    assert [step for step, _ in written] == [0, 0]
-    np.testing.assert_array_equal(written[0][1], written[1][1])
+    assert [(step, n_steps) for step, n_steps, _ in written] == [(0, 0), (0, 0)]
+    np.testing.assert_array_equal(written[0][-1], written[1][-1])
     assert summary(only_run(tmp_path))["n_steps"] == 0
 
 

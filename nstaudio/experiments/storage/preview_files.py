@@ -1,4 +1,4 @@
-"""The preview of a run under way: a sound, and what it is of."""
+"""What a run under way shows: its steps, and a preview, a sound and what it is of."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ from nstaudio.audio import writing
 from nstaudio.audio.samples import Channels
 from nstaudio.experiments.storage.file_writing import write_whole
 
-SOUND, ABOUT = "preview.wav", "preview.json"
+SOUND, ABOUT, STEPS = "preview.wav", "preview.json", "steps.json"
 
 
 def write(folder: Path, y: Channels, sr: int, about: dict[str, Any]) -> None:
@@ -19,6 +19,24 @@ def write(folder: Path, y: Channels, sr: int, about: dict[str, Any]) -> None:
     """
     writing.save(folder / SOUND, y, sr, subtype="PCM_16")
     write_whole(folder / ABOUT, json.dumps(about) + "\n")
+
+
+def write_steps(folder: Path, steps: dict[str, int]) -> None:
+    """Write how many steps a segment that begins will have, and which it is of how many.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    write_whole(folder / STEPS, json.dumps(steps) + "\n")
+
+
+def read_steps(folder: Path) -> dict[str, int] | None:
+    """What `write_steps` has written; `None` before."""
+    try:
+        found = json.loads((folder / STEPS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def read_about(folder: Path) -> dict[str, Any] | None:
@@ -32,6 +50,6 @@ def read_about(folder: Path) -> dict[str, Any] | None:
 
 
 def remove(folder: Path) -> None:
-    """Remove the preview, if there is one."""
-    for name in (SOUND, ABOUT):
+    """Remove them, if they are there."""
+    for name in (SOUND, ABOUT, STEPS):
         (folder / name).unlink(missing_ok=True)

@@ -6,7 +6,8 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +24,10 @@ LISTEN, ABOUT = "listen.flac", "clip.json"
 MAX_CHANNELS = 8
 """Of FLAC, in which browsers hear every clip."""
 
+MAX_UNUSED_BYTES = 10**9
+"""Of uploads that no run has taken: beyond it the oldest go, but none of the last day."""
+
+_DAY_S = 86_400.0
 _DEMO = "demo-"
 _ID = re.compile(r"[0-9a-f]{32}")
 
@@ -148,7 +153,9 @@ class ClipLibrary:
         """
         place = file.parent
         try:
-            if (self._folder / id_ / ABOUT).is_file():
+            about = self._folder / id_ / ABOUT
+            if about.is_file():
+                about.touch()  # as new, see `prune`
                 return self.find(id_)
             sound = self._read(file)
             coding = writing.Coding("flac", "PCM_16")
@@ -159,6 +166,25 @@ class ClipLibrary:
             return self.find(id_)
         finally:
             shutil.rmtree(place, ignore_errors=True)
+
+    def prune(self, used: Callable[[], set[str]]) -> None:
+        """Remove the oldest uploads that no run has taken, beyond `MAX_UNUSED_BYTES`.
+
+        Those of the last day stay: someone may be about to use them.
+
+        Args:
+            used: gives the ids of uploads that runs have taken; asked only where there are many.
+        """
+        places = [] if not self._folder.is_dir() else list(self._folder.iterdir())
+        places = [place for place in places if place.is_dir() and not place.is_symlink()]
+        if sum(map(_n_bytes, places)) <= MAX_UNUSED_BYTES:
+            return
+        kept, n_bytes = used(), 0
+        unused = [place for place in places if place.name not in kept]
+        for place in sorted(unused, key=_time_of, reverse=True):
+            n_bytes += _n_bytes(place)
+            if n_bytes > MAX_UNUSED_BYTES and time.time() - _time_of(place) > _DAY_S:
+                shutil.rmtree(place, ignore_errors=True)
 
     def _read(self, file: Path) -> files.Recording:
         limit = self.limits.seconds
@@ -207,6 +233,16 @@ def file_name(text: str) -> str:
     stem = stem.encode()[:120].decode(errors="ignore").strip(" .") or "clip"
     name = f"{stem}.{suffix}" if suffix else stem
     return f"_{name}" if name in (LISTEN, ABOUT) or name.startswith("-") else name
+
+
+def _n_bytes(folder: Path) -> int:
+    return sum(file.lstat().st_size for file in folder.iterdir())
+
+
+def _time_of(folder: Path) -> float:
+    """When a clip was uploaded, the last time, seconds since 1970; or when it was cut short."""
+    about = folder / ABOUT
+    return (about if about.is_file() else folder).stat().st_mtime
 
 
 @functools.cache

@@ -1,6 +1,7 @@
 """The runs that lie among the outputs, however they were made."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +12,7 @@ from nstaudio.errors import InputError, one_line
 from nstaudio.experiments import folder_claim
 from nstaudio.experiments.command_line import to_paste
 from nstaudio.experiments.storage import preview_files
-from nstaudio.experiments.storage.summary import read_summary
+from nstaudio.experiments.storage.summary import part_folders, read_summary
 from nstaudio.experiments.ui.clips import FOLDER, ClipLibrary
 from nstaudio.experiments.ui.presets import presets
 from nstaudio.experiments.ui.run_queue import run_id
@@ -31,6 +32,7 @@ SOUNDS = {
 }
 """The files of a run that the page reads, by the names by which it asks."""
 
+_UPLOAD = re.compile(rf"\b{FOLDER}[/\\]+([0-9a-f]{{32}})[/\\]")
 _NO_RUNS = frozenset({FOLDER, "checkpoints", "segments", ".hydra"})
 _NUMBERS = ("strength", "n_steps", "seed", "duration_s")
 _NOT_THE_RESULT = ("checkpoint.", "hydra.", "log_every")
@@ -97,6 +99,13 @@ class History:
             raise InputError(f"the run {one_line(id_)} has no {one_line(what)}")
         return found[0]
 
+    def uploads(self) -> set[str]:
+        """The ids of all uploads that runs were made of."""
+        # That of several contents names those that have not begun, too.
+        folders = {place for run in self._folders() for place in (run, run.parent)}
+        texts = (_text(folder / "config.yaml") for folder in folders)
+        return {id_ for text in texts for id_ in _UPLOAD.findall(text)}
+
     def _folders(self) -> Iterator[Path]:
         waiting = [(self._outputs, 0)]
         while waiting:
@@ -106,8 +115,8 @@ class History:
             except OSError:
                 continue
             if depth and _is_run(folder):
-                yield folder
-            if depth < MAX_DEPTH:
+                yield from [part for part in part_folders(folder) if _is_run(part)] or [folder]
+            elif depth < MAX_DEPTH:
                 waiting += [
                     (Path(one.path), depth + 1)
                     for one in inside
@@ -146,7 +155,7 @@ class History:
 
 def overrides(folder: Path) -> list[str]:
     """The settings that a run was started with, in Hydra's grammar."""
-    found = _yaml(folder / ".hydra" / "overrides.yaml", [])
+    found = _yaml(_record(folder) / "overrides.yaml", [])
     return [str(one) for one in found] if isinstance(found, list) else []
 
 
@@ -227,23 +236,37 @@ def _list(path: Any) -> list[str]:
 
 def _yaml(file: Path, otherwise: Any) -> Any:
     try:
-        found = yaml.load(file.read_text(encoding="utf-8"), _Loader)
-    except (OSError, ValueError, yaml.YAMLError):
+        found = yaml.load(_text(file), _Loader)
+    except (ValueError, yaml.YAMLError):
         return otherwise
     return found if isinstance(found, type(otherwise)) else otherwise
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def _is_run(folder: Path) -> bool:
-    return (folder / "config.yaml").is_file() and (folder / ".hydra").is_dir()
+    return (folder / "config.yaml").is_file() and _record(folder).is_dir()
+
+
+def _record(folder: Path) -> Path:
+    """What Hydra has noted of a run; of one of several contents or seeds, of all of them."""
+    own = folder / ".hydra"
+    is_part = not own.is_dir() and folder in part_folders(folder.parent)
+    return folder.parent / ".hydra" if is_part else own
 
 
 def _begun(folder: Path) -> float:
     """When a run was begun, seconds since 1970: its config is written once."""
     try:
-        return (folder / ".hydra" / "overrides.yaml").stat().st_mtime
+        return (_record(folder) / "overrides.yaml").stat().st_mtime
     except OSError:
         return 0.0
 

@@ -7,8 +7,7 @@ from typing import Any
 
 from nstaudio.experiments.storage import preview_files
 
-_ESTIMATE = re.compile(r"(\d+) segments?: about (.+?) and ([\d.]+) GB")
-_N_STEPS = re.compile(r"^n_steps: (\d+)", re.MULTILINE)
+_ESTIMATE = re.compile(r"\d+ segments?: about (.+?) and [\d.]+ GB")
 _TAIL = 4096  # bytes; a line of metrics.jsonl has some hundreds
 
 
@@ -30,19 +29,26 @@ def read_progress(folder: Path) -> dict[str, Any]:
         found["phase"] = "preparing" if (folder / ".hydra").exists() else "starting"
         return found
     found["phase"] = "preparing"
-    n_segments = 1
     if estimate := _ESTIMATE.search(_text(folder / "run.log")):
-        n_segments, found["estimate"] = int(estimate[1]), estimate[2]
-    last = _last_line(folder / "metrics.jsonl")
-    n_steps = _N_STEPS.search(_text(folder / "config.yaml"))
-    if last is not None and n_steps is not None:
-        per_segment = int(n_steps[1])
-        found["n_steps"] = n_segments * per_segment
-        found["step"] = int(last["segment"]) * per_segment + int(last["step"])
-        found["fraction"] = found["step"] / found["n_steps"] if per_segment else 1.0
-        found["phase"] = "finishing" if found["step"] >= found["n_steps"] else "optimising"
+        found["estimate"] = estimate[1]
+    if steps := preview_files.read_steps(folder):
+        found |= _of_steps(steps, _last_line(folder / "metrics.jsonl"))
     found["preview"] = preview_files.read_about(folder)
     return found
+
+
+def _of_steps(steps: dict[str, int], last: dict[str, Any] | None) -> dict[str, Any]:
+    """How far the segment under way is, by its number of steps and the last line of the losses."""
+    n_steps = steps["n_steps"]
+    of_this = last if last is not None and last["segment"] == steps["segment"] else {"step": 0}
+    step = n_steps * steps["place"] + int(of_this["step"])
+    total = n_steps * steps["n_segments"]
+    return {
+        "step": step,
+        "n_steps": total,
+        "fraction": step / total if total else 1.0,
+        "phase": "finishing" if step >= total else "optimising",
+    }
 
 
 def _last_line(file: Path) -> dict[str, Any] | None:

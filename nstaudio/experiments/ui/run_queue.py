@@ -15,7 +15,7 @@ from typing import Any
 
 from nstaudio.errors import InputError, one_line
 from nstaudio.experiments import folder_claim
-from nstaudio.experiments.storage.summary import read_summary
+from nstaudio.experiments.storage.summary import part_folders, read_summary
 from nstaudio.experiments.ui.progress import read_progress
 from nstaudio.experiments.ui.run_request import RunRequest
 
@@ -43,7 +43,7 @@ class State(StrEnum):
 
 
 class Job:
-    """A run that was asked for."""
+    """A run that was asked for, or runs of several contents."""
 
     def __init__(self, number: int, request: RunRequest) -> None:
         self.id, self.request, self.state = str(number), request, State.WAITING
@@ -52,6 +52,13 @@ class Job:
         self.started = self.ended = 0.0
         self.stopping = False
         self.said: collections.deque[str] = collections.deque(maxlen=40)
+
+    @property
+    def runs(self) -> list[Path]:
+        """The folders of its runs that have begun, in their order."""
+        if self.folder is None:
+            return []
+        return part_folders(self.folder) if len(self.request.contents) > 1 else [self.folder]
 
     def reason(self) -> str:
         """Why it failed: the command's own line."""
@@ -96,23 +103,23 @@ class RunQueue:
             if job.process is not None and job.process.poll() is None:
                 job.process.kill()
 
-    def add(self, requests: list[RunRequest]) -> list[Job]:
-        """Queue runs.
+    def add(self, request: RunRequest) -> Job:
+        """Queue what is asked for.
 
         Raises:
             InputError: too many wait already.
         """
         with self._changed:
             n_waiting = sum(job.state is State.WAITING for job in self._jobs.values())
-            if n_waiting + len(requests) > MAX_WAITING:
+            if n_waiting >= MAX_WAITING:
                 raise InputError(f"{n_waiting} runs wait already; at most {MAX_WAITING} can")
-            jobs = [Job(next(self._numbers), request) for request in requests]
-            self._jobs |= {job.id: job for job in jobs}
+            job = Job(next(self._numbers), request)
+            self._jobs[job.id] = job
             ended = [job.id for job in self._jobs.values() if job.ended]
             for id_ in ended[: max(0, len(ended) - _KEPT)]:
                 del self._jobs[id_]
             self._changed.notify_all()
-        return jobs
+        return job
 
     def cancel(self, id_: str) -> None:
         """Take a job out of the queue, or end it early with what it has; again: at once.
@@ -157,11 +164,14 @@ class RunQueue:
         return self._jobs[id_]
 
     def _about(self, job: Job) -> dict[str, Any]:
-        request, content = job.request, job.request.content
+        request, runs = job.request, job.runs
+        contents, at = request.contents, max(0, len(runs) - 1)
+        content = contents[at] if contents else None
         about = {
             "id": job.id,
             "state": job.state.value,
             "content": "noise" if content is None else content.name,
+            "place": [at + 1, len(contents)] if len(contents) > 1 else None,
             "style": [clip.name for clip in request.style],
             "preset": request.settings.get("experiment", ""),
             "clips": {
@@ -173,12 +183,12 @@ class RunQueue:
                 for role in ("content", "style")
             },
             "command": request.command(),
-            "run": None if job.folder is None else run_id(self._outputs, job.folder),
+            "run": run_id(self._outputs, runs[-1]) if runs else None,
             "stopping": job.stopping,
             "seconds": (job.ended or time.time()) - job.started if job.started else 0.0,
         }
         if job.state is State.RUNNING and job.folder is not None:
-            about["progress"] = read_progress(job.folder)
+            about["progress"] = read_progress(runs[-1] if runs else job.folder)
         if job.state is State.FAILED:
             about["reason"] = job.reason()
         return about
@@ -222,9 +232,12 @@ class RunQueue:
             for line in lines:
                 job.said.append(line.rstrip("\n"))
         code = job.process.wait()
-        summary = read_summary(folder)
-        if code == 0 and summary is not None:
-            job.state = State.STOPPED if summary["interrupted"] else State.DONE
+        made = [read_summary(run) for run in job.runs]
+        if code == 0 and any(made):
+            ended_early = len(made) < len(job.request.contents) or any(
+                one is None or one["interrupted"] for one in made
+            )
+            job.state = State.STOPPED if ended_early else State.DONE
         else:
             job.state = State.CANCELLED if job.stopping else State.FAILED
             remove_if_empty(folder)

@@ -1,6 +1,6 @@
 """What the page asks for: clips and settings, as the command line that makes the same run."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nstaudio.errors import InputError, choice, integer, number, one_line
@@ -23,30 +23,35 @@ _KEYS = frozenset(
 
 @dataclass(frozen=True)
 class RunRequest:
-    """One run.
+    """One run, or one of each of several contents in one process.
 
     Attributes:
-        content: `None` for a preset that takes none.
+        contents: none for a preset that takes none.
         style: one or several.
         settings: by name, as on the command line; the preset first.
     """
 
-    content: Clip | None
+    contents: tuple[Clip, ...]
     style: tuple[Clip, ...]
     settings: dict[str, str | float | int] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """What the run's folder is called, after its time."""
-        content = "noise" if self.content is None else self.content.file.stem
-        style = "+".join(clip.file.stem for clip in self.style)
-        return f"{short_name(content)}_as_{short_name(style)}"
+        n, style = len(self.contents), "+".join(clip.file.stem for clip in self.style)
+        content = f"{n} contents" if n > 1 else "".join(clip.file.stem for clip in self.contents)
+        return f"{short_name(content or 'noise')}_as_{short_name(style)}"
+
+    @property
+    def first(self) -> "RunRequest":
+        """The run of the first content."""
+        return replace(self, contents=self.contents[:1])
 
     def arguments(self) -> list[str]:
         """The arguments of `nstaudio`, before a shell's quotes."""
         found = [f"{name}={value}" for name, value in self.settings.items()]
-        if self.content is not None:
-            found.insert(_after_preset(found), _clip("content", (self.content,)))
+        if self.contents:
+            found.insert(_after_preset(found), _clip("content", self.contents))
         found.insert(_after_preset(found), _clip("style", self.style))
         return found
 
@@ -66,8 +71,8 @@ def _clip(role: str, clips: tuple[Clip, ...]) -> str:
     return f"{role}.path={paths[0]}" if len(paths) == 1 else f"{role}.path=[{','.join(paths)}]"
 
 
-def read_requests(asked: Any, clips: ClipLibrary) -> list[RunRequest]:
-    """The runs that the page asks for, one for each content.
+def read_request(asked: Any, clips: ClipLibrary) -> RunRequest:
+    """The run that the page asks for, or those of several contents.
 
     Raises:
         InputError: a clip that there is not, a setting unknown or outside its limits.
@@ -79,9 +84,9 @@ def read_requests(asked: Any, clips: ClipLibrary) -> list[RunRequest]:
     name = asked.get("preset") or ""
     choice("preset", name, presets())
     preset = presets()[name]
-    contents: list[Clip | None] = [None]
+    contents: list[Clip] = []
     if preset.has_content:
-        contents = [*_clips("content", asked.get("content"), MAX_CONTENTS, clips)]
+        contents = _clips("content", asked.get("content"), MAX_CONTENTS, clips)
     styles = _clips("style", asked.get("style"), MAX_STYLES, clips)
     settings: dict[str, str | float | int] = {"experiment": name} if name else {}
     strength = asked.get("strength")
@@ -96,11 +101,11 @@ def read_requests(asked: Any, clips: ClipLibrary) -> list[RunRequest]:
         settings["duration_s"] = number(
             "duration_s", asked["duration_s"], above=0, at_most=MAX_DURATION_S
         )
-    if len(contents) == 1 and contents[0] is not None:
+    if len(contents) == 1:
         settings |= _region("content", asked.get("content_region"), contents[0])
     if len(styles) == 1:
         settings |= _region("style", asked.get("style_region"), styles[0])
-    return [RunRequest(content, tuple(styles), settings) for content in contents]
+    return RunRequest(tuple(contents), tuple(styles), settings)
 
 
 def _clips(role: str, ids: Any, most: int, clips: ClipLibrary) -> list[Clip]:

@@ -26,7 +26,7 @@ from nstaudio.experiments.ui.estimate import Estimates
 from nstaudio.experiments.ui.history import History
 from nstaudio.experiments.ui.presets import presets
 from nstaudio.experiments.ui.run_queue import RunQueue
-from nstaudio.experiments.ui.run_request import read_requests
+from nstaudio.experiments.ui.run_request import read_request
 
 PAGE = Path(__file__).parent / "page"
 
@@ -114,6 +114,8 @@ class Studio(NamedTuple):
     async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
         """Work on the queue while the server is there."""
         del app
+        with contextlib.suppress(OSError):
+            await run_in_threadpool(self.clips.prune, self.history.uploads)
         self.queue.start()
         try:
             yield
@@ -156,10 +158,10 @@ class Studio(NamedTuple):
 
     async def estimate(self, request: Request) -> Response:
         """What the first run that is asked for would take; unless one has the cores already."""
-        asked = read_requests(await _json(request), self.clips)
+        asked = read_request(await _json(request), self.clips)
         if self.queue.is_busy:
             return JSONResponse({"busy": True})
-        return JSONResponse(await run_in_threadpool(self.estimates.of, asked[0]))
+        return JSONResponse(await run_in_threadpool(self.estimates.of, asked.first))
 
     async def queued(self, request: Request) -> Response:
         """The jobs of the queue, those that have ended among them."""
@@ -167,10 +169,10 @@ class Studio(NamedTuple):
         return JSONResponse({"jobs": await run_in_threadpool(self.queue.about)})
 
     async def start(self, request: Request) -> Response:
-        """Queue what is asked for, a run for each content."""
-        jobs = self.queue.add(read_requests(await _json(request), self.clips))
+        """Queue what is asked for."""
+        job = self.queue.add(read_request(await _json(request), self.clips))
         self.estimates.end()
-        return JSONResponse({"jobs": [job.id for job in jobs]})
+        return JSONResponse({"job": job.id})
 
     async def cancel(self, request: Request) -> Response:
         """End a job with what it has, or take it out of the queue."""

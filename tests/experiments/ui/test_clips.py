@@ -1,14 +1,18 @@
 """Uploads: what is taken, and what is refused with a line."""
 
 import io
+import os
+import time
 
 import numpy as np
 import pytest
 import soundfile
 
+from nstaudio.experiments.ui import clips as clips_of_the_page
 from nstaudio.experiments.ui.clips import file_name
 
 from helpers import SR, music
+from small_ui import make_run
 
 
 def put(client, name, data):
@@ -113,3 +117,41 @@ def test_demo_clips_are_there(client):
     demos = {clip["name"]: clip for clip in client.get("/api/setup").json()["demos"]}
     assert demos["jazz"]["duration_s"] == pytest.approx(14.775, abs=0.01)
     assert client.get(f"/api/clips/{demos['jazz']['id']}/sound").status_code == 200
+
+
+def uploads(outputs) -> set[str]:
+    return {one.name for one in (outputs / "uploads").iterdir()}
+
+
+def test_uploads_that_no_run_has_taken_go_from_the_oldest_on(client, outputs, upload, monkeypatch):
+    ids = [upload(name=f"{i}.wav") for i in range(5)]
+    place = {id_: outputs / "uploads" / id_ for id_ in ids}
+    for age_days, id_ in zip((9, 8, 7, 6, 0.5), ids, strict=True):
+        at = time.time() - age_days * 86_400
+        os.utime(place[id_] / "clip.json", (at, at))
+    unfinished = outputs / "uploads" / ".x.part"
+    unfinished.mkdir()
+    os.utime(unfinished, (0, 0))
+    make_run(outputs / "day/run", config={"content": {"path": str(place[ids[0]] / "0.wav")}})
+    several = make_run(
+        outputs / "day/several", config={"content": {"path": [str(place[ids[1]] / "1.wav")]}}
+    )
+    (several / "contents.json").write_text('["1"]')
+    studio = client.app.state.studio
+    one = sum(file.stat().st_size for file in place[ids[0]].iterdir())
+    monkeypatch.setattr(clips_of_the_page, "MAX_UNUSED_BYTES", 10 * one)
+    studio.clips.prune(studio.history.uploads)
+    assert uploads(outputs) == {*ids, ".x.part"}, "few enough"
+    monkeypatch.setattr(clips_of_the_page, "MAX_UNUSED_BYTES", int(2.5 * one))
+    studio.clips.prune(studio.history.uploads)
+    assert uploads(outputs) == {ids[0], ids[1], ids[3], ids[4]}
+    monkeypatch.setattr(clips_of_the_page, "MAX_UNUSED_BYTES", 0)
+    studio.clips.prune(studio.history.uploads)
+    assert uploads(outputs) == {ids[0], ids[1], ids[4]}, "those of runs, and those of today"
+
+
+def test_a_clip_that_is_uploaded_again_is_new_again(client, outputs, upload):
+    about = outputs / "uploads" / upload() / "clip.json"
+    os.utime(about, (0, 0))
+    upload()
+    assert time.time() - about.stat().st_mtime < 3600

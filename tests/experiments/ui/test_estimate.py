@@ -27,7 +27,7 @@ def test_what_a_run_would_refuse(clips):
 
 class Request(RunRequest):
     def __init__(self, *given: str) -> None:
-        super().__init__(None, ())
+        super().__init__((), ())
         object.__setattr__(self, "given", list(given))
 
     def arguments(self) -> list[str]:

@@ -1,6 +1,7 @@
 """The runs among the outputs: what the page is told of them, and which files it may read."""
 
 import io
+import json
 import os
 import shlex
 from urllib.parse import unquote
@@ -85,6 +86,23 @@ def test_settings_to_change_are_those_of_clips_that_are_here(client, outputs, up
     assert (settings["preset"], settings["strength"], settings["seed"]) == ("mix", 0.5, 3)
     assert (settings["content_region"], settings["style_region"]) == ([0.5, 1.5], None)
     assert settings["n_steps"] is None
+
+
+def test_one_of_several_contents_can_be_made_again_by_itself(client, outputs, upload):
+    files = [str(outputs / "uploads" / upload(name=f"{i}.wav") / f"{i}.wav") for i in range(2)]
+    typed = [f"content.path=[{','.join(files)}]", "style=jazz", "seed=3"]
+    style = {"path": "${clip:jazz.ogg}", "start_s": 0, "duration_s": None}
+    several = make_run(outputs / "day/several", *typed, config={"content": {"path": files}})
+    (several / "contents.json").write_text('["0", "1"]')
+    (several / "1").mkdir()
+    config = {"content": {"path": files[1], "start_s": 0, "duration_s": None}, "style": style}
+    (several / "1/config.yaml").write_text(json.dumps(config))
+    (run,) = runs(client)
+    assert run["id"] == "day/several/1"
+    typed = shlex.split(run["command"])
+    assert typed == ["nstaudio", f"content.path={files[1]}", "style=jazz", "seed=3"]
+    assert [clip["name"] for clip in run["settings"]["content"]] == ["1.wav"]
+    assert run["settings"]["seed"] == 3
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ def start(client, asked):
     def send(**settings) -> str:
         answer = client.post("/api/queue", json={**asked, **settings})
         assert answer.status_code == 200, answer.text
-        return answer.json()["jobs"][0]
+        return answer.json()["job"]
 
     return send
 
@@ -39,13 +39,37 @@ def test_a_second_run_waits_for_the_first(client, fake, start, outputs):
     assert not any("hydra" in one or "preview" in one for one in typed)
 
 
-def test_several_contents_are_queued(client, fake, upload, asked):
-    more = {**asked, "content": [upload(name=f"{i}.wav") for i in range(3)]}
-    assert len(client.post("/api/queue", json=more).json()["jobs"]) == 3
-    wait(lambda: states(client) == ["running", "waiting", "waiting"])
-    assert [job["content"] for job in jobs(client)] == ["0.wav", "1.wav", "2.wav"]
+@pytest.fixture
+def several(client, fake, upload, asked, outputs):
+    """A job of three contents under way, each of which goes on until `go`."""
+    contents = [upload(name=f"{i}.wav") for i in range(3)]
+    answer = client.post("/api/queue", json={**asked, "content": contents})
+    wait(lambda: any(outputs.glob("2*/*/0/config.yaml")))
+    return answer.json()["job"]
+
+
+def test_several_contents_are_one_job_and_a_run_each(client, fake, several, outputs):
+    (job,) = jobs(client)
+    assert (job["content"], job["place"]) == ("0.wav", [1, 3])
+    assert job["run"].endswith("3-contents_as_other/0")
     fake()
-    wait(lambda: states(client) == ["done"] * 3)
+    wait(lambda: states(client) == ["done"])
+    (job,) = jobs(client)
+    assert (job["content"], job["place"]) == ("2.wav", [3, 3])
+    runs = client.get("/api/runs").json()["runs"]
+    assert sorted(run["content"] for run in runs) == ["0", "1", "2"]
+    for run in runs:
+        assert (run["state"], "result" in run["has"]) == ("done", True)
+        typed = shlex.split(run["command"])
+        (path,) = (one for one in typed if one.startswith("content.path="))
+        assert path.endswith(f"/{run['content']}.wav")
+
+
+def test_several_contents_end_with_the_one_under_way(client, several, outputs):
+    client.post(f"/api/queue/{several}/cancel")
+    wait(lambda: states(client) == ["stopped"])
+    (run,) = client.get("/api/runs").json()["runs"]
+    assert (run["content"], run["state"]) == ("0", "stopped")
 
 
 def test_a_cancelled_run_keeps_what_there_is(client, fake, start, outputs):

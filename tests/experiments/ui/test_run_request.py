@@ -8,9 +8,10 @@ import pytest
 from nstaudio.errors import InputError
 from nstaudio.experiments.command_line import in_hydras_grammar
 from nstaudio.experiments.config_files import compose
+from nstaudio.experiments.schema import path_list
 from nstaudio.experiments.ui.clips import Clip, ClipLibrary
 from nstaudio.experiments.ui.presets import presets
-from nstaudio.experiments.ui.run_request import RunRequest, read_requests
+from nstaudio.experiments.ui.run_request import RunRequest, read_request
 
 
 class Library(ClipLibrary):
@@ -29,19 +30,19 @@ class Library(ClipLibrary):
 
 @pytest.fixture
 def read(tmp_path):
-    return lambda **asked: read_requests({"content": ["a.wav"], "style": ["b.wav"], **asked},
+    return lambda **asked: read_request({"content": ["a.wav"], "style": ["b.wav"], **asked},
                                          Library(tmp_path))  # fmt: skip
 
 
 def test_two_files_and_nothing_else(read, tmp_path):
-    (request,) = read()
+    request = read()
     assert sorted(request.arguments()) == [
         *(f"content.path={tmp_path / 'a.wav'}", f"style.path={tmp_path / 'b.wav'}")
     ]
 
 
 def test_every_setting_is_hydras(read):
-    (request,) = read(
+    request = read(
         preset="descent", strength=0.25, n_steps=3, seed=5, content_region=[1, 4.5],
         style_region=[0, 2], style=["b (1), [x].wav"], content=["Größe's.wav"],
     )  # fmt: skip
@@ -57,14 +58,20 @@ def test_every_setting_is_hydras(read):
 
 
 def test_several_styles_are_one_and_several_contents_are_runs(read):
-    found = read(content=["a.wav", "demo-jazz"], style=["b,1.wav", "c.wav"], content_region=[1, 2])
-    assert len(found) == 2
-    cfgs = [compose(in_hydras_grammar(one.arguments())) for one in found]
-    for cfg in cfgs:
-        assert [Path(p).name for p in cfg.style.path] == ["b,1.wav", "c.wav"]
+    contents, styles = ["a.wav", "demo-jazz", "d,1.wav"], ["b,1.wav", "c.wav"]
+    request = read(content=contents, style=styles, content_region=[1, 2])
+    assert request.name == "3-contents_as_b,1+c"
+    for one, paths in ((request, contents), (request.first, contents[:1])):
+        cfg = compose(in_hydras_grammar(one.arguments()))
+        assert [Path(p).name for p in path_list(cfg.content.path)] == paths
+        assert [Path(p).name for p in cfg.style.path] == styles
         assert cfg.content.start_s == 0, "a part is of one clip"
-    assert [Path(cfg.content.path).name for cfg in cfgs] == ["a.wav", "jazz.ogg"]
-    assert [one.name for one in found] == ["a_as_b,1+c", "demo-jazz_as_b,1+c"]
+
+
+def test_a_demo_clip_has_its_name(read):
+    request = read(content=["demo-jazz"])
+    assert "content=jazz" in request.arguments()
+    assert request.name == "demo-jazz_as_b"
 
 
 @pytest.mark.parametrize("name", presets())
@@ -74,15 +81,15 @@ def test_strength_is_a_setting_of_presets_without_weights_of_their_own(read, nam
         with pytest.raises(InputError, match=f"the preset {name} has none"):
             read(preset=name, strength=0.5)
         return
-    (request,) = read(preset=name, strength=0.5)
+    request = read(preset=name, strength=0.5)
     cfg = compose(in_hydras_grammar(request.arguments()))
     assert (cfg.strength, cfg.alpha, cfg.beta) == (0.5, None, None)
     assert (cfg.content.path is not None) == preset.has_content
 
 
 def test_a_preset_without_a_content(read):
-    (request,) = read(preset="texture", content=[], duration_s=7)
-    assert request.content is None
+    request = read(preset="texture", content=[], duration_s=7)
+    assert request.contents == ()
     assert "duration_s=7.0" in request.arguments()
     assert request.name == "noise_as_b"
 
@@ -113,10 +120,10 @@ def test_what_means_nothing_is_a_line(read, asked, line):
 
 def test_a_request_must_be_settings():
     with pytest.raises(InputError, match="no.* group of settings"):
-        read_requests([1], Library(Path()))
+        read_request([1], Library(Path()))
 
 
 def test_a_command_can_be_pasted(tmp_path):
     clip = Library(tmp_path).find("it's; rm -rf.wav")
-    typed = shlex.split(RunRequest(clip, (clip,), {"seed": 1}).command())
+    typed = shlex.split(RunRequest((clip,), (clip,), {"seed": 1}).command())
     assert typed[1:] == [f"style.path={clip.file}", f"content.path={clip.file}", "seed=1"]

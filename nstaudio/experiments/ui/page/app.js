@@ -116,9 +116,10 @@ async function start(event) {
       cards[role].input.focus();
       throw new Error(`There is no ${role} yet: choose a file, record one or take a demo clip.`);
     }
-    const { jobs: ids } = await send("/api/queue", asked);
+    const { job } = await send("/api/queue", asked);
     const busy = [...jobs.known.values()].some((job) => job.state === "running");
-    if (!busy) jobs.watch(ids[0]);
+    jobs.expect(job);
+    if (!busy) jobs.watch(job);
     say(busy ? "Queued" : "Started");
     poll();
   } catch (error) {
@@ -140,9 +141,10 @@ async function reuse(settings) {
   say("The settings of that run are set");
 }
 
-let timer = 0, polling = false;
+let timer = 0, polling = false, again = false;
 async function poll() {
   clearTimeout(timer);
+  again = polling;
   if (polling) return;
   polling = true;
   let soon = false;
@@ -157,7 +159,7 @@ async function poll() {
     $("start-error").dataset.lost = "1";
   } finally {
     polling = false;
-    timer = setTimeout(poll, soon ? SOON_MS : LATER_MS);
+    timer = setTimeout(poll, again ? 0 : soon ? SOON_MS : LATER_MS);
   }
 }
 

@@ -16,6 +16,7 @@ const ACTIVE = ["waiting", "running"];
 const fileOf = (run, what) => `/api/runs/${encodeRun(run)}/file/${what}`;
 const encodeRun = (run) => run.split("/").map(encodeURIComponent).join("/");
 const nameOf = (job) => `${job.content} as ${[job.style].flat().join(" + ")}`;
+const placeOf = (job) => job.place ? `, ${job.place[0]} of ${job.place[1]} contents` : "";
 
 /** The decks of a run with a result. */
 export function decksOf(run, suffix = "") {
@@ -43,6 +44,9 @@ export class Jobs {
       heard: null, free: true });
   }
 
+  /** A job that was queued: its end is noticed, however soon it comes. */
+  expect(id) { this.known.set(id, { state: "waiting" }); }
+
   /** Hear a job while it is under way, and then its result. */
   watch(id) { [this.watched, this.heard, this.free] = [id, null, false]; }
 
@@ -56,7 +60,7 @@ export class Jobs {
       const hasEnded = before && ACTIVE.includes(before.state) && !ACTIVE.includes(job.state);
       this.known.set(job.id, job);
       if (hasEnded) {
-        say(`${nameOf(job)}: ${WORDS[job.state]}`);
+        say(`${nameOf(job)}${placeOf(job)}: ${WORDS[job.state]}`);
         this.free ||= job.id === this.watched && !["done", "stopped"].includes(job.state);
         await this.ended(job, job.id === this.watched);
       }
@@ -86,6 +90,7 @@ export class Jobs {
 
   #row(job) {
     const row = {
+      name: el("strong", { className: "name" }),
       bar: el("progress", { max: 1, "aria-label": `Progress of ${nameOf(job)}` }),
       state: el("span", { className: "state" }),
       button: el("button", { type: "button", className: "stop" }),
@@ -94,7 +99,7 @@ export class Jobs {
       reason: el("p", { className: "error" }),
     };
     row.element = el("li", { dataset: { job: job.id } },
-      el("div", { className: "row" }, el("strong", { className: "name" }, nameOf(job)),
+      el("div", { className: "row" }, row.name,
         el("span", { className: "hint" }, presetName(job.preset)), row.listen,
         row.button),
       row.bar, row.state, row.reason);
@@ -104,6 +109,7 @@ export class Jobs {
 
   #fill(row, job) {
     const { progress } = job;
+    row.name.textContent = nameOf(job) + placeOf(job);
     let words = WORDS[job.state];
     if (progress) {
       words = PHASES[progress.phase];
@@ -135,9 +141,9 @@ export class Jobs {
   /** Clips and newest preview of the run under way. */
   async #hear(job) {
     const { preview } = job.progress ?? {};
-    const mark = `${job.id} ${preview?.mark ?? ""}`;
+    const run = `${job.id} ${job.place?.[0] ?? ""}`, mark = `${run} ${preview?.mark ?? ""}`;
     if (mark === this.heard) return;
-    const isNew = !this.heard?.startsWith(`${job.id} `);
+    const isNew = !this.heard?.startsWith(`${run} `);
     this.heard = mark;
     const decks = [];
     const part = (role) => ({ begin: job.parts[role][0], length: job.parts[role][1] });
