@@ -24,6 +24,7 @@ _LEAST_SPREAD_DB = 3.0  # added to a band's standard deviation: what hardly move
 _BLUR = 1.0  # of keys and queries along both axes, frames and bands or semitones
 _ENVELOPE_BANDS = 6.0  # standard deviation, bands, of what counts as envelope and not as partials
 _QUERIES_AT_ONCE = 128
+_MAX_WIDENING, _WIDENING_BLUR = 2.0, 2.0  # factor at most, and its smoothing across bands
 _MAX_KEYS = 60_000  # in all transpositions; of longer styles every second frame, every third, ...
 _MAX_LIFT_DB = 30.0
 _LIFT_EXPONENT = 0.5  # of the power around a cell over the largest: its share of the lift
@@ -112,6 +113,31 @@ def attend(
         np.concatenate(costs),
         attention.temperature,
     )
+
+
+def widened(
+    level_db: Levels,
+    content_db: Levels,
+    style_db: Float[np.ndarray, "others bands"],
+    amount: float,
+) -> Levels:
+    """Levels that change in time about as much as the clips' do, band by band.
+
+    A mean of guesses is flatter than any of them, and so is what a network was trained to get right
+    in the mean: the known remedy is the spread that such levels have (Toda, Black & Tokuda, "Voice
+    conversion based on maximum-likelihood estimation of spectral parameter trajectory", TASLP
+    2007). Here that is the mean of the clips' standard deviations; what is wider stays.
+
+    Args:
+        content_db: as long as the levels.
+        amount: of the way to that spread, 0 to 1.
+    """
+    spread = level_db.std(axis=0) + 1e-6
+    wanted = (content_db.std(axis=0) + style_db.std(axis=0)) / 2
+    factor = 1 + amount * (np.clip(wanted / spread, 1.0, _MAX_WIDENING) - 1)
+    factor = scipy.ndimage.gaussian_filter1d(factor, _WIDENING_BLUR, mode="nearest")
+    mean_db = level_db.mean(axis=0)
+    return mean_db + factor * (level_db - mean_db)
 
 
 def lifted(level_db: Levels, style_db: Float[np.ndarray, "others bands"]) -> Levels:

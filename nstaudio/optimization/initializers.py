@@ -21,7 +21,14 @@ from nstaudio.errors import integer, number
 from nstaudio.learned.gain import gain_db
 from nstaudio.notes import Note, onset_refinement, percussion, transcribe
 from nstaudio.notes.attention import Attention, render
-from nstaudio.notes.frame_attention import FrameAttention, Moments, attend, lifted, pitches
+from nstaudio.notes.frame_attention import (
+    FrameAttention,
+    Moments,
+    attend,
+    lifted,
+    pitches,
+    widened,
+)
 from nstaudio.notes.musaicing import Activations, assemble
 from nstaudio.notes.percussion import energy
 
@@ -126,6 +133,7 @@ def frame_attention(
     notes: float = 1.0,
     balance: float = 1.0,
     learned: float = 0.0,
+    spread: float = 0.7,
 ) -> Initialization:
     """The content, to be filtered towards the levels that the style has where it is like it.
 
@@ -137,6 +145,7 @@ def frame_attention(
     Args:
         attention: weights of the style's frames for each of the content's.
         note_attention: weights of the style's notes for each of the content's.
+        spread: how far a mean's lost changes in time are restored, 0 to 1, see `widened`.
         frames, notes, balance, learned: weights of the estimates, not all 0 but the second, since
             that is left out where a clip has no notes.
 
@@ -148,13 +157,14 @@ def frame_attention(
     for name, weight in weights.items():
         number(f"init.{name}", weight, at_least=0)
     number("init.frames + init.balance + init.learned", frames + balance + learned, above=0)
+    number("init.spread", spread, at_least=0, at_most=1)
     target_db = _levels(
         np.asarray(content.y),
         np.asarray(content.level_db),
         np.asarray(style.y),
         np.asarray(style.level_db),
         spec,
-        _Estimates(attention, note_attention, frames, notes, balance, learned),
+        _Estimates(attention, note_attention, frames, notes, balance, learned, spread),
     )
     return Initialization(content, jnp.asarray(target_db, jnp.float32))
 
@@ -168,6 +178,7 @@ class _Estimates(NamedTuple):
     notes: float
     balance: float
     learned: float
+    spread: float
 
 
 @cached_by(content_key, max_results=1)  # a start and an aim are often the same
@@ -196,7 +207,8 @@ def _levels(
             (of.learned, _at_power_of(_learned_levels(content, style, spec), style_db))
         )
     shares, levels = zip(*estimates, strict=True)
-    return lifted(np.average(levels, axis=0, weights=shares), style_db)
+    mean_db = np.average(levels, axis=0, weights=shares)
+    return lifted(widened(mean_db, content_db, style_db, of.spread), style_db)
 
 
 def _pitched_part(content: Samples, style: Other, sr: int, attention: Attention) -> Samples | None:

@@ -3,7 +3,14 @@ import pytest
 
 from nstaudio.errors import InputError
 from nstaudio.notes import frame_attention
-from nstaudio.notes.frame_attention import FrameAttention, Moments, attend, lifted, pitches
+from nstaudio.notes.frame_attention import (
+    FrameAttention,
+    Moments,
+    attend,
+    lifted,
+    pitches,
+    widened,
+)
 
 SR = 22050
 SEMITONES_HZ = 55.0 * 2 ** (np.arange(72) / 12)  # a band a semitone
@@ -109,3 +116,25 @@ def test_pitches_at_other_frames():
 def test_bad_values(values, message):
     with pytest.raises(InputError, match=message):
         FrameAttention(**values)
+
+
+@pytest.mark.parametrize(
+    ("content_spread", "style_spread", "amount", "spread"),
+    [
+        (5.0, 7.0, 1.0, 6.0),
+        (5.0, 7.0, 0.5, 5.0),  # half way from 4 to 6
+        (5.0, 7.0, 0.0, 4.0),
+        (30.0, 30.0, 1.0, 8.0),  # twice at most
+        (1.0, 2.0, 1.0, 4.0),  # what is wider stays
+    ],
+)
+def test_bands_change_in_time_as_the_clips_do(content_spread, style_spread, amount, spread):
+    signs = np.tile([1.0, -1.0], 20)[:, None]  # of standard deviation 1
+    mean_db = np.linspace(-60, -10, 12)
+    got = widened(
+        mean_db + 4.0 * signs,
+        content_spread * signs + np.zeros(12),
+        -30 + style_spread * signs[:10] + np.zeros(12),
+        amount,
+    )
+    np.testing.assert_allclose(got, mean_db + spread * signs, rtol=1e-4)

@@ -178,7 +178,7 @@ def test_balance_alone_is_an_equaliser():
     content_db, style_db = (rng.normal(mean, 2, (80, 128)) for mean in (-20, -30))
     content_db[:, 64:] -= 20
     content, style = (Clip(jnp.ones(80 * 256), jnp.asarray(x)) for x in (content_db, style_db))
-    only = {"frames": 0, "notes": 0, "balance": 1}
+    only = {"frames": 0, "notes": 0, "balance": 1, "spread": 0}
     start = initializers.frame_attention(content, style, key=KEY, spec=SPEC, **only)
     change_db = np.asarray(start.level_db - content.level_db)
     power = [np.mean(10 ** (np.asarray(x) / 10), axis=0) for x in (content_db, style_db)]
@@ -197,7 +197,7 @@ def test_frame_attention_needs_no_notes(caplog):
     assert not caplog.records
 
 
-@pytest.mark.parametrize(("name", "value"), [("notes", -1), ("frames", -0.5)])
+@pytest.mark.parametrize(("name", "value"), [("notes", -1), ("frames", -0.5), ("spread", 1.5)])
 def test_bad_values_of_frame_attention(content, style, name, value):
     with pytest.raises(InputError, match=f"init.{name}={value} must be at"):
         initializers.frame_attention(content, style, key=KEY, spec=SPEC, **{name: value})
@@ -262,6 +262,6 @@ def test_learned_levels_share_in_the_mean(content, style, monkeypatch):
     learned_db = content_db + gain_db
     learned_db += power_db(style_db) - power_db(learned_db)
     balanced_db = content_db + power_db(style_db, 0) - power_db(content_db, 0)
-    weights = {"frames": 0, "notes": 0, "balance": 1, "learned": 3}
+    weights = {"frames": 0, "notes": 0, "balance": 1, "learned": 3, "spread": 0}
     start = initializers.frame_attention(content, style, key=KEY, spec=SPEC, **weights)
     np.testing.assert_allclose(start.level_db, (balanced_db + 3 * learned_db) / 4, atol=1e-3)
