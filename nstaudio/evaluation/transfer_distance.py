@@ -6,6 +6,10 @@ and not the other, the style the other and not the one; what is near in both is 
 
 from typing import NamedTuple
 
+import numpy as np
+from jaxtyping import Float
+
+from nstaudio.audio.content_cache import cached_by, content_key
 from nstaudio.audio.samples import Other, Samples, Third
 from nstaudio.evaluation import judge, tonality
 
@@ -34,17 +38,28 @@ def measure(y: Samples, content: Other | None, style: Third, sr: int) -> Transfe
     """
     if not y.any() or not style.any():
         return TransferDistance(None, None, None)
-    of_y, of_style = judge.embedding(y, sr), judge.embedding(style, sr)
-    judge_to_style = judge.distance(of_y, of_style)
+    of_style = _hear_source(style, sr)
+    judge_to_style = judge.distance(judge.embedding(y, sr), of_style.embedding)
     if content is None or not content.any():
         return TransferDistance(None, judge_to_style, None)
-    tune = tonality.analyse(content, sr)
+    of_content = _hear_source(content, sr)
     return combine(
         judge_to_style=judge_to_style,
-        chroma_to_content=tonality.compare(tonality.analyse(y, sr), tune).chroma,
-        judge_of_clips=judge.distance(judge.embedding(content, sr), of_style),
-        chroma_of_clips=tonality.compare(tune, tonality.analyse(style, sr)).chroma,
+        chroma_to_content=tonality.compare(tonality.analyse(y, sr), of_content.tones).chroma,
+        judge_of_clips=judge.distance(of_content.embedding, of_style.embedding),
+        chroma_of_clips=tonality.compare(of_content.tones, of_style.tones).chroma,
     )
+
+
+class _Heard(NamedTuple):
+    embedding: Float[np.ndarray, " features"]
+    tones: tonality.Tones
+
+
+# The style is measured for every segment, and both for every run of a sweep.
+@cached_by(content_key, max_results=4)
+def _hear_source(y: Samples, sr: int) -> _Heard:
+    return _Heard(judge.embedding(y, sr), tonality.analyse(y, sr))
 
 
 def combine(

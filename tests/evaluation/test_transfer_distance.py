@@ -59,3 +59,18 @@ def test_without_a_content_there_is_the_style():
     got = transfer_distance.measure(Y, None, STYLE, SR)
     expected = judge.distance(judge.embedding(Y, SR), judge.embedding(STYLE, SR))
     assert got == (None, pytest.approx(expected), None)
+
+
+def test_the_clips_are_heard_once_for_all_segments(monkeypatch):
+    heard = []
+
+    def embedding(*sound):
+        heard.append(sound)
+        return np.ones(4, np.float32)
+
+    monkeypatch.setattr(judge, "embedding", embedding)
+    monkeypatch.setattr(tonality, "analyse", lambda *_: tonality.Tones(*(np.ones((3, 12)),) * 3))
+    content, style = 0.5 * CONTENT, 0.5 * STYLE  # of no other test
+    for y in (Y, 2 * Y):
+        transfer_distance.measure(y, content, style, SR)
+    assert len(heard) == 2 + 2
