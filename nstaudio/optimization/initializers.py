@@ -133,7 +133,7 @@ def frame_attention(
     notes: float = 1.0,
     balance: float = 1.0,
     learned: float = 0.0,
-    spread: float = 0.7,
+    spread: float = 0.4,
 ) -> Initialization:
     """The content, to be filtered towards the levels that the style has where it is like it.
 
