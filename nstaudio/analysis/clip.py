@@ -2,7 +2,12 @@
 
 from typing import NamedTuple
 
-from jaxtyping import Array, Float
+import jax
+import numpy as np
+from jaxtyping import Array, Float, Float32
+
+from nstaudio.analysis import numpy_stft
+from nstaudio.analysis.spectrogram import MelSpec
 
 Samples = Float[Array, " samples"]
 """Mono samples at the analysis rate, on the device; `audio.samples` has those of numpy."""
@@ -22,3 +27,9 @@ class Clip(NamedTuple):
 
     y: Samples
     level_db: LogMel
+
+    @classmethod
+    def of(cls, y: Float32[np.ndarray, " samples"], spec: MelSpec) -> "Clip":
+        """The clip of scaled samples; compiles nothing for their length."""
+        # `jnp.asarray` would compile.
+        return cls(*jax.device_put((y, numpy_stft.log_mel(y, spec))))

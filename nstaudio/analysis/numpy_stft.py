@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Complex, Float
 
-from nstaudio.analysis.spectrogram import hann
+from nstaudio.analysis.spectrogram import MelSpec, hann
 from nstaudio.audio.samples import Channels, Samples
 
 Spectrum = Complex[np.ndarray, "frames bins"]
@@ -33,8 +33,23 @@ def power(y: Samples, n_fft: int, hop_length: int) -> Float[np.ndarray, "frames 
         y[i * hop_length : (i + _FRAMES_AT_ONCE - 1) * hop_length + n_fft]
         for i in range(0, n_frames, _FRAMES_AT_ONCE)
     ]
-    magnitudes = [np.abs(stft(block, n_fft, hop_length)).astype(np.float32) for block in blocks]
-    return np.concatenate(magnitudes) ** 2
+    spectra = (stft(block, n_fft, hop_length) for block in blocks)
+    return np.concatenate([np.asarray(_squared(x), np.float32) for x in spectra])
+
+
+def _squared(x: Spectrum) -> Float[np.ndarray, "frames bins"]:
+    return np.real(x) ** 2 + np.imag(x) ** 2  # less work than `np.abs`
+
+
+def mel_power(y: Samples, spec: MelSpec) -> Float[np.ndarray, "frames mels"]:
+    """Mel power spectrogram; what `spectrogram.mel_power` is to compiled functions."""
+    y = np.pad(np.asarray(y, np.float32), spec.n_fft // 2)
+    return power(y, spec.n_fft, spec.hop_length) @ spec.filters
+
+
+def log_mel(y: Samples, spec: MelSpec) -> Float[np.ndarray, "frames mels"]:
+    """Mel spectrogram in dB, cut at `spec.floor_db`; see `spectrogram.log_mel`."""
+    return 10 * np.log10(np.maximum(mel_power(y, spec), np.float32(spec.amin)))
 
 
 def overlap_add(

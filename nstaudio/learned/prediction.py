@@ -16,7 +16,7 @@ from nstaudio.analysis import numpy_stft
 from nstaudio.audio import samples
 from nstaudio.audio.samples import Samples
 from nstaudio.learned import weights
-from nstaudio.learned.features import HOP_LENGTH, N_FFT, RANGE_DB, SR, Levels, power_weights, spec
+from nstaudio.learned.features import RANGE_DB, SR, Levels, power_weights, spec
 from nstaudio.learned.network import HALO, Sound, Statistics, TransferNet, predicted
 
 WINDOW = 256
@@ -35,8 +35,7 @@ def level_db(y: Samples, sr: int, *, name: str) -> Levels:
         InputError: silence, or no samples at all; `name` says whose.
     """
     y = soxr.resample(np.asarray(y, np.float32), sr, SR, quality="VHQ")
-    y = np.pad(samples.unit_power(y, name=name), N_FFT // 2)
-    power = numpy_stft.power(y, N_FFT, HOP_LENGTH) @ spec().filters
+    power = numpy_stft.mel_power(samples.unit_power(y, name=name), spec())
     return _cut(10 * np.log10(np.maximum(power, 1e-10)))
 
 

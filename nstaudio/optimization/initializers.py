@@ -12,9 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
+from nstaudio.analysis import numpy_stft
 from nstaudio.analysis.bands import mean_power_db
 from nstaudio.analysis.clip import Clip, LogMel
-from nstaudio.analysis.spectrogram import MelSpec, log_mel
+from nstaudio.analysis.spectrogram import MelSpec
 from nstaudio.audio.content_cache import cached_by, content_key
 from nstaudio.audio.samples import Other, Samples
 from nstaudio.errors import integer, number
@@ -33,8 +34,6 @@ from nstaudio.notes.musaicing import Activations, assemble
 from nstaudio.notes.percussion import energy
 
 log = logging.getLogger(__name__)
-
-_log_mel = jax.jit(log_mel, static_argnames=("spec",))
 
 # Unpitched energy of a result of note attention, times the content's.
 _UNPITCHED_KEPT, _MAX_UNPITCHED = 0.6, 2.0
@@ -166,7 +165,7 @@ def frame_attention(
         spec,
         _Estimates(attention, note_attention, frames, notes, balance, learned, spread),
     )
-    return Initialization(content, jnp.asarray(target_db, jnp.float32))
+    return Initialization(content, jax.device_put(np.asarray(target_db, np.float32)))
 
 
 class _Estimates(NamedTuple):
@@ -191,8 +190,9 @@ def _levels(
     of: _Estimates,
 ) -> Float[np.ndarray, "frames mels"]:
     """The mean of the estimates of `frame_attention`, dB."""
-    content = Clip(jnp.asarray(content_y), jnp.asarray(content_db))
-    style = Clip(jnp.asarray(style_y), jnp.asarray(style_db))
+    content, style = (
+        Clip(*jax.device_put(arrays)) for arrays in ((content_y, content_db), (style_y, style_db))
+    )
     balanced_db = content_db + mean_power_db(style_db, axis=0) - mean_power_db(content_db, axis=0)
     estimates = [(of.balance, balanced_db)]
     if of.frames:
@@ -200,7 +200,7 @@ def _levels(
         estimates.append((of.frames, attend(*moments, spec.edges_hz[1:-1], of.attention)))
     played = _pitched_part(content_y, style_y, spec.sr, of.note_attention) if of.notes else None
     if played is not None:
-        played_db = np.asarray(_log_mel(jnp.asarray(played), spec=spec))
+        played_db = numpy_stft.log_mel(played, spec)
         estimates.append((of.notes, _at_power_of(played_db, style_db)))
     if of.learned:
         estimates.append(
@@ -239,10 +239,8 @@ def musaicing(
         activations: limits of the frames that sound together.
     """
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).tolist())
-    y = jnp.asarray(
-        assemble(np.asarray(content.y), np.asarray(style.y), spec.sr, activations, rng=rng)
-    )
-    sound = Clip(y, _log_mel(y, spec=spec))
+    y = assemble(np.asarray(content.y), np.asarray(style.y), spec.sr, activations, rng=rng)
+    sound = Clip.of(y, spec)
     return Initialization(sound, sound.level_db)
 
 
@@ -254,7 +252,7 @@ def learned(content: Clip, style: Clip, *, key: PRNGKeyArray, spec: MelSpec) -> 
     """
     del key
     level_db = _learned_levels(content, style, spec)
-    return Initialization(content, jnp.asarray(level_db, jnp.float32))
+    return Initialization(content, jax.device_put(np.asarray(level_db, np.float32)))
 
 
 def _learned_levels(content: Clip, style: Clip, spec: MelSpec) -> np.ndarray:
@@ -297,8 +295,8 @@ def _played(
     if without_notes:
         return _Played(None, without_notes)
     content_notes = onset_refinement.refined(y, spec.sr, content_notes)
-    result = jnp.asarray(_play_notes(y, content_notes, style_notes, spec.sr, attention))
-    return _Played(Clip(result, _log_mel(result, spec=spec)), [])
+    result = _play_notes(y, content_notes, style_notes, spec.sr, attention)
+    return _Played(Clip.of(result, spec), [])
 
 
 class _StyleNotes(NamedTuple):

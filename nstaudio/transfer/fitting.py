@@ -89,7 +89,7 @@ def _content_density(
 def _density(y: Float[np.ndarray, " samples"], settings: Settings) -> Density:
     """That of mono samples at the analysis rate; none of silence."""
     spec = settings.spec
-    power = float(peak_power(y, spec))
+    power = peak_power(y, spec)
     if power < SILENCE_POWER:
         return Density(0.0, 0.0)
     # Scaled as `prepare.analyse` does, so that the aim, which needs the same notes, finds them.

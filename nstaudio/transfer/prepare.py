@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
+from nstaudio.analysis import numpy_stft
 from nstaudio.analysis.clip import Clip, LogMel
-from nstaudio.analysis.spectrogram import MelSpec, log_mel, mel_power
+from nstaudio.analysis.spectrogram import MelSpec
 from nstaudio.audio import samples
 from nstaudio.audio.guide import Guide
 from nstaudio.errors import InputError
@@ -28,13 +29,10 @@ NEGATIVES = "negatives"
 SILENCE_POWER = 1e-12
 """A clip whose loudest mel band is below this (-120 dB) counts as silence."""
 
-jitted_log_mel = jax.jit(log_mel, static_argnames=("spec",))
 
-
-@partial(jax.jit, static_argnames=("spec",))
-def peak_power(y: Float[Array, " samples"], spec: MelSpec) -> Float[Array, ""]:
-    """The power of the loudest mel band of mono samples, compiled."""
-    return mel_power(y, spec).max()
+def peak_power(y: Float[np.ndarray, " samples"], spec: MelSpec) -> float:
+    """The power of the loudest mel band of mono samples."""
+    return float(numpy_stft.mel_power(y, spec).max())
 
 
 class PreparedStyle(NamedTuple):
@@ -107,11 +105,10 @@ def analyse(
     """
     check_length(len(y), settings, name=name)
     spec = settings.spec
-    power = float(peak_power(jnp.asarray(y), spec))
+    power = peak_power(y, spec)
     if power < SILENCE_POWER:
         raise silence_error(name)
-    scaled = jnp.asarray(y / np.sqrt(power), jnp.float32)
-    return Clip(scaled, jitted_log_mel(scaled, spec=spec)), power
+    return Clip.of(np.asarray(y / np.sqrt(power), np.float32), spec), power
 
 
 def check_length(n_samples: int, settings: Settings, *, name: str) -> None:
@@ -296,8 +293,8 @@ def _carrier_at_scale(
     if carrier is content:
         return scale_content
     # It keeps its level beside the content, whose loudest band is another at this scale.
-    y = carrier.y * (jnp.linalg.norm(scale_content.y) / jnp.linalg.norm(content.y))
-    return Clip(y, jitted_log_mel(y, spec=scale_spec))
+    y, old, new = (np.asarray(clip.y) for clip in (carrier, content, scale_content))
+    return Clip.of(y * (np.linalg.norm(new) / np.linalg.norm(old)), scale_spec)
 
 
 def _start_from(carrier: Clip, change_db: LogMel, hop_length: int, spec: MelSpec) -> Initialization:
@@ -370,6 +367,6 @@ def prepare_segment(
     if not settings.guide.reaches(slice(offset, offset + len(content)), sr):
         return None
     mono = samples.to_mono(content, sr, settings.spec.sr)
-    if float(peak_power(jnp.asarray(mono), settings.spec)) < SILENCE_POWER:
+    if peak_power(mono, settings.spec) < SILENCE_POWER:
         return None
     return prepare(mono, style, settings, names=names, shared=shared, negatives=negatives)

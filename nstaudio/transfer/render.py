@@ -8,6 +8,7 @@ import numpy as np
 import soxr
 from jaxtyping import Float
 
+from nstaudio.analysis import numpy_stft
 from nstaudio.analysis.clip import Clip
 from nstaudio.analysis.spectrogram import MelSpec
 from nstaudio.audio import loudness, samples
@@ -17,9 +18,7 @@ from nstaudio.optimization.loop import TransferState
 from nstaudio.optimization.objective import evaluate, filter_samples, log_mel_of, waveform_of
 from nstaudio.transfer.prepare import (
     SILENCE_POWER,
-    LogMel,
     PreparedTransfer,
-    jitted_log_mel,
     peak_power,
     split_keys,
 )
@@ -63,26 +62,25 @@ def measure_result(
     prepared: PreparedTransfer,
     state: TransferState,
     settings: Settings,
-) -> tuple[Figures, LogMel]:
+) -> tuple[Figures, Float[np.ndarray, "frames mels"]]:
     """Analyse rendered samples again; the figures and the audio's own log-mel spectrogram."""
-    scaled = jnp.asarray(y / np.sqrt(prepared.content_power), jnp.float32)
-    audio_db = jitted_log_mel(scaled, spec=settings.spec)
+    audio = Clip.of(np.asarray(y / np.sqrt(prepared.content_power), np.float32), settings.spec)
     style, of_content, of_noise = (
         float(evaluate(clip, prepared.problem, objective=prepared.objective).style)
-        for clip in (Clip(scaled, audio_db), prepared.content, _white_noise(len(y), settings.spec))
+        for clip in (audio, prepared.content, _white_noise(len(y), settings.spec))
     )
     optimised_db = log_mel_of(state.variable, prepared.problem, objective=prepared.objective)
-    optimised_db = jnp.maximum(optimised_db, settings.spec.floor_db)
-    difference = float(jnp.sqrt(jnp.mean((audio_db - optimised_db) ** 2)))
+    audio_db = np.asarray(audio.level_db)
+    error_db = audio_db - np.maximum(optimised_db, settings.spec.floor_db)
+    difference = float(np.sqrt(np.mean(error_db**2)))
     share = loss_ratio(style, of_content, scale=of_noise)
     return Figures(style, share, difference), audio_db
 
 
 def _white_noise(n_samples: int, spec: MelSpec) -> Clip:
     """A clip whose style loss is the scale of others."""
-    y = jnp.asarray(np.random.default_rng(0).standard_normal(n_samples), jnp.float32)
-    y = y / jnp.sqrt(peak_power(y, spec))
-    return Clip(y, jitted_log_mel(y, spec=spec))
+    y = np.random.default_rng(0).standard_normal(n_samples, np.float32)
+    return Clip.of(y / np.float32(np.sqrt(peak_power(y, spec))), spec)
 
 
 class RenderedSegment(NamedTuple):
@@ -137,7 +135,7 @@ def sound(
         y = guide.mix(content, y, sr, begins=offset)
         mixed = samples.to_mono(y, sr, spec.sr)
         # As for any clip, 0 dB is its loudest band, and the mix has another one.
-        power = max(float(peak_power(jnp.asarray(mixed), spec)), SILENCE_POWER)
+        power = max(peak_power(mixed, spec), SILENCE_POWER)
         measured = mixed * np.float32(np.sqrt(prepared.content_power / power))
     return SegmentSound(y, measured)
 
@@ -164,7 +162,7 @@ def render_segment(
     figures, generated_db = measure_result(heard.measured, prepared, state, settings)
     return RenderedSegment(
         y=heard.y,
-        generated_db=np.asarray(generated_db),
+        generated_db=generated_db,
         content_db=np.asarray(prepared.content.level_db),
         power=prepared.content_power,
         figures=figures,
@@ -202,13 +200,12 @@ def pass_through(
 ) -> RenderedSegment:
     """The content's segment as it is, see `prepare.prepare_segment`."""
     mono = samples.to_mono(content, sr, spec.sr)
-    power = float(peak_power(jnp.asarray(mono), spec))
+    power = peak_power(mono, spec)
     if power < SILENCE_POWER:
         power = 0.0
         level_db = np.full((spec.n_frames(len(mono)), spec.n_mels), spec.floor_db, np.float32)
     else:
-        scaled = jnp.asarray(mono / np.sqrt(power), jnp.float32)
-        level_db = np.asarray(jitted_log_mel(scaled, spec=spec))
+        level_db = numpy_stft.log_mel(np.asarray(mono / np.sqrt(power), np.float32), spec)
     return RenderedSegment(
         y=content, generated_db=level_db, content_db=level_db, power=power, figures=None
     )

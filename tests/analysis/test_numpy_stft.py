@@ -1,8 +1,10 @@
+import librosa
 import numpy as np
 import pytest
 import scipy.signal
 
-from nstaudio.analysis.numpy_stft import BlockStft, Grid, power, stft
+from nstaudio.analysis.numpy_stft import BlockStft, Grid, log_mel, power, stft
+from nstaudio.analysis.spectrogram import MelSpec
 
 
 @pytest.mark.parametrize("sr", [8000, 16000, 22050, 44100])
@@ -47,6 +49,19 @@ def test_free_transform_and_power_are_scipys(hop_length):
     expected = np.fft.rfft(frames * window)
     np.testing.assert_allclose(stft(y, 512, hop_length), expected, atol=1e-3)
     np.testing.assert_allclose(power(y, 512, hop_length), np.abs(expected) ** 2, rtol=1e-3)
+
+
+@pytest.mark.parametrize("length", [1, 5000, 256 * 300])
+def test_levels_are_librosas(length):
+    y = np.random.default_rng(0).standard_normal(length).astype(np.float32)
+    y[1000:3000] *= 1e-5
+    spec = MelSpec(sr=16000, n_mels=40, mel_scale="slaney", floor_db=-60.0)
+    expected = librosa.feature.melspectrogram(
+        y=y, sr=16000, n_fft=1024, hop_length=256, n_mels=40, pad_mode="constant"
+    )
+    np.testing.assert_allclose(
+        log_mel(y, spec), 10 * np.log10(np.maximum(expected.T, 1e-6)), atol=1e-3
+    )
 
 
 @pytest.mark.parametrize("length", [1, 500, 30011])
