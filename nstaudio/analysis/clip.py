@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Array, Float, Float32
+from jaxtyping import Array, Float, Float32, Int
 
 from nstaudio.analysis import numpy_stft
 from nstaudio.analysis.spectrogram import MelSpec
@@ -27,6 +27,8 @@ class Clip(NamedTuple):
 
     y: Samples
     level_db: LogMel
+    n_samples: Int[Array, ""] | None = None
+    """Samples before the padding, see `padding`; `None` where there is none."""
 
     @classmethod
     def of(cls, y: Float32[np.ndarray, " samples"], spec: MelSpec) -> "Clip":

@@ -14,6 +14,7 @@ import optax
 import psutil
 from jaxtyping import Float
 
+from nstaudio.analysis import padding
 from nstaudio.analysis.clip import Clip
 from nstaudio.audio import samples
 from nstaudio.errors import InputError
@@ -85,12 +86,16 @@ def _program_bytes(
 ) -> int:
     spec = objective.spec
 
-    def clip(n: int) -> Clip:
-        shape = spec.n_frames(n), spec.n_mels
-        shapes: Any = [jax.ShapeDtypeStruct(s, jnp.float32) for s in ((n,), shape)]
-        return Clip(*shapes)
+    def clip(n: int, *, coarse: bool) -> Clip:
+        if not objective.pads:
+            arrays: Any = _float32(n), _float32(spec.n_frames(n), spec.n_mels)
+            return Clip(*arrays)
+        n_frames = padding.size(spec.n_frames(n), spec, coarse=coarse)
+        arrays = _float32(n_frames * spec.hop_length - 1), _float32(n_frames, spec.n_mels)
+        return Clip(*arrays, jax.ShapeDtypeStruct((), jnp.int32))  # type: ignore[arg-type]
 
-    content, style, *negatives = (clip(n) for n in (n_content, *style_lengths))
+    content = clip(n_content, coarse=False)
+    style, *negatives = (clip(n, coarse=True) for n in style_lengths)
     optimizer = Optimizer(transformation, dict.fromkeys(hyperparams, 0.5))
     layers = {name: jnp.float32(1) for name in objective.encoder.layer_names}
     weights = Weights(jnp.float32(1), jnp.float32(1), layers, layers)
@@ -134,6 +139,10 @@ def _program_bytes(
             memory.temp_size_in_bytes + memory.argument_size_in_bytes + memory.output_size_in_bytes
         )
     return max(needed)
+
+
+def _float32(*shape: int) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(shape, jnp.float32)
 
 
 def n_fitting(updates: Updates) -> int:

@@ -4,11 +4,20 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import Array, Complex, Float
+from jaxtyping import Array, Complex, Float, Int
 
+from nstaudio.analysis import padding
 from nstaudio.analysis.bands import mel_to_bins
 from nstaudio.analysis.clip import Clip, LogMel, Power, Samples
-from nstaudio.analysis.spectrogram import MelSpec, istft, log_mel, stft, window_power
+from nstaudio.analysis.spectrogram import (
+    MelSpec,
+    hann,
+    istft,
+    log_mel,
+    overlap_add,
+    stft,
+    window_power,
+)
 from nstaudio.errors import number
 from nstaudio.optimization.parametrizations import check_sigmas, gaussian_blur, range_db, smooth
 
@@ -25,6 +34,9 @@ class ContentStft(NamedTuple):
     weight: Float[Array, " padded"]
     silence: Samples
     """Zeros as long as the carrier: they carry its length."""
+    n_samples: Int[Array, ""] | None = None
+    """The carrier's own samples, where it is padded."""
+    n_frames: Int[Array, ""] | None = None
 
 
 @dataclass(frozen=True)
@@ -71,19 +83,22 @@ class ContentGain:
 
     def constants(self, carrier: Clip, style: Clip, spec: MelSpec) -> ContentStft:
         """The carrier's transform, and where in it boosts apply."""
+        n_frames, of_style = (padding.frames_of(clip, spec) for clip in (carrier, style))
         transform = stft(carrier.y, spec)
         style_power = _power(stft(style.y, spec))
-        noise = 1.0 - _share(style_power, self._stands_out(style_power, spec), spec)
+        style_stands_out = self._stands_out(padding.held(style_power, of_style), spec)
+        noise = 1.0 - _share(padding.cleared(style_power, of_style), style_stands_out, spec)
         least = jnp.maximum(self.noise_boost, noise)
-        stands_out = self._stands_out(_power(transform), spec)
-        weight = jnp.asarray(window_power(carrier.level_db.shape[0], spec))
+        stands_out = self._stands_out(padding.held(_power(transform), n_frames), spec)
         return ContentStft(
-            transform,
+            padding.cleared(transform, n_frames),
             carrier.level_db,
             *range_db(carrier, style),
             stands_out + (1.0 - stands_out) * least[None],
-            weight,
+            _weight(carrier.level_db.shape[0], n_frames, spec),
             jnp.zeros_like(carrier.y),
+            carrier.n_samples,
+            n_frames,
         )
 
     def _stands_out(self, power: Power, spec: MelSpec) -> Power:
@@ -103,6 +118,7 @@ class ContentGain:
 
     def samples(self, variable: LogMel, constants: ContentStft, spec: MelSpec) -> Samples:
         """The filtered carrier."""
+        variable = padding.held(variable, constants.n_frames)
         gain_db = smooth(variable, self.sigma_s, self.sigma_mels, spec)
         gain_db = jnp.clip(
             gain_db,
@@ -113,13 +129,15 @@ class ContentGain:
         gain_db = jnp.minimum(gain_db, 0.0) + jnp.maximum(gain_db, 0.0) * constants.boost
         gain = 10.0 ** (gain_db / 20.0)
         length = constants.silence.shape[0]
-        return istft(constants.carrier * gain, spec, length=length, weight=constants.weight)
+        y = istft(constants.carrier * gain, spec, length=length, weight=constants.weight)
+        return padding.cleared(y, constants.n_samples)
 
     def filtered(
         self, y: Samples, variable: LogMel, constants: ContentStft, spec: MelSpec
     ) -> Samples:
         """`y` with the carrier's gains."""
-        return self.samples(variable, constants._replace(carrier=stft(y, spec)), spec)
+        transform = padding.cleared(stft(y, spec), constants.n_frames)
+        return self.samples(variable, constants._replace(carrier=transform), spec)
 
 
 # What counts as around a bin, and how long a partial must last to stand out: standard deviations.
@@ -147,6 +165,16 @@ def prominence_db(power: Power, spec: MelSpec) -> Power:
         sigma_bands=_AROUND_HZ * bins_per_hz,
     )
     return 10.0 * (jnp.log10(lasting) - around)
+
+
+def _weight(n: int, own: Int[Array, ""] | None, spec: MelSpec) -> Float[Array, " padded"]:
+    """`window_power` of `n` frames, of which `own` are no padding."""
+    if own is None:
+        return jnp.asarray(window_power(n, spec))
+    squared = jnp.asarray(hann(spec.n_fft) ** 2, jnp.float32)
+    return overlap_add(
+        padding.cleared(jnp.broadcast_to(squared, (n, spec.n_fft)), own), spec.hop_length
+    )
 
 
 def _power(transform: Complex[Array, "frames bins"]) -> Power:

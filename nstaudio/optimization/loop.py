@@ -10,7 +10,7 @@ import optax
 from jaxtyping import Array, Float, Int
 
 from nstaudio.losses import Losses
-from nstaudio.optimization.objective import Objective, Problem
+from nstaudio.optimization.objective import Objective, Problem, make_problem
 from nstaudio.optimization.parametrizations import Variable
 
 
@@ -44,7 +44,8 @@ def advance(
         return objective(variable, problem).total
 
     def relative(variable: Array) -> Float[Array, ""]:
-        return total(variable) / problem.content_total * variable.size
+        n_frames = len(variable) if problem.n_frames is None else problem.n_frames
+        return total(variable) / problem.content_total * (n_frames * variable[0].size)
 
     def update(_: Any, state: TransferState) -> TransferState:
         if optax.tree_utils.tree_get(state.opt_state, "value") is None:
@@ -88,7 +89,8 @@ def drop_programs() -> None:
     Each length of a clip has programs of its own, which JAX keeps for ever: a process that goes
     through files of many lengths would grow without end.
     """
-    if advance._cache_size() > MAX_PROGRAMS:  # type: ignore[attr-defined]
+    programs: list[Any] = [advance, make_problem]
+    if max(program._cache_size() for program in programs) > MAX_PROGRAMS:
         jax.clear_caches()
 
 

@@ -7,14 +7,26 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from nstaudio import losses
+from nstaudio.analysis import padding
 from nstaudio.analysis.clip import Clip, EncoderInput, LogMel
 from nstaudio.analysis.representations import Levels, Representation
 from nstaudio.analysis.spectrogram import MelSpec
-from nstaudio.encoders import Encoder
-from nstaudio.losses import ContentLoss, Losses, LossPair, StyleLoss, Targets, Weights
+from nstaudio.encoders import Conv1dEncoder, Encoder
+from nstaudio.losses import (
+    ContentLoss,
+    FeatureReconstruction,
+    Gram,
+    Losses,
+    LossPair,
+    SquaredError,
+    StyleLoss,
+    Targets,
+    Weights,
+)
+from nstaudio.optimization.content_gain import ContentGain
 from nstaudio.optimization.parametrizations import Parametrization, Variable
 
 PROBE_STEP = 1 / 160
@@ -36,6 +48,8 @@ class Problem(NamedTuple):
     """The parametrization's."""
     content_total: Float[Array, ""]
     """The total loss of the content itself, or 1 where that is 0: the scale of the loss."""
+    n_frames: Int[Array, ""] | None = None
+    """The content's own frames, where the clips are padded."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +87,46 @@ class Objective:
 
     def losses(self, encoder_input: EncoderInput, problem: Problem) -> Losses:
         """The losses of an encoder input."""
-        distances = self.encoder.distances(
-            problem.variables, encoder_input, problem.targets, self.loss_pair
-        )
+        if problem.n_frames is None:
+            distances = self.encoder.distances(
+                problem.variables, encoder_input, problem.targets, self.loss_pair
+            )
+        else:
+            activations = self._counted(problem.variables, encoder_input, problem.n_frames)
+            distances = losses.compare(activations, problem.targets, self.loss_pair)
         return losses.weigh(distances, problem.weights)
+
+    @property
+    def pads(self) -> bool:
+        """True where clips may be padded: all that is averaged over frames is a product of two."""
+        return (
+            isinstance(self.parametrization, ContentGain)
+            and isinstance(self.encoder, Conv1dEncoder)
+            and not self.representation.needs_waveform
+            and self.content_loss == SquaredError()
+            and isinstance(self.style_loss, FeatureReconstruction | Gram)
+        )
+
+    def targets(self, variables: Any, content: Clip, style: Clip) -> Targets:
+        """The targets of two clips, both of them padded or none."""
+        clips = (content, style)
+        inputs = [self.encoder_input(clip) for clip in clips]
+        n_frames = [padding.frames_of(clip, self.spec) for clip in clips]
+        activations = [
+            self._counted(variables, x, n)
+            for x, n in zip(inputs, n_frames, strict=True)
+            if n is not None
+        ]
+        if not activations:
+            return self.encoder.targets(variables, *inputs, self.loss_pair)
+        return losses.make_targets(*activations, self.style_loss)
+
+    def _counted(
+        self, variables: Any, encoder_input: EncoderInput, n_frames: Int[Array, ""]
+    ) -> dict[str, Array]:
+        assert isinstance(self.encoder, Conv1dEncoder)
+        activations = self.encoder.activations(variables, encoder_input)
+        return padding.counted(activations, encoder_input.shape[0], n_frames)
 
 
 @partial(jax.jit, static_argnames=("objective",))
@@ -141,9 +191,12 @@ def balance(
         probe: tuple[EncoderInput, Array, EncoderInput, Array],
     ) -> tuple[EncoderInput, Array, EncoderInput, Array]:
         x, _, grad, n = probe
-        x = x - PROBE_STEP * grad / _above_0(_root_mean_square(grad))
+        x = x - PROBE_STEP / scale * grad / _above_0(_root_mean_square(grad))
         return (x, *jax.value_and_grad(style_loss)(x), n + 1)
 
+    # Padding, where a gradient is 0, lowers its root mean square.
+    n_frames = problem.n_frames
+    scale = 1.0 if n_frames is None else jnp.sqrt(content.shape[0] / n_frames)
     first, grad = jax.value_and_grad(style_loss)(content)
     x, _, grad, _ = jax.lax.while_loop(is_too_near, step, (content, first, grad, jnp.int32(0)))
     of_style, of_content = (
@@ -181,6 +234,7 @@ def make_problem(
     """Draw the encoder's weights and compute the targets of the two clips.
 
     Args:
+        content, style: both padded, where the objective `pads`, or neither; the others like them.
         aim: the clip that the style loss compares with, see `aims`; `None` is the style.
         carrier: the sound that the parametrization changes: the content, or the initializer's.
         style_targets: those of a problem with the same key and style; `None` computes them.
@@ -189,20 +243,18 @@ def make_problem(
             `losses.supports_negatives`.
     """
     aim = style if aim is None else aim
-    clips = [objective.encoder_input(clip) for clip in (content, aim, *negatives)]
-    variables = objective.encoder.init(key, clips[0])
-    targets, *others = (
-        objective.encoder.targets(variables, clips[0], clip, objective.loss_pair)
-        for clip in clips[1:]
-    )
+    encoder_input = objective.encoder_input(content)
+    variables = objective.encoder.init(key, encoder_input)
+    targets, *others = (objective.targets(variables, content, clip) for clip in (aim, *negatives))
     if others:
         targets = losses.add_negatives(targets, others, objective.style_loss)
     if style_targets is not None:
         targets = targets._replace(style=style_targets)
     constants = objective.parametrization.constants(carrier, style, objective.spec)
-    problem = Problem(variables, targets, weights, constants, jnp.float32(1.0))
+    n_frames = padding.frames_of(content, objective.spec)
+    problem = Problem(variables, targets, weights, constants, jnp.float32(1.0), n_frames)
     if strength is not None:
-        balanced = balance(clips[0], problem, strength, objective=objective)
+        balanced = balance(encoder_input, problem, strength, objective=objective)
         problem = problem._replace(weights=balanced)
-    total = objective.losses(clips[0], problem).total
+    total = objective.losses(encoder_input, problem).total
     return problem._replace(content_total=jnp.where(total > 0, total, 1.0))

@@ -9,17 +9,31 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from nstaudio.analysis import numpy_stft
+from nstaudio.analysis import numpy_stft, padding
 from nstaudio.analysis.clip import Clip, LogMel
 from nstaudio.analysis.spectrogram import MelSpec
 from nstaudio.audio import samples
 from nstaudio.audio.guide import Guide
 from nstaudio.errors import InputError
-from nstaudio.losses import Losses, Weights, supports_negatives
+from nstaudio.losses import (
+    Losses,
+    Weights,
+    check_frames,
+    compares_frames,
+    supports_negatives,
+)
 from nstaudio.optimization import multiscale
 from nstaudio.optimization.initializers import Initialization
 from nstaudio.optimization.loop import TransferState, Updates, drop_programs, run_updates
-from nstaudio.optimization.objective import Objective, Problem, log_mel_of, make_problem
+from nstaudio.optimization.objective import (
+    Objective,
+    Problem,
+    evaluate,
+    filter_samples,
+    log_mel_of,
+    make_problem,
+    waveform_of,
+)
 from nstaudio.optimization.partial_start import part_way
 from nstaudio.transfer.settings import Settings
 
@@ -71,6 +85,37 @@ class PreparedTransfer(NamedTuple):
     objective: Objective
     n_steps: int
     coarse: Sequence[PreparedStyle]
+
+    def padded(self, clip: Clip) -> Clip:
+        """A clip as long as the content, padded as the problem's clips are."""
+        if self.problem.n_frames is None:
+            return clip
+        return padding.pad(clip, len(self.state.variable), self.objective.spec)
+
+    def sound(self, state: TransferState) -> Float[np.ndarray, " samples"] | None:
+        """The samples of a state; `None` where it needs an inversion."""
+        y = waveform_of(state.variable, self.problem, objective=self.objective)
+        return None if y is None else np.asarray(y)[: len(self.content.y)]
+
+    def filtered(
+        self, y: Float[np.ndarray, " samples"], state: TransferState
+    ) -> Float[np.ndarray, " samples"] | None:
+        """A sound as long as the content with the filter of a state; `None` where it is none."""
+        if self.problem.n_frames is None:
+            samples = jax.device_put(y)
+        else:
+            samples = padding.pad_samples(y, len(state.variable), self.objective.spec)
+        z = filter_samples(samples, state.variable, self.problem, objective=self.objective)
+        return None if z is None else np.asarray(z)[: len(y)]
+
+    def level_db(self, state: TransferState) -> Float[np.ndarray, "frames mels"]:
+        """The log-mel spectrogram of a state."""
+        level_db = log_mel_of(state.variable, self.problem, objective=self.objective)
+        return np.asarray(level_db)[: len(self.content.level_db)]
+
+    def losses(self, clip: Clip) -> Losses:
+        """The losses of a clip as long as the content."""
+        return evaluate(self.padded(clip), self.problem, objective=self.objective)
 
     @property
     def shared(self) -> PreparedStyle:
@@ -244,29 +289,42 @@ def _assemble(
 ) -> PreparedTransfer:
     """Draw the encoder, compute the targets and the state of a start at one scale."""
     objective = make_objective(settings)
+    n_steps = max(settings.steps, start.n_steps)
     encoder_key, key, _ = split_keys(settings)
+    follows_content = settings.fitting_aim.follows_content
+
+    def padded(clip: Clip, *, coarse: bool) -> Clip:
+        if not objective.pads:
+            return clip
+        size = padding.size(len(clip.level_db), settings.spec, coarse=coarse)
+        return padding.pad(clip, size, settings.spec)
+
     style_targets = aim = None
-    if shared is not None and not settings.fitting_aim.follows_content:
+    if shared is not None and not follows_content:
         style_targets = shared.targets
     else:
         aim = settings.fitting_aim(clips.content, clips.style, key=key, spec=settings.spec)
+        if compares_frames(settings.style_loss):
+            check_frames(len(clips.content.level_db), len(aim.level_db))
+        aim = padded(aim, coarse=not (n_steps and follows_content))
     if shared is None or not shared.has_descended:
         weights, strength = settings.weights, settings.traced_strength
     else:  # balanced already
         weights, strength = shared.weights, None
+    start_clip = padded(Clip(start.carrier.y, start.level_db), coarse=not n_steps)
     problem = make_problem(
         key=encoder_key,
-        content=clips.content,
-        style=clips.style,
+        content=padded(clips.content, coarse=not n_steps),
+        style=padded(clips.style, coarse=True),
         aim=aim,
-        carrier=start.carrier,
+        carrier=padded(start.carrier, coarse=not n_steps),
         weights=weights,
         style_targets=style_targets,
         strength=strength if _descends(start, settings) else None,
         negatives=clips.negatives,
         objective=objective,
     )
-    variable = _init_variable(start.level_db, problem.constants, objective=objective)
+    variable = _init_variable(start_clip.level_db, problem.constants, objective=objective)
     return PreparedTransfer(
         content=clips.content,
         style=clips.style,
@@ -276,7 +334,7 @@ def _assemble(
         state=TransferState(variable, settings.optimizer.init(variable), jnp.int32(0)),
         problem=problem,
         objective=objective,
-        n_steps=max(settings.steps, start.n_steps),
+        n_steps=n_steps,
         coarse=coarse,
     )
 
@@ -316,8 +374,7 @@ def _optimized_change(prepared: PreparedTransfer, settings: Settings) -> LogMel:
         )
     )
     check_finite(losses, prepared.n_steps, settings)
-    optimized_db = log_mel_of(state.variable, prepared.problem, objective=prepared.objective)
-    return optimized_db - prepared.carrier.level_db
+    return jnp.asarray(prepared.level_db(state)) - prepared.carrier.level_db
 
 
 @partial(jax.jit, static_argnames=("objective",))

@@ -15,7 +15,6 @@ from nstaudio.audio import loudness, samples
 from nstaudio.inversion import fullband
 from nstaudio.losses.ratio import loss_ratio
 from nstaudio.optimization.loop import TransferState
-from nstaudio.optimization.objective import evaluate, filter_samples, log_mel_of, waveform_of
 from nstaudio.transfer.prepare import (
     SILENCE_POWER,
     PreparedTransfer,
@@ -44,11 +43,10 @@ def render(
     prepared: PreparedTransfer, state: TransferState, settings: Settings
 ) -> Float[np.ndarray, " samples"]:
     """The samples of a state, at the content's level."""
-    objective, problem = prepared.objective, prepared.problem
-    y = waveform_of(state.variable, problem, objective=objective)
+    y = prepared.sound(state)
     if y is None:
         y = settings.inversion(
-            log_mel_of(state.variable, problem, objective=objective),
+            jnp.asarray(prepared.level_db(state)),
             content=prepared.content.y,
             spec=settings.spec,
             length=prepared.content.y.shape[0],
@@ -66,10 +64,10 @@ def measure_result(
     """Analyse rendered samples again; the figures and the audio's own log-mel spectrogram."""
     audio = Clip.of(np.asarray(y / np.sqrt(prepared.content_power), np.float32), settings.spec)
     style, of_content, of_noise = (
-        float(evaluate(clip, prepared.problem, objective=prepared.objective).style)
+        float(prepared.losses(clip).style)
         for clip in (audio, prepared.content, _white_noise(len(y), settings.spec))
     )
-    optimised_db = log_mel_of(state.variable, prepared.problem, objective=prepared.objective)
+    optimised_db = prepared.level_db(state)
     audio_db = np.asarray(audio.level_db)
     error_db = audio_db - np.maximum(optimised_db, settings.spec.floor_db)
     difference = float(np.sqrt(np.mean(error_db**2)))
@@ -181,18 +179,9 @@ def _filtered(
     """
     if prepared.carrier is not prepared.content:
         return None
-    channels = [
-        filter_samples(
-            jnp.asarray(y, jnp.float32),
-            state.variable,
-            prepared.problem,
-            objective=prepared.objective,
-        )
-        for y in content.T
-    ]
-    if channels[0] is None:
-        return None
-    return np.stack([np.asarray(y) for y in channels], axis=1)
+    channels = [prepared.filtered(np.asarray(y, np.float32), state) for y in content.T]
+    found = [y for y in channels if y is not None]
+    return np.stack(found, axis=1) if found else None
 
 
 def pass_through(

@@ -1,22 +1,25 @@
 from dataclasses import replace
 from functools import partial
 
+import jax
 import numpy as np
 import optax
 import pytest
 
 import nstaudio
-from nstaudio.encoders import IdentityEncoder
+from nstaudio.analysis.spectrogram import MelSpec
+from nstaudio.encoders import Conv1dEncoder, IdentityEncoder
 from nstaudio.errors import InputError
 from nstaudio.experiments import config, config_files
 from nstaudio.losses import Gram
 from nstaudio.optimization import initializers
+from nstaudio.optimization.aims import StyleClip
 from nstaudio.optimization.fitting_start import FittingStart
 from nstaudio.optimization.optimizers import from_optax
 from nstaudio.transfer.fitting import fitted
 from nstaudio.transfer.settings import N_STEPS, Settings
 
-from helpers import SR
+from helpers import SR, music
 
 SETTINGS = Settings()
 
@@ -108,3 +111,29 @@ def test_the_configs_leave_it_to_the_clips():
     """None of their values asks for a descent."""
     settings = config.build(config_files.compose([])).transfer
     assert choose(noise(), tune(), settings).n_steps == 0
+
+
+def test_other_lengths_compile_nothing():
+    """After one of a size, of a result put together in numpy."""
+    changes = {
+        "spec": MelSpec(n_fft=512, n_mels=24),
+        "encoder": Conv1dEncoder(features=(8,), kernel_size=3),
+        "style_loss": Gram(),
+        "aim": StyleClip(),
+        "init": initializers.musaicing,
+        "n_steps": 0,
+    }
+    compiled = []
+
+    def listen(event, seconds, **about):
+        if event == "/jax/core/compile/backend_compile_duration":
+            compiled.append(about.get("fun_name"))
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        for seconds in ((0.8, 1.0), (0.9, 1.3), (1.1, 0.7)):
+            compiled.clear()
+            nstaudio.transfer(music(1, seconds[0]), music(2, seconds[1]), SR, **changes)
+            assert seconds == (0.8, 1.0) or compiled == []
+    finally:
+        jax.monitoring.unregister_event_duration_listener(listen)
