@@ -10,7 +10,7 @@ Memory is the process's resident size after a call.
 
 import argparse
 import time
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +38,9 @@ class Compiles:
         self.seconds: list[tuple[str, float]] = []
         jax.monitoring.register_event_duration_secs_listener(self._add)
 
-    def _add(self, event: str, seconds: float, **about: Any) -> None:
+    def _add(self, event: str, duration_secs: float, **about: Any) -> None:
         if event == "/jax/core/compile/backend_compile_duration":
-            self.seconds.append((str(about.get("fun_name")), seconds))
+            self.seconds.append((str(about.get("fun_name")), duration_secs))
 
 
 def rss_mb() -> float:
@@ -94,11 +94,11 @@ def main() -> None:
     mixes = {name: files.load(path).mono(SR) for name, path in demo_clips.files().items()}
     print("call  content s  style s  seconds  compiled  expensive  compiling s        MB")
     for call in range(args.calls):
-        lengths = rng.uniform(*args.seconds, 2)
+        lengths = rng.uniform(args.seconds[0], args.seconds[1], 2)
         clips = [np.asarray(y, np.float32) for y in pair(call, mixes, lengths, rng)]
         compiles.seconds.clear()
         started = time.perf_counter()
-        nstaudio.transfer(*clips, SR, **SETTINGS[args.settings])
+        nstaudio.transfer(clips[0], clips[1], SR, **SETTINGS[args.settings])
         took = time.perf_counter() - started
         new = compiles.seconds
         print(
@@ -108,10 +108,16 @@ def main() -> None:
             flush=True,
         )
         if args.names:
-            total: Counter[str] = Counter()
+            total: defaultdict[str, float] = defaultdict(float)
             for name, s in new:
                 total[name] += s
-            print("     ", ", ".join(f"{name} {s:.2f}" for name, s in total.most_common(12)))
+            print(
+                "     ",
+                ", ".join(
+                    f"{name} {s:.2f}"
+                    for name, s in sorted(total.items(), key=lambda one: -one[1])[:12]
+                ),
+            )
 
 
 if __name__ == "__main__":

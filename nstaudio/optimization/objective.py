@@ -100,26 +100,22 @@ class Objective:
     def pads(self) -> bool:
         """True where clips may be padded: all that is averaged over frames is a product of two."""
         return (
-            isinstance(self.parametrization, ContentGain)
-            and isinstance(self.encoder, Conv1dEncoder)
+            type(self.parametrization) is ContentGain
+            and type(self.encoder) is Conv1dEncoder
             and not self.representation.needs_waveform
             and self.content_loss == SquaredError()
-            and isinstance(self.style_loss, FeatureReconstruction | Gram)
+            and type(self.style_loss) in (FeatureReconstruction, Gram)
         )
 
     def targets(self, variables: Any, content: Clip, style: Clip) -> Targets:
         """The targets of two clips, both of them padded or none."""
-        clips = (content, style)
-        inputs = [self.encoder_input(clip) for clip in clips]
-        n_frames = [padding.frames_of(clip, self.spec) for clip in clips]
-        activations = [
-            self._counted(variables, x, n)
-            for x, n in zip(inputs, n_frames, strict=True)
-            if n is not None
-        ]
-        if not activations:
-            return self.encoder.targets(variables, *inputs, self.loss_pair)
-        return losses.make_targets(*activations, self.style_loss)
+        of_content, of_style = (self.encoder_input(clip) for clip in (content, style))
+        n_content, n_style = (padding.frames_of(clip, self.spec) for clip in (content, style))
+        if n_content is None or n_style is None:
+            return self.encoder.targets(variables, of_content, of_style, self.loss_pair)
+        activations = self._counted(variables, of_content, n_content)
+        other = self._counted(variables, of_style, n_style)
+        return losses.make_targets(activations, other, self.style_loss)
 
     def _counted(
         self, variables: Any, encoder_input: EncoderInput, n_frames: Int[Array, ""]
