@@ -35,7 +35,9 @@ def size(n_frames: int, spec: MelSpec, *, coarse: bool) -> int:
     return max(least, -(-n_frames // step) * step)
 
 
-def pad_samples(y: Float[np.ndarray, " samples"], n_frames: int, spec: MelSpec) -> Array:
+def pad_samples(
+    y: Float[np.ndarray, " samples"], n_frames: int, spec: MelSpec
+) -> Float[Array, " padded"]:
     """Samples with silence at the end, as many as make `n_frames` frames."""
     padded = np.zeros(n_frames * spec.hop_length - 1, np.float32)
     padded[: len(y)] = y
@@ -70,7 +72,7 @@ def held(x: Float[Array, "n *rest"], n: Count | None) -> Float[Array, "n *rest"]
 
 def counted(
     activations: Mapping[str, Float[Array, "..."]], n_input: int, n_frames: Count
-) -> dict[str, Array]:
+) -> dict[str, Float[Array, "..."]]:
     """Activations whose means over frames of products of two are those without padding.
 
     Frames that have seen padding become 0, the others as much larger as they are fewer.
