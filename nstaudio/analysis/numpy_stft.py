@@ -3,9 +3,11 @@
 A compiled transform would be compiled anew for each length; see `spectrogram` for those.
 """
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
+import scipy.sparse
 from jaxtyping import Complex, Float
 
 from nstaudio.analysis.spectrogram import MelSpec, hann
@@ -44,7 +46,17 @@ def _squared(x: Spectrum) -> Float[np.ndarray, "frames bins"]:
 def mel_power(y: Samples, spec: MelSpec) -> Float[np.ndarray, "frames mels"]:
     """Mel power spectrogram; what `spectrogram.mel_power` is to compiled functions."""
     y = np.pad(np.asarray(y, np.float32), spec.n_fft // 2)
-    return power(y, spec.n_fft, spec.hop_length) @ spec.filters
+    bins = power(y, spec.n_fft, spec.hop_length)
+    return np.ascontiguousarray((_filters(spec) @ bins.T).T)
+
+
+@functools.lru_cache(maxsize=8)
+def _filters(spec: MelSpec) -> scipy.sparse.csr_array:
+    """Filters by `mels bins`, whose products have the same bits however many threads there are.
+
+    Sums of a matrix product have not, and the workers of a sweep have fewer threads.
+    """
+    return scipy.sparse.csr_array(spec.filters.T)
 
 
 def log_mel(y: Samples, spec: MelSpec) -> Float[np.ndarray, "frames mels"]:

@@ -36,7 +36,8 @@ class Result:
             `n_steps`.
         figures: measured on `y`, means over the segments.
         n_steps: updates made, in all segments.
-        state: the last state of the last segment that was optimised.
+        state: the last state of the last segment that was optimised; what is optimised may have
+            frames more than the content, which have no weight.
         inputs: what it was made of: the content, the style as it is analysed, the settings.
     """
 
