@@ -45,6 +45,16 @@ class Recording:
         return samples.prepare(self.y, self.sr, target_sr=sr, name=self.label)
 
 
+def located(path: str | os.PathLike[str]) -> Path:
+    """The place of that name, or else the one that the shell's `~` in it means.
+
+    Raises:
+        OSError, RuntimeError, ValueError: a name that no place can have.
+    """
+    file = Path(path)
+    return file if file.exists() else file.expanduser()
+
+
 def load(
     path: str | os.PathLike[str],
     *,
@@ -72,7 +82,7 @@ def load(
     if not os.fspath(path):
         raise InputError(f"{role} file has an empty name")
     try:
-        file = file if file.exists() else file.expanduser()
+        file = located(path)
         what = f"{role} file {one_line(file)}"
         if not file.exists():
             raise InputError(f"{what} does not exist")

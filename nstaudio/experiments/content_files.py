@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nstaudio.audio import decoding
+from nstaudio.audio.files import located
 from nstaudio.errors import InputError, one_line
 from nstaudio.experiments.storage.file_writing import short_name
 
@@ -31,15 +32,6 @@ def find(paths: Sequence[str]) -> list[str]:
         place = located(path)
         found += [str(file) for file in _sounds_in(place)] if place.is_dir() else [path]
     return found
-
-
-def located(path: str) -> Path:
-    """The place of that name, or else the one that the shell's `~` in it means.
-
-    Raises:
-        OSError, RuntimeError, ValueError: a name that no place can have.
-    """
-    return Path(path) if Path(path).exists() else Path(path).expanduser()
 
 
 def _sounds_in(folder: Path) -> list[Path]:

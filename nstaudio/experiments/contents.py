@@ -35,7 +35,7 @@ def has_several_contents(job: RunSpec) -> bool:
     if not isinstance(path, str):
         return OmegaConf.is_list(path)
     try:
-        return content_files.located(path).is_dir()
+        return files.located(path).is_dir()
     except (OSError, RuntimeError, ValueError):
         return False  # `files.load` says what is wrong with it
 
