@@ -35,11 +35,16 @@ def size(n_frames: int, spec: MelSpec, *, coarse: bool) -> int:
     return max(least, -(-n_frames // step) * step)
 
 
+def n_samples(n_frames: int, spec: MelSpec) -> int:
+    """Samples of a padded clip: the most of which there are `n_frames` frames."""
+    return n_frames * spec.hop_length - 1
+
+
 def pad_samples(
     y: Float[np.ndarray, " samples"], n_frames: int, spec: MelSpec
 ) -> Float[Array, " padded"]:
     """Samples with silence at the end, as many as make `n_frames` frames."""
-    padded = np.zeros(n_frames * spec.hop_length - 1, np.float32)
+    padded = np.zeros(n_samples(n_frames, spec), np.float32)
     padded[: len(y)] = y
     return jax.device_put(padded)  # `jnp.asarray` would compile
 
@@ -48,8 +53,8 @@ def pad(clip: Clip, n_frames: int, spec: MelSpec) -> Clip:
     """A clip with silence at its end, its last levels held, `n_frames` frames in all."""
     y, level_db = np.asarray(clip.y), np.asarray(clip.level_db)
     held_db = np.pad(level_db, ((0, n_frames - len(level_db)), (0, 0)), mode="edge")
-    n_samples = np.int32(len(y))
-    return Clip(pad_samples(y, n_frames, spec), *jax.device_put((held_db, n_samples)))
+    own = np.int32(len(y))
+    return Clip(pad_samples(y, n_frames, spec), *jax.device_put((held_db, own)))
 
 
 def frames_of(clip: Clip, spec: MelSpec) -> Count | None:

@@ -86,16 +86,8 @@ def _program_bytes(
 ) -> int:
     spec = objective.spec
 
-    def clip(n: int, *, coarse: bool) -> Clip:
-        if not objective.pads:
-            arrays: Any = _float32(n), _float32(spec.n_frames(n), spec.n_mels)
-            return Clip(*arrays)
-        n_frames = padding.size(spec.n_frames(n), spec, coarse=coarse)
-        arrays = _float32(n_frames * spec.hop_length - 1), _float32(n_frames, spec.n_mels)
-        return Clip(*arrays, jax.ShapeDtypeStruct((), jnp.int32))  # type: ignore[arg-type]
-
-    content = clip(n_content, coarse=False)
-    style, *negatives = (clip(n, coarse=True) for n in style_lengths)
+    content = _shapes(n_content, objective, coarse=False)
+    style, *negatives = (_shapes(n, objective, coarse=True) for n in style_lengths)
     optimizer = Optimizer(transformation, dict.fromkeys(hyperparams, 0.5))
     layers = {name: jnp.float32(1) for name in objective.encoder.layer_names}
     weights = Weights(jnp.float32(1), jnp.float32(1), layers, layers)
@@ -139,6 +131,18 @@ def _program_bytes(
             memory.temp_size_in_bytes + memory.argument_size_in_bytes + memory.output_size_in_bytes
         )
     return max(needed)
+
+
+def _shapes(n_samples: int, objective: Objective, *, coarse: bool) -> Clip:
+    """The shapes of a clip of so many samples, padded as it will be."""
+    spec, n_frames = objective.spec, objective.spec.n_frames(n_samples)
+    n_own: Any = None
+    if objective.pads:
+        n_own = jax.ShapeDtypeStruct((), jnp.int32)
+        n_frames = padding.size(n_frames, spec, coarse=coarse)
+        n_samples = padding.n_samples(n_frames, spec)
+    arrays: Any = _float32(n_samples), _float32(n_frames, spec.n_mels)
+    return Clip(arrays[0], arrays[1], n_own)
 
 
 def _float32(*shape: int) -> jax.ShapeDtypeStruct:
