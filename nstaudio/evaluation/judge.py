@@ -3,8 +3,7 @@
 The network is aiSFX: Ma & Lerch, "Representation learning for the automatic indexing of sound
 effects libraries" (ISMIR 2022), trained to tell the classes of sound libraries. Its distances agree
 with human ratings of timbre better than those of cepstra or of random features
-(`benchmarks/timbre_ratings.py`). The weights are the authors' (CC BY 4.0, see LICENSES.md in this
-folder), converted by `scripts/convert_aisfx.py`.
+(`benchmarks/timbre_ratings.py`). The network itself is `encoders.aisfx`.
 
 A judge that is asked during the work is none after it: what `encoder=aisfx`, the same network, has
 optimised has no figures of the judge (`took_part`).
@@ -65,7 +64,7 @@ def _features(y: Float[Array, "windows frames bands features"]) -> Float[Array, 
 
 
 def took_part(encoder: Encoder) -> bool:
-    """Whether an encoder is the judge's own network: what it has optimised it cannot judge."""
+    """True if an encoder is the judge's own network: what it has optimised it cannot judge."""
     return isinstance(encoder, AisfxEncoder)
 
 

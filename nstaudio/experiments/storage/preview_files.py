@@ -1,4 +1,4 @@
-"""What a run under way shows: its steps, and a preview, a sound and what it is of."""
+"""Files that a run under way shows: its steps, and a preview, a sound and its description."""
 
 import json
 from pathlib import Path
@@ -31,7 +31,7 @@ def write_steps(folder: Path, steps: dict[str, int]) -> None:
 
 
 def read_steps(folder: Path) -> dict[str, int] | None:
-    """What `write_steps` has written; `None` before."""
+    """The record of `write_steps`; `None` before there is one."""
     try:
         found = json.loads((folder / STEPS).read_text(encoding="utf-8"))
     except (OSError, ValueError):
