@@ -24,7 +24,7 @@ from nstaudio.optimization.loop import TransferState, Updates, advance, run_upda
 from nstaudio.optimization.objective import Objective, make_problem
 from nstaudio.optimization.optimizers import Optimizer
 from nstaudio.transfer import prepare
-from nstaudio.transfer.prepare import PreparedTransfer
+from nstaudio.transfer.prepared import PreparedTransfer
 from nstaudio.transfer.settings import Settings
 
 _CGROUP = Path("/sys/fs/cgroup")

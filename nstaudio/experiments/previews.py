@@ -12,7 +12,7 @@ from nstaudio.errors import one_line
 from nstaudio.experiments.storage import preview_files
 from nstaudio.optimization.loop import TransferState
 from nstaudio.transfer.inputs import TransferInputs
-from nstaudio.transfer.prepare import PreparedTransfer
+from nstaudio.transfer.prepared import PreparedTransfer
 
 MAX_SHARE = 0.2
 """Of a run's time at most that goes into previews."""

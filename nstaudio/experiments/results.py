@@ -18,7 +18,7 @@ from nstaudio.experiments.storage import file_writing, metrics_log
 from nstaudio.experiments.storage.finished_segments import FinishedSegment, SegmentStore
 from nstaudio.experiments.storage.summary import peak_rss_mb, versions, write_summary
 from nstaudio.losses.ratio import loss_ratio
-from nstaudio.transfer.prepare import PreparedStyle
+from nstaudio.transfer.prepared import PreparedStyle
 from nstaudio.transfer.render import RenderedSegment, mean_figures
 from nstaudio.transfer.segment_loop import OptimizedSegment
 

@@ -14,7 +14,7 @@ from nstaudio.experiments.storage import metrics_log
 from nstaudio.experiments.storage.checkpoints import Checkpoints, OtherInputs, SaveQueue
 from nstaudio.experiments.storage.finished_segments import SegmentStore
 from nstaudio.optimization.loop import TransferState
-from nstaudio.transfer.prepare import PreparedStyle, PreparedTransfer
+from nstaudio.transfer.prepared import PreparedStyle, PreparedTransfer
 from nstaudio.transfer.render import RenderedSegment
 from nstaudio.transfer.segment_loop import OptimizedSegment, StepResult
 

@@ -16,7 +16,8 @@ from nstaudio.errors import choice, integer
 from nstaudio.losses import Losses
 from nstaudio.optimization.loop import TransferState
 from nstaudio.transfer.inputs import Segments, TransferInputs
-from nstaudio.transfer.prepare import NEGATIVES, PreparedTransfer
+from nstaudio.transfer.prepare import NEGATIVES
+from nstaudio.transfer.prepared import PreparedTransfer
 from nstaudio.transfer.render import Figures, RenderedSegment, mean_figures
 from nstaudio.transfer.segment_loop import OptimizedSegment, StepResult, complete, run_segments
 from nstaudio.transfer.settings import Settings

@@ -12,12 +12,8 @@ from nstaudio.audio.silence import Sounding
 from nstaudio.optimization.loop import TransferState
 from nstaudio.transfer import render
 from nstaudio.transfer.fitting import fitted
-from nstaudio.transfer.prepare import (
-    PreparedStyle,
-    PreparedTransfer,
-    prepare_segment,
-    silence_error,
-)
+from nstaudio.transfer.prepare import prepare_segment, silence_error
+from nstaudio.transfer.prepared import PreparedStyle, PreparedTransfer
 from nstaudio.transfer.render import RenderedSegment
 from nstaudio.transfer.settings import Settings
 

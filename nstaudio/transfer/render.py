@@ -15,12 +15,8 @@ from nstaudio.audio import loudness, samples
 from nstaudio.inversion import fullband
 from nstaudio.losses.ratio import loss_ratio
 from nstaudio.optimization.loop import TransferState
-from nstaudio.transfer.prepare import (
-    SILENCE_POWER,
-    PreparedTransfer,
-    peak_power,
-    split_keys,
-)
+from nstaudio.transfer.prepare import SILENCE_POWER, peak_power, split_keys
+from nstaudio.transfer.prepared import PreparedTransfer
 from nstaudio.transfer.settings import Settings
 
 

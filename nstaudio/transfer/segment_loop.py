@@ -13,7 +13,8 @@ from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 from nstaudio.losses import Losses
 from nstaudio.optimization.loop import TransferState, Updates, milestones, run_updates
 from nstaudio.transfer.inputs import Segments
-from nstaudio.transfer.prepare import PreparedTransfer, check_finite
+from nstaudio.transfer.prepare import check_finite
+from nstaudio.transfer.prepared import PreparedTransfer
 from nstaudio.transfer.render import RenderedSegment
 from nstaudio.transfer.settings import Settings
 
