@@ -24,6 +24,7 @@ from nstaudio.optimization.loop import TransferState, Updates, advance, run_upda
 from nstaudio.optimization.objective import Objective, make_problem
 from nstaudio.optimization.optimizers import Optimizer
 from nstaudio.transfer import prepare
+from nstaudio.transfer.fitting import makes_steps
 from nstaudio.transfer.prepared import PreparedTransfer
 from nstaudio.transfer.settings import Settings
 
@@ -69,6 +70,7 @@ def segment_bytes(n_content: int, style_lengths: Sequence[int], settings: Settin
         objective=prepare.make_objective(settings),
         transformation=settings.optimizer.transformation,
         hyperparams=tuple(settings.optimizer.hyperparams),
+        makes_steps=makes_steps(settings),
         balanced=settings.strength is not None,
         follows_content=settings.fitting_aim.follows_content,
     )
@@ -81,6 +83,7 @@ def _program_bytes(
     objective: Objective,
     transformation: optax.GradientTransformationExtraArgs,
     hyperparams: tuple[str, ...],
+    makes_steps: bool,
     balanced: bool,
     follows_content: bool,
 ) -> int:
@@ -120,7 +123,7 @@ def _program_bytes(
             problem,
             jax.ShapeDtypeStruct((), jnp.int32),
             objective=objective,
-            transformation=transformation,
+            transformation=transformation if makes_steps else None,
         ),
     )
     needed = []

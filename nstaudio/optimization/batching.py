@@ -152,7 +152,7 @@ def _advance(
     n_steps: jax.Array,
     *,
     objective: Objective,
-    transformation: optax.GradientTransformationExtraArgs,
+    transformation: optax.GradientTransformationExtraArgs | None,
     mesh: Mesh,
 ) -> BatchResult:
     def one(state: TransferState, own: Any, shared: Any, n_steps: jax.Array) -> BatchResult:

@@ -49,7 +49,7 @@ def fitted(
     start = settings.init
     if not isinstance(start, FittingStart):
         return settings
-    if any(_of_descent(settings)[name] != value for name, value in _of_descent(Settings()).items()):
+    if _asks_for_descent(settings):
         return replace(settings, init=start.descent)
     found = kind(_content_density(content, sr, settings), _density(style, settings))
     log.info("%s", _CHOICE[found])
@@ -59,6 +59,21 @@ def fitted(
         Kind.UNPITCHED: start.unpitched,
     }[found]
     return replace(settings, init=init, n_steps=settings.n_steps or 0)
+
+
+def makes_steps(settings: Settings) -> bool:
+    """True where steps of optimisation are made, of whatever clips.
+
+    Those that a start makes up for notes it does not find are not foreseen.
+    """
+    if isinstance(settings.init, FittingStart) and not _asks_for_descent(settings):
+        return bool(settings.n_steps)
+    return bool(settings.steps or settings.scales)
+
+
+def _asks_for_descent(settings: Settings) -> bool:
+    own, defaults = _of_descent(settings), _of_descent(Settings())
+    return any(own[name] != value for name, value in defaults.items())
 
 
 def _of_descent(settings: Settings) -> dict[str, Any]:

@@ -159,13 +159,14 @@ def optimize_segment(
     """
     first = last = int(start.step)
     state, result = start, None
+    transformation = settings.optimizer.transformation if prepared.n_steps else None
     for step in milestones(first, prepared.n_steps, log_every):
         updates = Updates(
             state=state,
             problem=prepared.problem,
             n_steps=step - last,
             objective=prepared.objective,
-            transformation=settings.optimizer.transformation,
+            transformation=transformation,
         )
         result = yield StepRequest(name, updates, done=steps_before + last, total=total)
         state, last = result.state, step

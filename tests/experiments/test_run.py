@@ -205,6 +205,7 @@ def test_notes_in_the_sound_of_several_clips(command, tmp_path, clips):
     assert len(y) / sr == pytest.approx(soundfile.info(clips["content"]).duration, abs=0.01)
     code, err = command("resume=outputs/d/none", "n_steps=4", defaults=False)
     assert code == 0, err
+    assert "resuming at step 0 of 4" in err
     whole = tmp_path / "outputs/d/whole"
     assert command(*preset, "n_steps=4", f"hydra.run.dir={whole}")[0] == 0
     assert summary(none)["total_loss"] == summary(whole)["total_loss"] < figures["total_loss"]
@@ -591,6 +592,7 @@ def test_the_infinite_encoder_on_linear_bands_resumes_bit_for_bit(command, tmp_p
         assert code == 0, err
     code, err = command("resume=cut", "n_steps=6", defaults=False)
     assert code == 0, err
+    assert "resuming at step 3 of 6" in err
     figures = summary(tmp_path / "whole")
     assert figures["total_loss"] == summary(tmp_path / "cut")["total_loss"]
     assert (tmp_path / "whole/generated.wav").read_bytes() == (

@@ -122,6 +122,15 @@ def test_losses_are_those_of_the_state_yielded():
         assert losses.total == pytest.approx(float(expected.total), rel=1e-5)
 
 
+def test_without_a_transformation_there_are_losses_and_no_updates():
+    state = start(from_optax(OPTIMIZERS["adam"]))
+    same, losses = loop.run_updates(loop.Updates(state, problem(), 3, OBJECTIVE, None))
+    assert int(same.step) == 0
+    np.testing.assert_array_equal(same.variable, state.variable)
+    expected = compiled(OBJECTIVE)(state.variable, problem())
+    assert losses.total == pytest.approx(float(expected.total), rel=1e-5)
+
+
 def test_items_come_at_multiples_of_the_chunk():
     optimizer = from_optax(OPTIMIZERS["adam"])
     assert [int(s.step) for s, _ in run(optimizer, 7, 3)] == [0, 3, 6, 7]

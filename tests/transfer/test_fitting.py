@@ -16,7 +16,7 @@ from nstaudio.optimization import initializers
 from nstaudio.optimization.aims import StyleClip
 from nstaudio.optimization.fitting_start import FittingStart
 from nstaudio.optimization.optimizers import from_optax
-from nstaudio.transfer.fitting import fitted
+from nstaudio.transfer.fitting import fitted, makes_steps
 from nstaudio.transfer.settings import N_STEPS, Settings
 
 from helpers import SR, music
@@ -137,3 +137,15 @@ def test_other_lengths_compile_nothing():
             assert seconds == (0.8, 1.0) or compiled == []
     finally:
         jax.monitoring.unregister_event_duration_listener(listen)
+
+
+def test_steps_are_foreseen():
+    """As many as `prepare` then finds, of whatever clips."""
+    gram = replace(SETTINGS, style_loss=Gram())
+    given = [SETTINGS, gram, replace(SETTINGS, n_steps=7), replace(gram, n_steps=0)]
+    given.append(replace(SETTINGS, init=initializers.content))
+    given.append(replace(given[-1], n_steps=0))
+    assert [makes_steps(one) for one in given] == [False, True, True, False, True, False]
+    for content in (noise(), tune(), tune(voices=3)):
+        for one in given:
+            assert makes_steps(one) == bool(choose(content, tune(), one).steps)
