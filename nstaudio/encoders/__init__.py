@@ -26,6 +26,7 @@ from nstaudio.encoders.conv1d import Conv1dEncoder
 from nstaudio.encoders.conv2d import Conv2dEncoder
 from nstaudio.encoders.identity import IdentityEncoder
 from nstaudio.encoders.infinite import InfiniteEncoder
+from nstaudio.encoders.learned import LearnedEncoder
 from nstaudio.encoders.musicnn import MusicnnEncoder
 from nstaudio.encoders.parallel import ParallelEncoder
 
@@ -39,6 +40,7 @@ __all__ = [
     "Encoder",
     "IdentityEncoder",
     "InfiniteEncoder",
+    "LearnedEncoder",
     "MusicnnEncoder",
     "ParallelEncoder",
     "Spectrogram",

@@ -6,6 +6,8 @@ from typing import Any, Protocol, runtime_checkable
 import flax.linen as nn
 from jaxtyping import Array, Float
 
+from nstaudio.analysis.representations import Representation
+from nstaudio.analysis.spectrogram import MelSpec
 from nstaudio.errors import integer
 from nstaudio.losses import Distances, LossPair, Targets, compare, make_targets
 
@@ -71,6 +73,15 @@ class ActivationEncoder(nn.Module, kw_only=True):
     def layer_names(self) -> tuple[str, ...]:
         """`input`, where asked for, and the network's layers in order of depth."""
         return (INPUT, *self.network_layers) if self.input_layer else self.network_layers
+
+    @nn.nowrap
+    def check_input(self, representation: Representation, spec: MelSpec) -> None:
+        """Check that the network's input can be made so; a network of random weights takes any.
+
+        Raises:
+            InputError: it is not what a trained network hears.
+        """
+        del representation, spec
 
     @nn.nowrap
     def activations(self, variables: Any, x: Spectrogram) -> dict[str, Any]:

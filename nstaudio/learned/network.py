@@ -140,6 +140,8 @@ class Encoder(nn.Module):
 class Block(nn.Module):
     """A residual block: a convolution over time of three frames, `dilation` apart, and FiLM.
 
+    What the convolution activates is sown as `activation`.
+
     Attributes:
         width: channels.
         dilation: distance of the three frames.
@@ -163,6 +165,7 @@ class Block(nn.Module):
         # One product of matrices: on a CPU faster than a convolution.
         taps = [padded[:, : -2 * d], padded[:, d:-d], padded[:, 2 * d :]]
         hidden = nn.gelu(nn.Dense(self.width, name="convolution")(jnp.concatenate(taps, axis=-1)))
+        self.sow("intermediates", "activation", hidden)
         return x + nn.Dense(self.width, kernel_init=_small, name="out")(hidden)
 
 

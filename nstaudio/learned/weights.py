@@ -35,4 +35,5 @@ def shipped() -> tuple[TransferNet, Params]:
     """The network that comes with the package and its parameters."""
     with resources.files("nstaudio.learned").joinpath(FILE).open("rb") as file:
         params = load(file)
-    return TransferNet(width=len(params["params"]["join"]["bias"])), params
+    # Of no parent: it may be asked for within another module, which it would become a part of.
+    return TransferNet(width=len(params["params"]["join"]["bias"]), parent=None), params

@@ -12,7 +12,7 @@ from nstaudio.analysis.representations import Levels, Representation
 from nstaudio.analysis.spectrogram import MelSpec
 from nstaudio.audio.guide import Guide
 from nstaudio.audio.segments import Segmentation
-from nstaudio.encoders import Conv1dEncoder, Encoder
+from nstaudio.encoders import ActivationEncoder, Conv1dEncoder, Encoder
 from nstaudio.errors import InputError, choice, integer, number, one_line
 from nstaudio.inversion import griffin_lim
 from nstaudio.losses import (
@@ -132,6 +132,9 @@ class Settings:
                 f"the aim of style_loss={one_line(self.style_loss)} has none: choose a statistic "
                 "of the style, e.g. style_loss=gram"
             )
+        if isinstance(self.encoder, ActivationEncoder):
+            for spec in (*self.multiscale.specs(self.spec), self.spec):
+                self.encoder.check_input(self.representation, spec)
         if self.n_steps is not None:
             integer("n_steps", self.n_steps, at_least=0)
         integer("seed", self.seed, at_least=0)
