@@ -22,8 +22,7 @@ import soundfile as sf
 import soxr
 
 from nstaudio.experiments.commands.typed_path import typed_path
-
-from soundfont import Note, RenderError, play, read
+from nstaudio.experiments.rendering.soundfont import Note, RenderError, play, read
 
 CLIPS = Path(__file__).resolve().parents[1] / "nstaudio" / "audio" / "clips"
 

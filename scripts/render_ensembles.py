@@ -1,6 +1,6 @@
 """Make mixes whose style transfer is known: content, style, and the target a method should reach.
 
-    uv run --with music21 python scripts/render_ensembles.py --soundfont GM.sf2 --out FOLDER
+    uv run --extra training python scripts/render_ensembles.py --soundfont GM.sf2 --out FOLDER
 
 `render_triplets.py` for ensembles. The content is up to four parts of a score on an ensemble, the
 style those of another score on another ensemble, and the target is the content's parts on the
@@ -19,9 +19,11 @@ import numpy as np
 import soundfile as sf
 import soxr
 
+from nstaudio.experiments.rendering import scores
+from nstaudio.experiments.rendering.soundfont import DRUMS, Note, RenderError, play
+
 import render_triplets
 from render_triplets import BEATS_PER_MINUTE, DRY, SECONDS, finish, write_all
-from soundfont import DRUMS, Note, RenderError, play
 
 SR = 22050
 MAX_PARTS, MIN_PARTS, MIN_NOTES = 4, 2, 16
@@ -69,7 +71,7 @@ def draw(pieces: list[list[str]], rng: np.random.Generator) -> Excerpt:
     for _ in range(100):
         works = pieces[rng.integers(len(pieces))]
         piece = works[rng.integers(len(works))]
-        voices = [notes for notes in render_triplets.parts(piece) if notes]
+        voices = [notes for notes in scores.parts(piece) if notes]
         voices.sort(key=lambda notes: -np.mean([key for _, _, key in notes]))
         for _ in range(20 if len(voices) >= MIN_PARTS else 0):
             beat_s = 60 / rng.uniform(*BEATS_PER_MINUTE)

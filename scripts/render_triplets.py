@@ -1,6 +1,6 @@
 """Make clips whose style transfer is known: content, style, and the target a method should reach.
 
-    uv run --with music21 python scripts/render_triplets.py --soundfont GM.sf2 --out FOLDER
+    uv run --extra training python scripts/render_triplets.py --soundfont GM.sf2 --out FOLDER
 
 Two parts of two public-domain scores are drawn, and two instruments. The content is the first part
 on the first instrument, the style the second part on the second, and the target is the first part
@@ -18,7 +18,7 @@ import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import soundfile as sf
@@ -26,8 +26,8 @@ import soxr
 
 from nstaudio.errors import InputError, integer
 from nstaudio.experiments.commands.typed_path import typed_path
-
-from soundfont import Note, RenderError, play
+from nstaudio.experiments.rendering.scores import music21_corpus, parts
+from nstaudio.experiments.rendering.soundfont import Note, RenderError, play
 
 SR = 16000
 SECONDS = 8.0
@@ -86,24 +86,6 @@ def is_music(notes: list[Note]) -> bool:
     return len(notes) >= LEAST_NOTES and bool(sounding.mean() >= LEAST_SOUNDING)
 
 
-def parts(piece: str) -> list[list[tuple[float, float, int]]]:
-    """Every part of a score: onset and length in beats and MIDI number of its notes."""
-    from music21 import corpus  # pyright: ignore[reportMissingImports]
-
-    found = []
-    for part in corpus.parse(piece).parts:
-        played: list[Any] = list(part.stripTies().flatten().notes)
-        found.append(
-            [
-                (float(note.offset), float(note.quarterLength), pitch.midi)
-                for note in played
-                if not note.duration.isGrace
-                for pitch in getattr(note, "pitches", ())
-            ]
-        )
-    return found
-
-
 def draw(pieces: list[list[str]], rng: np.random.Generator) -> Excerpt:
     """An excerpt of a part of a piece of a composer, all by chance.
 
@@ -146,10 +128,7 @@ def corpus_pieces() -> list[list[str]]:
     Raises:
         RenderError: music21 is not installed.
     """
-    try:
-        from music21 import corpus  # pyright: ignore[reportMissingImports]
-    except ImportError:
-        raise RenderError("music21 is not installed: uv run --with music21 python ...") from None
+    corpus = music21_corpus()
 
     def name(path: Path, composer: str) -> str:
         folders = path.parts[path.parts.index(composer) : -1]

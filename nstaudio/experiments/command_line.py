@@ -16,10 +16,10 @@ from hydra.errors import HydraException
 
 from nstaudio.errors import InputError, one_line
 
-FILES = ("content.path", "style.path", "negatives", "resume")
+FILES = ("content.path", "style.path", "negatives", "resume", "data", "validation", "start")
 """The settings that name what exists already, one or, after a comma or in brackets, several."""
 
-FOLDERS = ("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir")
+FOLDERS = ("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir", "out")
 """The settings that name a folder to be made."""
 
 _SEARCHED = ("--config-dir", "--config-path", "-cd", "-cp")

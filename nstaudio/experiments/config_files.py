@@ -16,8 +16,11 @@ from nstaudio.experiments.storage.file_writing import short_name
 from nstaudio.optimization.batching import n_cores
 
 
-def compose(overrides: Sequence[str] = ()) -> DictConfig:
+def compose(overrides: Sequence[str] = (), *, name: str = "config") -> DictConfig:
     """The config of a command line, without running anything.
+
+    Args:
+        name: of the file that it begins with.
 
     Raises:
         HydraException: an override that means nothing.
@@ -26,7 +29,7 @@ def compose(overrides: Sequence[str] = ()) -> DictConfig:
         register_resolvers()
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return hydra.compose("config", list(overrides))
+        return hydra.compose(name, list(overrides))
 
 
 def register_resolvers(names: Any = None) -> None:

@@ -39,12 +39,16 @@ def unknown_clip(role: str, name: str, clips: Iterable[str]) -> str:
     )
 
 
-def explain(error: Exception) -> str:
-    """One line for what Hydra says in several, with the nearest right name."""
-    return one_line(_explanation(error)) or "these settings cannot be resolved"
+def explain(error: Exception, config: str = "config") -> str:
+    """One line for what Hydra says in several, with the nearest right name.
+
+    Args:
+        config: the name of the config that was composed.
+    """
+    return one_line(_explanation(error, config)) or "these settings cannot be resolved"
 
 
-def _explanation(error: Exception) -> str:
+def _explanation(error: Exception, config: str) -> str:
     text = str(error)
     several = re.match(r"Ambiguous value for argument '(.*)'\n", text)
     if several:
@@ -74,9 +78,10 @@ def _explanation(error: Exception) -> str:
     if group or unknown:
         names = [n for n in (group or unknown).groups() if n]  # type: ignore[union-attr]
         name = names[0] if names else "''"
-        if name in known_options():
+        options = known_options(config)
+        if name in options:
             return f"{name} is no option of the parts that are chosen here"
-        return f"unknown option {name}{nearest(name, known_options())}"
+        return f"unknown option {name}{nearest(name, options)}"
     return " ".join(line.strip() for line in text.splitlines() if line.strip())
 
 
@@ -104,9 +109,9 @@ def _file_for_choice(group: str, name: str, file: Path) -> str:
     )
 
 
-def known_options() -> list[str]:
-    """Every key of the default config in dotted form, and every group."""
-    cfg: Any = OmegaConf.to_container(compose())
+def known_options(config: str = "config") -> list[str]:
+    """Every key of a config as it comes in dotted form, and every group."""
+    cfg: Any = OmegaConf.to_container(compose(name=config))
     paths = [key.split(".") for key, _ in leaves(cfg)]
     options = [".".join(path[:depth]) for path in paths for depth in range(1, len(path) + 1)]
     return list(dict.fromkeys([*cfg, *options, "experiment"]))

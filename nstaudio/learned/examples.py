@@ -29,7 +29,7 @@ Mix = Float[Array, "batch frames bands"]
 
 
 class Stems(NamedTuple):
-    """Parts of pieces, as content, style and target, see `scripts/render_training_data.py`."""
+    """Parts of pieces, as content, style and target, see `experiments.rendering`."""
 
     level_db: Float[Array, "batch parts roles frames bands"]
     """Mel levels, dB."""

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from nstaudio.experiments.rendering import scores
+from nstaudio.experiments.rendering.soundfont import DRUMS, midi
+
 import render_ensembles
 import render_triplets
-from soundfont import DRUMS, midi
 
 SCALE = [(float(i), 1.0, 60 + i % 12) for i in range(40)]
 BASS = [(2.0 * i, 2.0, 36 + i % 5) for i in range(20)]
@@ -35,7 +37,7 @@ def test_a_mix_is_drawn_and_rendered(monkeypatch, tmp_path):
         return np.full((8 * 44100, 2), 10.0 ** -len(notes)), 44100
 
     monkeypatch.setattr(render_ensembles, "play", play)
-    monkeypatch.setattr(render_triplets, "parts", lambda _: [[], BASS, SCALE])
+    monkeypatch.setattr(scores, "parts", lambda _: [[], BASS, SCALE])
     monkeypatch.setattr(render_triplets, "corpus_pieces", lambda: [["a", "b"], ["c"]])
     font, folder = tmp_path / "font.sf2", tmp_path / "out"
     font.touch()

@@ -30,6 +30,10 @@ SUBCOMMANDS = {
     "settings": Subcommand(f"{_HERE}.settings", "all choices, and all settings with their values"),
     "gallery": Subcommand(f"{_HERE}.gallery", "all runs below a folder on one page"),
     "evaluate": Subcommand(f"{_HERE}.evaluate", "settings measured on clips whose result is known"),
+    "render-training-data": Subcommand(
+        f"{_HERE}.render_training_data", "stems that the network of init=learned is trained on"
+    ),
+    "train": Subcommand(f"{_HERE}.train", "train that network"),
     "completion": Subcommand(f"{_HERE}.completion", "completion by bash, zsh or fish"),
     "ui": Subcommand("nstaudio.experiments.ui", "the same in a browser"),
 }

@@ -27,7 +27,7 @@ def overview(lines: Mapping[str, str]) -> str:
             "The content of one recording, its notes, rhythm and words, in the style of another.",
             "Without arguments it takes the demo clips.",
             "",
-            *(f"  {name:<12}{line}" for name, line in lines.items()),
+            *(f"  {name:<22}{line}" for name, line in lines.items()),
             "",
             _EXAMPLES,
         ]

@@ -1,43 +1,35 @@
-r"""Render stems of contents, styles and targets as log-mels, from which `train.py` mixes examples.
-
-    uv run --with music21 --with pyfluidsynth python scripts/render_training_data.py OUT \
-        --groups 1500 --fonts TimGM6mb.sf2 sf_GMbank.sf2 OPL-3_FM_128M.sf2
+"""Stems of contents, styles and targets as log-mels, from which training examples are mixed.
 
 A group has two pieces and up to four pitched parts and drums. Of each part there are three stems:
 the content is the first piece's part on one instrument, the style the second's on another, and the
-target the first's on that other. Pieces are windows of public-domain scores (`training_scores.py`)
-or made by chance (`training_pieces.py`); instruments are the soundfonts' and harmonic timbres by
-chance (`synthesisers.py`).
+target the first's on that other. Pieces are windows of public-domain scores or made by chance;
+instruments are the soundfonts' and harmonic timbres by chance.
 
-OUT gets shards of 25 groups, `SEED-NUMBER.npz`, and `manifest.json`. What is there already is kept:
-a command that was stopped goes on, and one with more groups adds to them. The same seed, soundfonts
-and programs give the same levels, but for what a room before leaves, 80 dB down. Do not give it a
-soundfont that an evaluation uses.
+A folder gets shards of 25 groups, `SEED-NUMBER.npz`, and `manifest.json`. What is there already is
+kept. The same seed, soundfonts and programs give the same levels, but for what a room before
+leaves, 80 dB down.
 """
 
-import argparse
 import hashlib
 import importlib.metadata
 import json
-import sys
-import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.fft
 
 from nstaudio.analysis.spectrogram import hann
-from nstaudio.errors import InputError, integer
-from nstaudio.experiments.commands.typed_path import typed_path
+from nstaudio.errors import InputError, integer, one_line
+from nstaudio.experiments.rendering.pieces import drum_pattern, excerpt, improvised
+from nstaudio.experiments.rendering.scores import TRAINING, VALIDATION, Scores, load, read
+from nstaudio.experiments.rendering.soundfont import Note
+from nstaudio.experiments.rendering.synthesisers import SR, Harmonics, SoundFont, Synthesiser
 from nstaudio.learned.features import HOP_LENGTH, N_BANDS, N_FFT, spec
-
-import training_scores
-from soundfont import Note, RenderError
-from synthesisers import SR, Harmonics, SoundFont, Synthesiser
-from training_pieces import drum_pattern, excerpt, improvised
 
 SECONDS = 5.5
 GROUPS_IN_SHARD = 25
@@ -59,6 +51,11 @@ class Job(NamedTuple):
     fonts: tuple[Path, ...]
     scores: Path
 
+    @property
+    def file(self) -> Path:
+        """The shard's own."""
+        return self.out / f"{self.seed}-{self.number:04d}.npz"
+
 
 class Stem(NamedTuple):
     """A part of both pieces on two instruments."""
@@ -78,9 +75,9 @@ def synthesisers(fonts: tuple[Path, ...]) -> tuple[Synthesiser, ...]:
 
 
 @cache
-def scores_of(file: Path) -> training_scores.Scores:
+def scores_of(file: Path) -> Scores:
     """The scores in a file, read once in a process."""
-    return json.loads(file.read_text())
+    return load(file)
 
 
 def programs(harmonic: bool, n: int, rng: np.random.Generator) -> list[int]:
@@ -97,7 +94,7 @@ def programs(harmonic: bool, n: int, rng: np.random.Generator) -> list[int]:
 
 
 def stems(
-    scores: training_scores.Scores, n_fonts: int, rng: np.random.Generator
+    scores: Scores, n_fonts: int, rng: np.random.Generator
 ) -> tuple[list[Stem], tuple[float, float]]:
     """The parts of a group and how much of a room content and style are in."""
     a, b = (
@@ -134,7 +131,7 @@ def level_db(y: np.ndarray) -> np.ndarray:
 
 
 def render_group(
-    scores: training_scores.Scores, players: tuple[Synthesiser, ...], rng: np.random.Generator
+    scores: Scores, players: tuple[Synthesiser, ...], rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Levels `parts roles frames mels`, dB, and mean squares `parts roles`, 0 where no part is."""
     n_frames = 1 + round(SECONDS * SR) // HOP_LENGTH
@@ -155,7 +152,6 @@ def render_group(
 
 def render_shard(job: Job) -> Path:
     """Write a shard; one that was cut short leaves nothing behind under its name."""
-    file = job.out / f"{job.seed}-{job.number:04d}.npz"
     scores, players = scores_of(job.scores), synthesisers(job.fonts)
     first = job.number * GROUPS_IN_SHARD
     groups = [
@@ -163,11 +159,11 @@ def render_shard(job: Job) -> Path:
         for i in range(GROUPS_IN_SHARD)
     ]
     levels, powers = (np.stack(each) for each in zip(*groups, strict=True))
-    part = file.with_suffix(".part")
+    part = job.file.with_suffix(".part")
     with part.open("wb") as opened:
         np.savez_compressed(opened, level_db=levels, mean_square=powers)
-    part.replace(file)
-    return file
+    part.replace(job.file)
+    return job.file
 
 
 def digest(file: Path) -> str:
@@ -183,63 +179,74 @@ def version(package: str) -> str | None:
         return None
 
 
-def manifest(args: argparse.Namespace, scores_file: Path, n_groups: int) -> dict:
+@dataclass(frozen=True)
+class TrainingData:
+    """What to render.
+
+    Attributes:
+        out: the folder for the shards, which is made.
+        fonts: General MIDI soundfonts; none that an evaluation uses.
+        n_groups: rounded up to whole shards.
+        seed: of all that is drawn.
+        n_processes: to render in.
+        validation: scores of a family that training does not have.
+
+    Raises:
+        InputError: a number outside its limits, or a soundfont that is no file.
+    """
+
+    out: Path
+    fonts: tuple[Path, ...]
+    n_groups: int = 1500
+    seed: int = 0
+    n_processes: int = 2
+    validation: bool = False
+
+    def __post_init__(self) -> None:
+        integer("--groups", self.n_groups, at_least=1)
+        integer("--seed", self.seed, at_least=0)
+        integer("--processes", self.n_processes, at_least=1)
+        for font in self.fonts:
+            if not font.is_file():
+                raise InputError(f"{one_line(font)} is not a file")
+
+    @property
+    def families(self) -> dict[str, tuple[str, ...]]:
+        """The families of scores: their folders in music21's corpus."""
+        return VALIDATION if self.validation else TRAINING
+
+
+def render(data: TrainingData) -> Iterator[Path]:
+    """Render the shards that are not there yet, then the manifest; each file once it is written.
+
+    Raises:
+        RenderError: music21 or pyfluidsynth is not installed, or a soundfont is none.
+        OSError: a file cannot be written.
+    """
+    data.out.mkdir(parents=True, exist_ok=True)
+    scores_file = data.out / "scores.json"
+    read(data.families, scores_file, processes=data.n_processes)
+    n_shards = -(-data.n_groups // GROUPS_IN_SHARD)
+    jobs = [Job(data.out, data.seed, i, data.fonts, scores_file) for i in range(n_shards)]
+    wanted = [job for job in jobs if not job.file.exists()]
+    with ProcessPoolExecutor(data.n_processes) as pool:
+        for done in as_completed([pool.submit(render_shard, job) for job in wanted]):
+            yield done.result()
+    made_of = manifest(data, scores_file, n_shards * GROUPS_IN_SHARD)
+    file = data.out / "manifest.json"
+    file.write_text(json.dumps(made_of, indent=1))
+    yield file
+
+
+def manifest(data: TrainingData, scores_file: Path, n_groups: int) -> dict[str, Any]:
     """A record of what the data is made of."""
-    scores = scores_of(scores_file)
     return {
         "groups": n_groups,
-        "seed": args.seed,
+        "seed": data.seed,
         "seconds": SECONDS,
-        "fonts": {font.name: digest(font) for font in args.fonts},
-        "scores": {family: len(works) for family, works in scores.items()},
+        "fonts": {font.name: digest(font) for font in data.fonts},
+        "scores": {family: len(works) for family, works in scores_of(scores_file).items()},
         "scores_sha256": digest(scores_file),
-        "families": training_scores.VALIDATION if args.validation else training_scores.TRAINING,
+        "families": data.families,
         "versions": {name: version(name) for name in ("music21", "pyfluidsynth", "numpy")},
     }
-
-
-def render_all(args: argparse.Namespace) -> None:
-    """Render the shards that are not there yet, then the manifest."""
-    families = training_scores.VALIDATION if args.validation else training_scores.TRAINING
-    scores_file = args.out / "scores.json"
-    training_scores.read(families, scores_file, processes=args.processes)
-    n_shards = -(-args.groups // GROUPS_IN_SHARD)
-    jobs = [Job(args.out, args.seed, i, tuple(args.fonts), scores_file) for i in range(n_shards)]
-    wanted = [job for job in jobs if not (args.out / f"{job.seed}-{job.number:04d}.npz").exists()]
-    started = time.perf_counter()
-    with ProcessPoolExecutor(args.processes) as pool:
-        for done in as_completed([pool.submit(render_shard, job) for job in wanted]):
-            print(f"{time.perf_counter() - started:6.0f} s  {done.result().name}", flush=True)
-    made_of = manifest(args, scores_file, n_shards * GROUPS_IN_SHARD)
-    (args.out / "manifest.json").write_text(json.dumps(made_of, indent=1))
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Render the data; 0, or 2 after one line that says what is missing or unfit."""
-    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
-    parser.add_argument("out", type=typed_path, metavar="OUT")
-    parser.add_argument("--groups", type=int, default=1500, help="rounded up to whole shards of 25")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--fonts", type=typed_path, nargs="+", required=True, metavar="SF2")
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument(
-        "--validation", action="store_true", help="scores of a family that training does not have"
-    )
-    args = parser.parse_args(argv)
-    try:
-        integer("--groups", args.groups, at_least=1)
-        integer("--seed", args.seed, at_least=0)
-        integer("--processes", args.processes, at_least=1)
-        for font in args.fonts:
-            if not font.is_file():
-                raise RenderError(f"{font} is not a file")
-        args.out.mkdir(parents=True, exist_ok=True)
-        render_all(args)
-    except (RenderError, InputError, OSError) as error:
-        print(f"render_training_data: {error}", file=sys.stderr)
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

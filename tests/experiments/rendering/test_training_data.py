@@ -5,9 +5,10 @@ import librosa
 import numpy as np
 import pytest
 
-import render_training_data
-from render_training_data import FLOOR_DB, Job
-from synthesisers import SR
+from nstaudio.experiments.commands import render_training_data as command
+from nstaudio.experiments.rendering import training_data
+from nstaudio.experiments.rendering.synthesisers import SR
+from nstaudio.experiments.rendering.training_data import FLOOR_DB, Job
 
 SCALE = [(float(i), 1.0, 60 + i % 12) for i in range(40)]
 
@@ -32,15 +33,15 @@ def test_levels_are_librosas():
         y=y, sr=SR, n_fft=2048, hop_length=512, n_mels=128, pad_mode="constant"
     )
     expected = 10 * np.log10(power.T)
-    np.testing.assert_allclose(render_training_data.level_db(y), expected, atol=1e-3)
-    assert (render_training_data.level_db(np.zeros(4000)) == FLOOR_DB).all()
+    np.testing.assert_allclose(training_data.level_db(y), expected, atol=1e-3)
+    assert (training_data.level_db(np.zeros(4000)) == FLOOR_DB).all()
 
 
 def test_the_target_has_the_contents_notes_and_the_styles_instrument():
     scores = {"tunes": [[SCALE, SCALE]]}
     for seed in range(6):
         played = []
-        render_training_data.render_group(
+        training_data.render_group(
             scores, (Sines(played), Sines(played)), np.random.default_rng(seed)
         )
         for content, style, target in zip(*[iter(played)] * 3, strict=True):
@@ -50,9 +51,9 @@ def test_the_target_has_the_contents_notes_and_the_styles_instrument():
 
 
 def test_what_an_instrument_does_not_play_is_no_part(monkeypatch):
-    monkeypatch.setattr(render_training_data, "programs", lambda _, n, __: [9, 1, 9, 1][:n])
+    monkeypatch.setattr(training_data, "programs", lambda _, n, __: [9, 1, 9, 1][:n])
     scores = {"tunes": [[SCALE, SCALE]]}
-    levels, powers = render_training_data.render_group(
+    levels, powers = training_data.render_group(
         scores, (Sines(), Sines()), np.random.default_rng(2)
     )
     assert levels.shape == (5, 3, 172, 128)
@@ -61,14 +62,14 @@ def test_what_an_instrument_does_not_play_is_no_part(monkeypatch):
 
 
 def test_shards_are_the_same_by_seed(monkeypatch, tmp_path):
-    monkeypatch.setattr(render_training_data, "GROUPS_IN_SHARD", 2)
-    monkeypatch.setattr(render_training_data, "synthesisers", lambda _: (Sines(), Sines()))
+    monkeypatch.setattr(training_data, "GROUPS_IN_SHARD", 2)
+    monkeypatch.setattr(training_data, "synthesisers", lambda _: (Sines(), Sines()))
     scores = tmp_path / "scores.json"
     scores.write_text(json.dumps({"tunes": [[SCALE]]}))
     made = []
     for number in (1, 1, 2):
         job = Job(tmp_path, 5, number, (), scores)
-        with np.load(render_training_data.render_shard(job)) as shard:
+        with np.load(training_data.render_shard(job)) as shard:
             made.append((shard["level_db"], shard["mean_square"]))
     assert made[0][0].dtype == np.float16
     np.testing.assert_array_equal(made[0][0], made[1][0])
@@ -84,7 +85,7 @@ def test_shards_are_the_same_by_seed(monkeypatch, tmp_path):
 def test_what_is_missing_is_one_line(groups, message, tmp_path, capsys):
     out = Path(tmp_path / "x")
     arguments = [str(out), "--fonts", "nowhere.sf2", "--groups", groups]
-    assert render_training_data.main(arguments) == 2
+    assert command.main(arguments) == 2
     error = capsys.readouterr().err
     assert message in error
     assert len(error.splitlines()) == 1

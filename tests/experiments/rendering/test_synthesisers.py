@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-import synthesisers
-from soundfont import Note, RenderError
-from synthesisers import SR, Harmonics, Timbre
+from nstaudio.experiments.rendering import synthesisers
+from nstaudio.experiments.rendering.soundfont import Note, RenderError
+from nstaudio.experiments.rendering.synthesisers import SR, Harmonics, Timbre
 
 NOTE = Note(0.5, 1.5, 69, 90)
 

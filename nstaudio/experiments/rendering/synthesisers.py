@@ -3,12 +3,12 @@
 import ctypes
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import scipy.signal
 
-from soundfont import DRUMS, Note, RenderError
+from nstaudio.experiments.rendering.soundfont import DRUMS, NOT_INSTALLED, Note, RenderError
 
 SR = 16000
 """The rate of what is rendered, Hz."""
@@ -31,6 +31,7 @@ WRITE_FLOAT = {
 }
 
 
+@runtime_checkable
 class Synthesiser(Protocol):
     """A player of notes: mono samples at the rate `SR`, float32."""
 
@@ -58,9 +59,7 @@ class SoundFont:
         try:
             import fluidsynth  # pyright: ignore[reportMissingImports]
         except ImportError:
-            raise RenderError(
-                "pyfluidsynth is not installed: uv run --with pyfluidsynth python ..."
-            ) from None
+            raise RenderError(f"pyfluidsynth is {NOT_INSTALLED}") from None
         argument = lambda name, kind: (name, kind, 1)  # noqa: E731 - as pyfluidsynth wants it
         self.write: Any = fluidsynth.cfunc(
             "fluid_synth_write_float",

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import soundfile as sf
 
+from nstaudio.errors import InputError
+
 SETTINGS = (  # floats, which cannot clip
     "audio.file.format=float",
     "synth.default-soundfont=",  # or it would stand in, unasked, for a soundfont that is none
@@ -18,8 +20,12 @@ SETTINGS = (  # floats, which cannot clip
 )
 
 
-class RenderError(Exception):
-    """Something outside the scripts is missing or unfit; the message is one line."""
+NOT_INSTALLED = "not installed: uv run --extra training ..., or pip install 'nstaudio[training]'"
+"""The end of a line that names the package."""
+
+
+class RenderError(InputError):
+    """A program, package or file that rendering needs is missing or unfit."""
 
 
 class Note(NamedTuple):

@@ -2,18 +2,17 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import fields
 
 import jax
 import numpy as np
 import pytest
-import train
 
 from nstaudio.errors import InputError
+from nstaudio.experiments import config_files, training
+from nstaudio.experiments.commands import train as command
 from nstaudio.learned import weights
-from nstaudio.learned.network import TransferNet
 from nstaudio.learned.training import Training
-
-from helpers import ROOT
 
 SMALL = dict(width=8, batch_size=2, content_frames=8, style_frames=8, warmup=1)  # noqa: C408
 
@@ -32,30 +31,30 @@ def folder(tmp_path):
 
 
 def test_groups_without_a_pitched_part_are_left_out(folder):
-    assert train.stems(folder).level_db.shape == (15, 5, 3, 12, 128)
+    assert training.stems(folder).level_db.shape == (15, 5, 3, 12, 128)
 
 
 def test_groups_of_several_folders_are_one_after_the_other(folder):
-    assert len(train.stems(folder, folder).mean_square) == 30
+    assert len(training.stems(folder, folder).mean_square) == 30
 
 
 def test_a_folder_of_nothing_is_refused(folder, tmp_path):
     with pytest.raises(InputError, match="no shards"):
-        train.stems(folder, tmp_path)
+        training.stems(folder, tmp_path)
 
 
 def test_a_start_that_is_no_weights_is_refused(tmp_path):
     (tmp_path / "weights.npz").write_text("no")
     for name in ("weights.npz", "missing.npz"):
         with pytest.raises(InputError, match=f"start=.*{name} holds no weights"):
-            train.weights_of(str(tmp_path / name))
+            training.weights_of(str(tmp_path / name))
 
 
 def test_a_training_goes_on_to_the_same_weights(folder, tmp_path):
-    data = train.stems(folder)
-    examples = train.validation_examples(data)
+    data = training.stems(folder)
+    examples = training.validation_examples(data)
     whole = Training(n_steps=4, **SMALL)
-    at_once = train.train(whole, data, examples, tmp_path / "a", every=2)
+    at_once = training.train(whole, data, examples, tmp_path / "a", every=2)
     (tmp_path / "b").mkdir()
 
     class Stopped(Exception):
@@ -67,12 +66,12 @@ def test_a_training_goes_on_to_the_same_weights(folder, tmp_path):
         seen.append(True)
         return validation(*args, **kwargs)
 
-    seen, validation = [], train.training.validation
+    seen, validation = [], training.training.validation
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train.training, "validation", stop_at_the_second)
+        patch.setattr(training.training, "validation", stop_at_the_second)
         with pytest.raises(Stopped):
-            train.train(whole, data, examples, tmp_path / "b", every=2)
-    gone_on = train.train(whole, data, examples, tmp_path / "b", every=2)
+            training.train(whole, data, examples, tmp_path / "b", every=2)
+    gone_on = training.train(whole, data, examples, tmp_path / "b", every=2)
     for a, b in zip(*(jax.tree.leaves(state.average) for state in (at_once, gone_on)), strict=True):
         np.testing.assert_array_equal(a, b)
     lines = (tmp_path / "b" / "log.jsonl").read_text().splitlines()
@@ -81,26 +80,59 @@ def test_a_training_goes_on_to_the_same_weights(folder, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_command_writes_weights(folder, tmp_path):
+def test_the_command_writes_weights(folder, tmp_path, monkeypatch, capsys):
     out = tmp_path / "out"
     settings = [f"training.{name}={value}" for name, value in SMALL.items()]
-    command = [sys.executable, str(ROOT / "scripts" / "train.py"), f"data={folder}"]
-    command += [f"validation={folder}", f"out={out}", "training.n_steps=1", *settings]
-    subprocess.run(command, check=True, capture_output=True, cwd=tmp_path)
+    given = [f"data={folder}", f"validation={folder}", f"out={out}", "training.n_steps=1"]
+    assert command.main([*given, *settings]) == 0
+    assert capsys.readouterr().out == f"weights: {out / 'weights.npz'}\n"
     params = weights.load(out / "weights.npz")
     assert params["params"]["join"]["bias"].shape == (SMALL["width"],)
-    assert TransferNet(8) == TransferNet(len(params["params"]["join"]["bias"]))
+
+
+def test_sizes_differ_in_nothing_but_values():
+    """What the card says of the weights that are shipped is what `train=small` trains."""
+    composed = (config_files.compose([f"train={one}"], name="train") for one in ("small", "large"))
+    small, large = (config.training for config in composed)
+    assert Training(**small) == Training()
+    assert Training(**large).width > Training().width
+    assert small.keys() == large.keys() == {f.name for f in fields(Training)}
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        (["validation=stems"], "data=FOLDER is missing"),
+        (["data=stems"], "validation=FOLDER is missing"),
+        (["data=.", "validation=stems"], "holds no shards of nstaudio render-training-data"),
+        (["data=stems", "validation=stems", "training.width=0"], "width=0 must be at least 1"),
+        (
+            ["data=stems", "validation=stems", "train=huge"],
+            "train=huge is not one of: large,",
+        ),
+        (["data=stems", "validation=stems", "start=no.npz"], "start=no.npz holds no weights"),
+        (["training.n_step=3"], "unknown option training.n_step (did you mean"),
+    ],
+)
+def test_what_cannot_work_is_a_line(folder, given, line, monkeypatch, capsys):
+    monkeypatch.chdir(folder.parent)
+    assert command.main(given) == 2
+    err = capsys.readouterr().err
+    assert line in err
+    assert len(err.splitlines()) == 1
+    assert [file.name for file in folder.parent.iterdir()] == ["stems"]
 
 
 TWO_DEVICES = """
-import jax, train
+import jax
 from pathlib import Path
+from nstaudio.experiments import training
 from nstaudio.learned import weights
 from nstaudio.learned.training import Training
 assert jax.device_count() == 2
-data = train.stems(Path("stems"))
+data = training.stems(Path("stems"))
 settings = Training(n_steps=2, **{small})
-state = train.train(settings, data, train.validation_examples(data), Path("two"), every=2)
+state = training.train(settings, data, training.validation_examples(data), Path("two"), every=2)
 assert len(jax.tree.leaves(state.params)[0].sharding.device_set) == 2
 weights.save("two.npz", state.average)
 """
@@ -109,15 +141,12 @@ weights.save("two.npz", state.average)
 @pytest.mark.slow
 def test_two_devices_share_a_batch(folder, tmp_path):
     """They make the weights of one, but for the order of sums."""
-    environment = os.environ | {
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
-        "PYTHONPATH": str(ROOT / "scripts"),
-    }
-    command = [sys.executable, "-c", TWO_DEVICES.replace("{small}", repr(SMALL))]
-    subprocess.run(command, check=True, cwd=tmp_path, env=environment)
-    data = train.stems(folder)
+    environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    script = [sys.executable, "-c", TWO_DEVICES.replace("{small}", repr(SMALL))]
+    subprocess.run(script, check=True, cwd=tmp_path, env=environment)
+    data = training.stems(folder)
     settings = Training(n_steps=2, **SMALL)
-    one = train.train(settings, data, train.validation_examples(data), tmp_path, every=2)
+    one = training.train(settings, data, training.validation_examples(data), tmp_path, every=2)
     two = jax.tree.leaves(weights.load(tmp_path / "two.npz"))
     for a, b in zip(jax.tree.leaves(one.average), two, strict=True):
         np.testing.assert_allclose(a, b, atol=2e-3)
@@ -126,4 +155,4 @@ def test_two_devices_share_a_batch(folder, tmp_path):
 def test_a_batch_that_devices_cannot_share_is_refused(monkeypatch):
     monkeypatch.setattr(jax, "device_count", lambda: 3)
     with pytest.raises(InputError, match="batch_size is 16; it must be a multiple of 3"):
-        train.devices_of(Training())
+        training.devices_of(Training())

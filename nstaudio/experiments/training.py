@@ -1,35 +1,31 @@
-"""Train the network of `init=learned` on rendered stems.
+"""A training of the transfer network: its data, checkpoints and log.
 
-    uv run python scripts/train.py data=FOLDER validation=OTHER_FOLDER out=outputs/training
-    uv run python scripts/train.py data=[FOLDER,MORE] validation=OTHER_FOLDER start=weights.npz
-
-Settings are those of `configs/train.yaml`. The folders are of `scripts/render_training_data.py`.
-In `out` are checkpoints, from which the same command goes on where it was stopped, to the same
-weights; `log.jsonl`, a line each `validate_every` steps with the loss and the validation's
-log-spectral distances; and at the end `weights.npz`.
+In its folder are checkpoints, from which the same command goes on where it was stopped, to the same
+weights; `log.jsonl`, a line each so many steps with the loss and the validation's log-spectral
+distances; and at the end `weights.npz`.
 """
 
 import json
-import sys
+import logging
 import time
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
-import hydra
 import jax
 import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
-from hydra.utils import instantiate
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Int
-from omegaconf import DictConfig, ListConfig
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from nstaudio.errors import InputError, integer, one_line
 from nstaudio.learned import training, weights
 from nstaudio.learned.examples import Stems, Triplet, mixed
+
+log = logging.getLogger(__name__)
 
 VALIDATION_BATCH = 15
 VALIDATION_SEED = 7
@@ -57,7 +53,7 @@ def shards(folders: Iterable[Path]) -> list[Path]:
     for folder in folders:
         files = sorted(folder.glob("*-*.npz"))
         if not files:
-            raise InputError(f"{folder} holds no shards of render_training_data.py")
+            raise InputError(f"{folder} holds no shards of nstaudio render-training-data")
         found += files
     return found
 
@@ -151,36 +147,36 @@ def train(
             rows = training.validation(state.average, examples, training=settings)
             record = {"step": some.stop, "seconds": round(time.perf_counter() - started, 1)}
             record |= {"loss": float(np.mean(losses)), **rows}
-            with (out / "log.jsonl").open("a") as log:
-                log.write(json.dumps(record) + "\n")
-            print("  ".join(f"{k} {v:.6g}" for k, v in record.items()), flush=True)
+            with (out / "log.jsonl").open("a") as lines:
+                lines.write(json.dumps(record) + "\n")
+            log.info("%s", "  ".join(f"{k} {v:.6g}" for k, v in record.items()))
             manager.save(some.stop, args=ocp.args.StandardSave(state))
             manager.wait_until_finished()
     return state
 
 
+def run(config: DictConfig) -> Path:
+    """Train as a config composed from `configs/train.yaml` says; the file of the weights.
+
+    Raises:
+        InputError: settings or data that cannot work.
+        OSError: a file cannot be written.
+    """
+    for name in ("data", "validation"):
+        if OmegaConf.is_missing(config, name):
+            raise InputError(f"{name}=FOLDER is missing: one of nstaudio render-training-data")
+    settings = training.Training(**{str(k): v for k, v in config.training.items()})
+    every = integer("validate_every", config.validate_every, at_least=1)
+    data, held_out = stems(*folders(config.data)), stems(*folders(config.validation))
+    start = weights_of(config.start)
+    out = Path(config.out)
+    out.mkdir(parents=True, exist_ok=True)
+    state = train(settings, data, validation_examples(held_out), out, every=every, start=start)
+    file = out / weights.FILE
+    weights.save(file, jax.device_get(state.average))
+    return file
+
+
 def folders(value: str | ListConfig) -> list[Path]:
     """The folders of a setting: one, or a list of them."""
     return [Path(value)] if isinstance(value, str) else [Path(each) for each in value]
-
-
-@hydra.main(config_path="../configs", config_name="train", version_base="1.3")
-def main(config: DictConfig) -> None:
-    """Train as the config says; exit code 2 after one line where it cannot."""
-    try:
-        settings = instantiate(config.training)
-        every = integer("validate_every", config.validate_every, at_least=1)
-        out = Path(config.out)
-        data, held_out = stems(*folders(config.data)), stems(*folders(config.validation))
-        out.mkdir(parents=True, exist_ok=True)
-        start = weights_of(config.start)
-        examples = validation_examples(held_out)
-        state = train(settings, data, examples, out, every=every, start=start)
-        weights.save(out / weights.FILE, jax.device_get(state.average))
-    except InputError as error:
-        print(f"train: {error}", file=sys.stderr)
-        sys.exit(2)
-
-
-if __name__ == "__main__":
-    main()

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from soundfont import Note
-from training_scores import WEIGHTS, Scores, Timed
+from nstaudio.experiments.rendering.scores import WEIGHTS, Scores, Timed
+from nstaudio.experiments.rendering.soundfont import Note
 
 Part = list[Note]
 

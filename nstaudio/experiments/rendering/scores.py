@@ -1,4 +1,4 @@
-"""The public-domain scores from which training data is rendered, apart from those of evaluations.
+"""Public-domain scores: those of training, apart from those of evaluations.
 
 The evaluation sets of `render_triplets.py` and `render_ensembles.py` are drawn from Bach, Haydn,
 Monteverdi, Mozart and Palestrina. None of these is in a family here, so the scores of training and
@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-import render_triplets
-from soundfont import RenderError
+from nstaudio.experiments.rendering.soundfont import NOT_INSTALLED, RenderError
 
 Timed = tuple[float, float, int]
 """Onset and length in beats and the MIDI number of a note."""
@@ -38,6 +38,42 @@ MAX_WORKS = 60  # of a family
 MAX_PARTS, MIN_NOTES = 4, 12
 
 
+def music21_corpus() -> Any:
+    """The corpus of scores that come with music21.
+
+    Raises:
+        RenderError: music21 is not installed.
+    """
+    try:
+        from music21 import corpus  # pyright: ignore[reportMissingImports]
+    except ImportError:
+        raise RenderError(f"music21 is {NOT_INSTALLED}") from None
+    return corpus
+
+
+def parts(piece: str) -> list[list[Timed]]:
+    """Every part of a score: onset and length in beats and MIDI number of its notes.
+
+    Args:
+        piece: its name in music21's corpus.
+
+    Raises:
+        RenderError: music21 is not installed.
+    """
+    found = []
+    for part in music21_corpus().parse(piece).parts:
+        played: list[Any] = list(part.stripTies().flatten().notes)
+        found.append(
+            [
+                (float(note.offset), float(note.quarterLength), pitch.midi)
+                for note in played
+                if not note.duration.isGrace
+                for pitch in getattr(note, "pitches", ())
+            ]
+        )
+    return found
+
+
 def works(folders: Iterable[str], corpus_root: Path) -> list[str]:
     """Names of a family's scores, at most `MAX_WORKS`, evenly spread over all."""
     files = sorted(
@@ -53,12 +89,23 @@ def works(folders: Iterable[str], corpus_root: Path) -> list[str]:
 def voices(work: str) -> list[list[Timed]]:
     """Up to four parts of a score, the highest first; none where music21 cannot read it."""
     try:
-        parts = render_triplets.parts(work)
+        found = parts(work)
     except Exception:  # some scores of the corpus have errors, of many kinds
         return []
-    parts = [notes for notes in parts if len(notes) >= MIN_NOTES]
-    parts.sort(key=lambda notes: -sum(key for _, _, key in notes) / len(notes))
-    return parts[:MAX_PARTS]
+    found = [notes for notes in found if len(notes) >= MIN_NOTES]
+    found.sort(key=lambda notes: -sum(key for _, _, key in notes) / len(notes))
+    return found[:MAX_PARTS]
+
+
+def load(file: Path) -> Scores:
+    """The scores that `read` has written."""
+    found = json.loads(file.read_text())
+    return {
+        family: [
+            [[(at, length, key) for at, length, key in part] for part in work] for work in works
+        ]
+        for family, works in found.items()
+    }
 
 
 def read(families: dict[str, tuple[str, ...]], cache: Path, *, processes: int) -> Scores:
@@ -68,17 +115,13 @@ def read(families: dict[str, tuple[str, ...]], cache: Path, *, processes: int) -
         RenderError: music21 is not installed.
     """
     if cache.exists():
-        return json.loads(cache.read_text())
-    try:
-        from music21 import corpus  # pyright: ignore[reportMissingImports]
-    except ImportError:
-        raise RenderError("music21 is not installed: uv run --with music21 python ...") from None
-    root = Path(corpus.__file__).parent
+        return load(cache)
+    root = Path(music21_corpus().__file__).parent
     named = {family: works(folders, root) for family, folders in families.items()}
     with ProcessPoolExecutor(processes) as pool:
         read_all = partial(pool.map, voices)
         scores = {
-            family: [parts for parts in read_all(names) if parts] for family, names in named.items()
+            family: [found for found in read_all(names) if found] for family, names in named.items()
         }
     cache.write_text(json.dumps(scores))
     return scores
