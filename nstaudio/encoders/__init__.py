@@ -22,6 +22,7 @@ from nstaudio.encoders.base import (
     Spectrogram,
     StyleSpectrogram,
 )
+from nstaudio.encoders.basic_pitch import BasicPitchEncoder
 from nstaudio.encoders.conv1d import Conv1dEncoder
 from nstaudio.encoders.conv2d import Conv2dEncoder
 from nstaudio.encoders.identity import IdentityEncoder
@@ -35,6 +36,7 @@ __all__ = [
     "INPUT",
     "ActivationEncoder",
     "AisfxEncoder",
+    "BasicPitchEncoder",
     "Conv1dEncoder",
     "Conv2dEncoder",
     "Encoder",

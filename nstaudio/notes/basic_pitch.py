@@ -29,6 +29,9 @@ MIN_MIDI = 21
 """The piano's lowest key, A0 at 27.5 Hz, is the first of the note bins."""
 N_NOTES = 88
 
+LAYERS = ("contour_1", "contour", "note_1", "note", "onset_1", "onset")
+"""Names of the layers' activations."""
+
 _BINS_PER_SEMITONE = 3
 _BINS_PER_OCTAVE = 12 * _BINS_PER_SEMITONE
 _N_PITCH_BINS = N_NOTES * _BINS_PER_SEMITONE
@@ -116,9 +119,8 @@ def cqt_power(y: Float[Array, "windows samples"]) -> Float[Array, "windows frame
     return power * jnp.asarray(gains**2)[None, None]
 
 
-def _normalised_log(power: Float[Array, "windows frames bins"]) -> Float[Array, "windows _ _"]:
-    """Decibels, each window's quietest cell at 0 and its loudest at 1."""
-    level = 10.0 * jnp.log10(power + 1e-10)
+def _normalised(level: Float[Array, "windows frames bins"]) -> Float[Array, "windows _ _"]:
+    """Levels, linear in dB, with each window's quietest cell at 0 and its loudest at 1."""
     level = level - level.min(axis=(1, 2), keepdims=True)
     peak = level.max(axis=(1, 2), keepdims=True)
     return jnp.where(peak > 0, level / jnp.where(peak > 0, peak, 1.0), 0.0)
@@ -151,19 +153,34 @@ class Network(nn.Module):
     @nn.compact
     def __call__(self, y: Float[Array, "windows samples"]) -> Activations:
         """Activations of `N_FRAMES` frames, one every `HOP_LENGTH` samples."""
+        found = layers(_normalised(10.0 * jnp.log10(cqt_power(y) + 1e-10)))
+        return Activations(*(found[name][..., 0] for name in Activations._fields))
 
-        def conv(name: str, features: int, frames: int, bins: int, stride: int = 1) -> nn.Conv:
-            return nn.Conv(features, (frames, bins), (1, stride), precision=_PRECISION, name=name)
 
-        x = _Affine(name="input")(_normalised_log(cqt_power(y)))
-        x = _harmonic_stack(x)
-        contour = nn.relu(conv("contour_1", 8, 3, 39)(x))
-        contour = nn.sigmoid(conv("contour_2", 1, 5, 5)(contour))
-        note = nn.relu(conv("note_1", 32, 7, 7, stride=_BINS_PER_SEMITONE)(contour))
-        note = nn.sigmoid(conv("note_2", 1, 7, 3)(note))
-        onset = nn.relu(conv("onset_1", 32, 5, 5, stride=_BINS_PER_SEMITONE)(x))
-        onset = nn.sigmoid(conv("onset_2", 1, 3, 3)(jnp.concatenate([note, onset], axis=-1)))
-        return Activations(note[..., 0], onset[..., 0], contour[..., 0])
+def layers(
+    level: Float[Array, "windows frames bins"],
+) -> dict[str, Float[Array, "windows frames _ channels"]]:
+    """Activations of all layers by name, in a module's compact method, whose parameters they get.
+
+    Three have 8 to 32 channels and are rectified: `contour_1`, `note_1` and `onset_1`, of which
+    the fields of `Activations`, one channel each, are made.
+
+    Args:
+        level: of the bins of `cqt_power`, linear in dB, 0 for the quietest to 1 for the loudest.
+    """
+
+    def conv(name: str, features: int, frames: int, bins: int, stride: int = 1) -> nn.Conv:
+        return nn.Conv(features, (frames, bins), (1, stride), precision=_PRECISION, name=name)
+
+    x = _harmonic_stack(_Affine(name="input")(level))
+    contour_1 = nn.relu(conv("contour_1", 8, 3, 39)(x))
+    contour = nn.sigmoid(conv("contour_2", 1, 5, 5)(contour_1))
+    note_1 = nn.relu(conv("note_1", 32, 7, 7, stride=_BINS_PER_SEMITONE)(contour))
+    note = nn.sigmoid(conv("note_2", 1, 7, 3)(note_1))
+    onset_1 = nn.relu(conv("onset_1", 32, 5, 5, stride=_BINS_PER_SEMITONE)(x))
+    onset = nn.sigmoid(conv("onset_2", 1, 3, 3)(jnp.concatenate([note, onset_1], axis=-1)))
+    found = (contour_1, contour, note_1, note, onset_1, onset)
+    return dict(zip(LAYERS, found, strict=True))
 
 
 @cache
