@@ -193,6 +193,14 @@ def mpeg_frame_bytes(head: bytes) -> int | None:
     return slots * kbps * 1000 // (_RATES[rate] // divisor) + (head[2] >> 1 & 1)
 
 
+def is_first_flac_frame(head: bytes) -> bool:
+    """True of the first five bytes of a FLAC frame that is its stream's first, number 0.
+
+    RFC 9639, 9.1: the sync code, and the number in the fifth byte.
+    """
+    return len(head) >= 5 and head[0] == 0xFF and head[1] & 0xFE == 0xF8 and head[4] == 0
+
+
 # ---- ogg
 
 

@@ -219,7 +219,7 @@ class _PartDecoder:
         for packet, follows in _with_next(self._packets(container, stream)):
             last = packet if packet.size else last
             if is_flac and packet.pts is not None:
-                self._check_place(packet.pts)
+                self._check_place(packet, packet.pts)
             try:
                 frames = stream.decode(packet)
             except (av.error.FFmpegError, ValueError):
@@ -239,10 +239,14 @@ class _PartDecoder:
             if size is not None and last.size < size:
                 self._findings.note("ends inside a block: it may be cut short")
 
-    def _check_place(self, sample: int) -> None:
-        """Note what is missing before a frame of FLAC, which says at which sample it begins."""
+    def _check_place(self, packet: Packet, sample: int) -> None:
+        """Note what is missing before a packet of FLAC, which says at which sample it begins.
+
+        ffmpeg gives the first one, if it holds damaged blocks as well, the place of the last.
+        """
         if self._ahead is None:
-            self._ahead = sample
+            is_first = containers.is_first_flac_frame(bytes(packet)[:5])
+            self._ahead = 0 if is_first else sample
         if sample - self._ahead > self._n:
             self._ahead = sample - self._n
             self._bad(None)

@@ -166,6 +166,27 @@ def test_flac_of_unknown_length():
     assert faults[0].startswith("is damaged at 0.")
 
 
+@pytest.mark.parametrize("lost", [[1], [1, 2], [2], [3, 4]])
+def test_blocks_lost_near_the_beginning_of_flac_of_unknown_length_are_noted(lost):
+    """ffmpeg's parser joins them to the first block and gives that the place of the last."""
+    data = bytearray(written(music(1, 3.0), SR, "FLAC"))
+    data[21] &= 0xF0
+    data[22:26] = bytes(4)
+    sync = data.find(b"\xff\xf8")  # blocks of a fixed size are numbered (RFC 9639, 9.1)
+    starts, at = [], sync
+    while at >= 0:
+        if data[at + 4] == len(starts):
+            starts.append(at)
+        at = data.find(b"\xff\xf8", at + 1)
+    assert len(starts) == -(-3 * SR // 4096)
+    for block in lost:
+        data[starts[block] : starts[block] + 2] = bytes(2)
+    y, faults = read(bytes(data))
+    assert len(y) <= 3 * SR - 4096 * len(lost)
+    assert len(faults) == 1
+    assert faults[0].startswith("is damaged at 0.")
+
+
 def test_links_of_a_chain_are_each_decoded_with_their_own_set_up():
     links = [
         bytes(written(Y, SR, "OGG", "VORBIS")),
