@@ -24,6 +24,7 @@ import numpy as np
 import scipy.fft
 import scipy.spatial
 
+from nstaudio.analysis import numpy_stft
 from nstaudio.analysis.axes import positions
 from nstaudio.analysis.spectrogram import MelSpec, unit
 from nstaudio.audio import files
@@ -32,14 +33,16 @@ from nstaudio.encoders import (
     Conv1dEncoder,
     Conv2dEncoder,
     IdentityEncoder,
+    LearnedEncoder,
     MusicnnEncoder,
 )
 from nstaudio.evaluation import judge, similarity
+from nstaudio.learned import features
 from nstaudio.losses import BandStatistics
 
 MARGIN = 0.1
 N_STUDIES = 21
-PAD_FRAMES = 256  # sounds are padded to a multiple, that few programs serve them all
+STEP_FRAMES, MIN_CUT_FRAMES = 8, 32  # longer sounds are cut to a multiple: few programs serve all
 SR = 44100
 
 MEL = MelSpec()
@@ -47,6 +50,7 @@ ENCODERS: dict[str, tuple[ActivationEncoder, MelSpec]] = {
     "identity": (IdentityEncoder(), MEL),
     "conv1d": (Conv1dEncoder((256,), 5), MEL),
     "conv2d": (Conv2dEncoder(), MEL),
+    "learned": (LearnedEncoder(), features.spec()),
     "musicnn": (MusicnnEncoder(), MelSpec(sr=16000, n_fft=512, hop_length=256, n_mels=96)),
 }
 
@@ -71,27 +75,28 @@ STATISTICS: dict[str, Callable[[jax.Array], jax.Array]] = {
 def of_encoder(name: str) -> Features:
     """Every statistic of every layer of an encoder."""
     encoder, spec = ENCODERS[name]
-    program = jax.jit(encoder.activations)
 
-    def features(y: np.ndarray) -> dict[str, np.ndarray]:
-        y = similarity.soxr.resample(y, SR, spec.sr, quality="VHQ")
-        n = max(spec.n_frames(len(y)), encoder.receptive_field)
-        n_padded = -(-n // PAD_FRAMES) * PAD_FRAMES
-        y = np.pad(y, (0, n_padded * spec.hop_length - 1 - len(y)))
-        level_db = similarity.mel_level_db(jnp.asarray(y, jnp.float32), spec=spec)
-        x = unit(level_db - level_db.max(), spec)
+    @jax.jit
+    def statistics_of(x: jax.Array) -> dict[str, jax.Array]:
         variables = encoder.init(jax.random.key(0), x)
-        shapes = jax.eval_shape(encoder.activations, variables, x[:n])
-        found = {}
-        for layer, activations in program(variables, x).items():
-            heard = activations[: shapes[layer].shape[0]]  # without the padding
-            for statistic, function in STATISTICS.items():
-                if statistic.endswith("bands") and heard.ndim < 3:
-                    continue
-                found[f"{name} {layer}: {statistic}"] = np.asarray(function(heard)).ravel()
-        return found
+        return {
+            f"{name} {layer}: {statistic}": function(activations).ravel()
+            for layer, activations in encoder.activations(variables, x).items()
+            for statistic, function in STATISTICS.items()
+            if activations.ndim > 2 or not statistic.endswith("bands")
+        }
 
-    return features
+    def features_of(y: np.ndarray) -> dict[str, np.ndarray]:
+        y = similarity.soxr.resample(y, SR, spec.sr, quality="VHQ").astype(np.float32)
+        y = np.pad(y, (0, max(0, spec.hop_length * (encoder.receptive_field - 1) - len(y))))
+        power = numpy_stft.mel_power(y, spec)
+        level_db = 10 * np.log10(np.maximum(power / power.max(), spec.amin), dtype=np.float32)
+        n = len(level_db)
+        cut = n if n < MIN_CUT_FRAMES else max(n - n % STEP_FRAMES, encoder.receptive_field)
+        found = statistics_of(unit(jnp.asarray(level_db[:cut]), spec))
+        return {name: np.asarray(vector) for name, vector in found.items()}
+
+    return features_of
 
 
 def of_cepstrum(y: np.ndarray) -> dict[str, np.ndarray]:
