@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from nstaudio.audio.fades import raised_cosine
 from nstaudio.audio.polarity import Alignment, alignment
@@ -32,7 +32,9 @@ _ZERO = 1e-6  # samples of that power
 MIN_GAP_S = 0.3
 _LEAST_TRIMMED_S = 0.001
 _MAX_TAIL_S, _MAX_ATTACK_S = 0.2, 0.04
-_OWN = 2.0  # power of a tail or an attack over the median of the gap, or its inverse
+_OWN = 2.0  # power of a tail or an attack over the median of the gap near it, or its inverse
+_NEAR_S = 1.0
+_PEAK = 5.0  # standard deviations that noise, for hundreds of samples, does not exceed
 _FADE_S = 0.005
 _AT_ONCE = 2**18  # samples: a recording may be longer than memory
 
@@ -65,10 +67,8 @@ class Sounding:
             sr: its rate, Hz.
             name: its name in the warning.
         """
-        block = max(1, round(_BLOCK_S * sr))
-        gaps = _gaps(recorded, block, block / sr)
-        edges = [0, *(edge for gap in gaps for edge in (gap.start * block, gap.stop * block))]
-        edges = [min(edge, len(recorded)) for edge in (*edges, len(recorded))]
+        gaps = _gaps(recorded, sr)
+        edges = [0, *(edge for gap in gaps for edge in (gap.start, gap.stop)), len(recorded)]
         spans = [slice(*edges[i : i + 2]) for i in range(0, len(edges), 2)]
         spans = [_trimmed(span, recorded, sr) for span in spans if span.start < span.stop]
         aligned = alignment(recorded, sr)
@@ -238,35 +238,43 @@ def _n_digital_silence(y: Channels) -> int:
     return _n_leading(np.abs(y).max(axis=1) < _ZERO)
 
 
-def _block_powers(y: Channels, block: int) -> Float[np.ndarray, " blocks"]:
-    """The power of the loudest channel in each block of samples; the last may be shorter."""
-    step = block * max(1, _AT_ONCE // block)
+def _block_edges(y: Channels, block: int) -> Int[np.ndarray, " edges"]:
+    """Where blocks of so many samples begin and end; the first and the last may be longer.
+
+    The loudest sample begins a block, so that they lie alike in the sound whatever is beside it.
+    """
+    edges = np.arange(_loudest(y) % block, len(y), block)
+    inner = edges[(edges >= block) & (edges <= len(y) - block)]
+    return np.concatenate([[0], inner, [len(y)]])
+
+
+def _loudest(y: Channels) -> int:
+    """The sample with the largest magnitude in any channel, the first of several."""
+    peaks = [(float(np.abs(y[part]).max()), part) for part in _parts(slice(0, len(y)))]
+    _, part = max(peaks, key=lambda peak: peak[0])
+    return part.start + int(np.argmax(np.abs(y[part]).max(axis=1)))
+
+
+def _block_powers(y: Channels, edges: Int[np.ndarray, " edges"]) -> Float[np.ndarray, " blocks"]:
+    """The power of the loudest channel in each block."""
+    n_at_once = max(1, _AT_ONCE // int(np.diff(edges).max()))
     powers = []
-    for start in range(0, len(y), step):
-        squares = np.square(y[start : start + step], dtype=np.float64)
-        edges = np.arange(0, len(squares), block)
-        sums = np.add.reduceat(squares, edges, axis=0)
-        lengths = np.diff(edges, append=len(squares))[:, None]
-        powers.append((sums / lengths).max(axis=1))
+    for i in range(0, len(edges) - 1, n_at_once):
+        at = edges[i : i + n_at_once + 1]
+        squares = np.square(y[at[0] : at[-1]], dtype=np.float64)
+        sums = np.add.reduceat(squares, at[:-1] - at[0], axis=0)
+        powers.append((sums / np.diff(at)[:, None]).max(axis=1))
     return np.concatenate(powers)
 
 
-def _gaps(y: Channels, block: int, block_s: float) -> list[slice]:
-    """The blocks, of so many samples, that are left out.
-
-    The level of what sounds is the mean of the powers weighted by themselves, on which neither
-    silence nor faint noise of any length has an influence.
-    """
-    powers = _block_powers(y, block)
-    level = float(np.square(powers).sum() / max(powers.sum(), 1e-300))
-    quiet = powers < max(_GATE * level, _SILENT)
+def _gaps(y: Channels, sr: int) -> list[slice]:
+    """The samples that are left out."""
+    block = max(1, round(_BLOCK_S * sr))
+    edges, block_s = _block_edges(y, block), block / sr
+    powers = _block_powers(y, edges)
+    quiet = _quiet(y, edges, powers, block_s)
     if quiet.all():
         return []
-    for start, stop in _runs(powers < min(_ROOM_GATE * level, _MAX_ROOM_POWER)):
-        if (stop - start) * block_s >= MIN_GAP_S and not quiet[start:stop].all():
-            steady = 1 - np.mean(_unlike_median(powers[start:stop]))
-            if steady > _MIN_STEADY and _is_noise(y[start * block : stop * block]):
-                quiet[start:stop] = True
     gaps = []
     for start, stop in _runs(quiet):
         at_end = start == 0 or stop == len(powers)
@@ -274,14 +282,78 @@ def _gaps(y: Channels, block: int, block_s: float) -> list[slice]:
         if is_short and not at_end:
             continue
         # A recording's first and last moments, as if there were digital silence beyond
-        other = np.ones(stop - start, bool) if is_short else _unlike_median(powers[start:stop])
+        inside, near = powers[start:stop], round(_NEAR_S / block_s)
+        noise = [0.0 if is_short else float(np.median(p)) for p in (inside[:near], inside[-near:])]
         if start > 0:
-            start += min(_n_leading(other), round(_MAX_TAIL_S / block_s))
+            tail = _unlike(inside, noise[0]) | is_short
+            start += min(_n_leading(tail), round(_MAX_TAIL_S / block_s))
         if stop < len(powers):
-            stop -= min(_n_leading(other[::-1]), round(_MAX_ATTACK_S / block_s))
+            attack = _unlike(inside, noise[1]) | is_short
+            stop -= min(_n_leading(attack[::-1]), round(_MAX_ATTACK_S / block_s))
         if stop > start and (at_end or (stop - start) * block_s >= MIN_GAP_S):
-            gaps.append(slice(start, stop))
+            gaps.append(_with_ends(y, edges, slice(start, stop), noise[start == 0]))
     return gaps
+
+
+def _with_ends(y: Channels, edges: Int[np.ndarray, " edges"], gap: slice, noise: float) -> slice:
+    """The samples of a gap's blocks and, at an end of the recording, those up to the sound.
+
+    Within the block beside the gap, that is: to the sample, since transcription and descent answer
+    even to a shift of a millisecond.
+
+    Args:
+        noise: the power of the gap near its end.
+    """
+    start, stop = int(edges[gap.start]), int(edges[gap.stop])
+    if gap.start == 0:
+        last, beside = (y[edges[i] : edges[i + 1]] for i in (gap.stop - 1, gap.stop))
+        stop += _n_noise(last, beside, noise)
+    if gap.stop == len(edges) - 1:
+        beside, first = (y[edges[i] : edges[i + 1]][::-1] for i in (gap.start - 1, gap.start))
+        start -= _n_noise(first, beside, noise)
+    return slice(start, stop)
+
+
+def _n_noise(gap: Channels, beside: Channels, noise: float) -> int:
+    """The samples of the block beside a gap that belong to it; below 0, of the gap that do not.
+
+    Up to what stands out of noise of that power; of a block that is much softer, as far as the
+    noise goes; none where it is neither.
+
+    Args:
+        gap: the block before `beside`.
+    """
+    peaks = np.abs(beside).max(axis=1)
+    if (stands_out := peaks > _PEAK * noise**0.5).any():
+        return _n_leading(~stands_out)
+    if np.square(beside).mean(axis=0).max() < noise / _OWN:
+        peaks = np.abs(np.concatenate([gap, beside])).max(axis=1)
+        return len(beside) - _n_leading(peaks[::-1] < noise**0.5)
+    return 0
+
+
+def _quiet(
+    y: Channels,
+    edges: Int[np.ndarray, " edges"],
+    powers: Float[np.ndarray, " blocks"],
+    block_s: float,
+) -> Bool[np.ndarray, " blocks"]:
+    """The blocks that are silent beside what sounds, and those of a room's noise.
+
+    The level of what sounds is the mean of the powers weighted by themselves, on which neither
+    silence nor faint noise of any length has an influence.
+    """
+    level = float(np.square(powers).sum() / max(powers.sum(), 1e-300))
+    quiet = powers < max(_GATE * level, _SILENT)
+    # Digital silence beside the noise would have it look unsteady.
+    faint = (powers >= _SILENT) & (powers < min(_ROOM_GATE * level, _MAX_ROOM_POWER))
+    for start, stop in _runs(faint):
+        if (stop - start) * block_s >= MIN_GAP_S and not quiet[start:stop].all():
+            noise = float(np.median(powers[start:stop]))
+            steady = 1 - np.mean(_unlike(powers[start:stop], noise))
+            if steady > _MIN_STEADY and _is_noise(y[edges[start] : edges[stop]]):
+                quiet[start:stop] = True
+    return quiet
 
 
 def _runs(flags: Bool[np.ndarray, " blocks"]) -> list[tuple[int, int]]:
@@ -290,9 +362,8 @@ def _runs(flags: Bool[np.ndarray, " blocks"]) -> list[tuple[int, int]]:
     return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
 
 
-def _unlike_median(powers: Float[np.ndarray, " blocks"]) -> Bool[np.ndarray, " blocks"]:
-    median = np.median(powers)
-    return (powers > _OWN * median) | (powers < median / _OWN)
+def _unlike(powers: Float[np.ndarray, " blocks"], noise: float) -> Bool[np.ndarray, " blocks"]:
+    return (powers > _OWN * noise) | (powers < noise / _OWN)
 
 
 def _is_noise(y: Channels) -> bool:

@@ -208,3 +208,56 @@ def test_a_soft_beginning_is_cut_as_after_silence():
     assert seconds(silence(1.0), soft, MUSIC) == [
         pytest.approx((1 + first_s, 1 + last_s), abs=0.001)
     ]
+
+
+@pytest.mark.parametrize("n_before", [1, 37, 40, 4017, 24_001])
+def test_the_samples_of_silence_before_a_recording_make_no_difference(n_before):
+    """Blocks lie alike in the sound, so that its own gap is cut at the same samples."""
+    y = np.concatenate([MUSIC, silence(1.0, -70), MUSIC])
+    before = np.zeros((n_before, 1), np.float32)
+    spans = Sounding.of(y, SR, name="x").spans
+    moved = Sounding.of(np.concatenate([before, y]), SR, name="x").spans
+    assert len(spans) == 2
+    inner = [(span.start, span.stop) for span in spans]
+    assert [(s.start - n_before, s.stop - n_before) for s in moved[1:]] == inner[1:]
+    assert moved[0].stop - n_before == inner[0][1]
+
+
+@pytest.mark.parametrize("n_before", [8000, 8013, 8079])
+def test_what_stands_out_of_the_noise_of_a_room_is_found_to_the_millisecond(n_before):
+    """A tone of 0.1: ten standard deviations of the noise within two samples of its ends."""
+    tone = 0.1 * np.sin(2 * np.pi * 1000 * np.arange(2 * SR + 4) / SR)[:, None]
+    noise = 0.001 * RNG.standard_normal((n_before, 1))
+    for parts in ((noise, tone), (tone, noise)):
+        (span,) = Sounding.of(np.concatenate(parts).astype(np.float32), SR, name="x").spans
+        first, last = (n_before, n_before + len(tone)) if parts[0] is noise else (0, len(tone))
+        assert abs(span.start - first) <= 2
+        assert abs(span.stop - last) <= 2
+
+
+def test_digital_silence_beside_the_noise_of_a_room_keeps_none_of_it():
+    """The recording at -50 dBFS, the noise 30 dB below it: less than the gate's 38 dB."""
+    quiet = 10 ** (-50 / 20) * MUSIC / np.sqrt(np.mean(MUSIC**2))
+    noise, nothing = silence(1.5, -80), silence(1.6)
+    assert seconds(noise, quiet, nothing, quiet) == [
+        (pytest.approx(1.5, abs=0.021), pytest.approx(3.5, abs=0.021)),
+        (pytest.approx(5.1, abs=0.021), pytest.approx(7.1, abs=0.021)),
+    ]
+    for gap in ((noise, nothing), (nothing, noise), (noise, nothing, noise)):
+        gap_s = sum(len(part) for part in gap) / SR
+        assert seconds(*gap, quiet) == [
+            (pytest.approx(gap_s, abs=0.021), pytest.approx(gap_s + 2, abs=0.021))
+        ]
+        assert len(seconds(quiet, *gap, quiet)) == 2
+
+
+@pytest.mark.parametrize("n_before", [8000, 8013, 8079])
+def test_a_beginning_softer_than_the_room_before_it_is_kept(n_before):
+    """20 ms 40 dB below the noise: less than the 40 ms that are an attack."""
+    soft = 1e-5 * np.ones((round(0.02 * SR), 1), np.float32)
+    y = np.concatenate([soft, MUSIC])
+    (alone,) = Sounding.of(y, SR, name="x").spans
+    assert alone == slice(0, len(y))
+    for noise in (silence(n_before / SR, -60), np.zeros((n_before, 1), np.float32)):
+        (span,) = Sounding.of(np.concatenate([noise, y]), SR, name="x").spans
+        assert abs(span.start - n_before) <= 8, "a millisecond"
