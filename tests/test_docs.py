@@ -270,7 +270,16 @@ def test_messages_on_the_page_of_errors_exist():
     assert found > 25
 
 
-MEASURED = ("evaluation", "methods", "performance", "presets", "quality", "recordings", "strength")
+MEASURED = (
+    "encoders",
+    "evaluation",
+    "methods",
+    "performance",
+    "presets",
+    "quality",
+    "recordings",
+    "strength",
+)
 
 
 @pytest.mark.parametrize("page", MEASURED)
