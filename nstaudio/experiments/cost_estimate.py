@@ -17,6 +17,7 @@ from jaxtyping import Float
 from nstaudio.analysis import padding
 from nstaudio.analysis.clip import Clip
 from nstaudio.audio import samples
+from nstaudio.encoders import Conv1dEncoder
 from nstaudio.errors import InputError
 from nstaudio.inversion import fullband
 from nstaudio.losses import Weights
@@ -30,6 +31,7 @@ from nstaudio.transfer.settings import Settings
 
 _CGROUP = Path("/sys/fs/cgroup")
 _COPIES = 12  # of a segment as it was recorded, in memory at the same time
+_MAX_ARRAYS = 20  # of each kind, twice those that the programs of the default hold at once
 _TRIAL_S = 2.0  # of sound, rendered to measure the time
 
 
@@ -53,6 +55,26 @@ def available_bytes() -> int:
     except ImportError:  # Windows
         pass
     return max(0, min(free))
+
+
+def max_bytes(n_content: int, style_lengths: Sequence[int], settings: Settings) -> int | None:
+    """More than `segment_bytes`, without compiling anything; `None` where nothing is known.
+
+    It is known of the default's kind of objective: a gain, random convolutions, means over frames.
+    """
+    objective, encoder = prepare.make_objective(settings), settings.encoder
+    if not objective.pads or not isinstance(encoder, Conv1dEncoder):
+        return None
+    spec, n_numbers = objective.spec, sum(n**2 for n in encoder.features)
+    content, *others = (
+        _shapes(n, objective, coarse=i > 0) for i, n in enumerate((n_content, *style_lengths))
+    )
+    for clip in (content, *others):
+        n_frames = len(clip.level_db)
+        n_numbers += n_frames * (spec.n_fft + spec.n_mels + sum(encoder.features))
+    variable: Any = content.level_db  # one number a pixel
+    state = jax.tree.leaves(jax.eval_shape(settings.optimizer.init, variable))
+    return 4 * (_MAX_ARRAYS * n_numbers + 4 * sum(leaf.size for leaf in state))
 
 
 def segment_bytes(n_content: int, style_lengths: Sequence[int], settings: Settings) -> int:
@@ -209,8 +231,12 @@ def check_memory(
     segments, rate, n_channels = settings.segments, settings.spec.sr, content.shape[1]
     span = segments.spans(len(content), sr)[0]
     length_s = (span.stop - span.start) / sr
-    needed = _bytes(length_s, n_channels, sr, style_lengths, settings)
     available = available_bytes()
+    n_content = int(length_s * rate)
+    bound = max_bytes(n_content, style_lengths, settings)
+    if bound is not None and bound + _recorded_bytes(length_s, n_channels, sr) <= available:
+        return
+    needed = _bytes(length_s, n_channels, sr, style_lengths, settings)
     if needed <= available:
         return
     # The part that does not grow with the segment is the style's.
@@ -233,11 +259,13 @@ def check_memory(
 def _bytes(
     length_s: float, n_channels: int, sr: int, style_lengths: Sequence[int], settings: Settings
 ) -> int:
-    recorded = 4 * int(length_s * sr) * n_channels
-    return (
-        segment_bytes(int(length_s * settings.spec.sr), style_lengths, settings)
-        + _COPIES * recorded
-    )
+    n_content = int(length_s * settings.spec.sr)
+    needed = segment_bytes(n_content, style_lengths, settings)
+    return needed + _recorded_bytes(length_s, n_channels, sr)
+
+
+def _recorded_bytes(length_s: float, n_channels: int, sr: int) -> int:
+    return _COPIES * 4 * int(length_s * sr) * n_channels
 
 
 def measure(

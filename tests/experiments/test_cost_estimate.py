@@ -1,9 +1,11 @@
 """What a transfer will take."""
 
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
+import optax
 import pytest
 
 from nstaudio.audio.segments import Segmentation
@@ -11,6 +13,7 @@ from nstaudio.encoders import Conv1dEncoder
 from nstaudio.errors import InputError
 from nstaudio.experiments import cost_estimate
 from nstaudio.optimization import loop
+from nstaudio.optimization.optimizers import from_optax
 from nstaudio.optimization.parametrizations import FreeMel
 from nstaudio.transfer import prepare
 from nstaudio.transfer.settings import Settings
@@ -19,6 +22,7 @@ from helpers import GRAM_OF_STYLE, SR, music
 
 ENCODER = Conv1dEncoder(features=(32, 16), kernel_size=5)
 SETTINGS = Settings(encoder=ENCODER, n_steps=7, **GRAM_OF_STYLE)
+LBFGS = from_optax(partial(optax.lbfgs, memory_size=200))
 # Quickly compiled, and as much memory for each second.
 FREE = Settings(encoder=ENCODER, parametrization=FreeMel(), **GRAM_OF_STYLE)
 
@@ -38,6 +42,41 @@ def jax_leaves(tree):
     import jax
 
     return [leaf for leaf in jax.tree.leaves(tree) if hasattr(leaf, "nbytes")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "n_content", "n_style"),
+    [
+        ({}, 3 * SR, SR),
+        (GRAM_OF_STYLE, 40 * SR, SR),
+        (
+            {"n_steps": 5, "optimizer": LBFGS},
+            SR,
+            9 * SR,
+        ),
+        ({**GRAM_OF_STYLE, "encoder": Conv1dEncoder(features=(1024, 512))}, SR, SR),
+    ],
+)
+def test_a_bound_is_above_what_the_programs_take(changes, n_content, n_style):
+    settings = Settings(**changes)
+    bound = cost_estimate.max_bytes(n_content, [n_style], settings)
+    needed = cost_estimate.segment_bytes(n_content, [n_style], settings)
+    assert bound is not None
+    assert 1.5 * needed < bound < 20 * needed
+
+
+def test_what_surely_fits_is_not_compiled(monkeypatch):
+    def fail(*_, **__):
+        raise AssertionError
+
+    monkeypatch.setattr(cost_estimate, "segment_bytes", fail)
+    content = np.broadcast_to(np.float32(0), (5 * 44100, 2))
+    cost_estimate.check_memory(content, 44100, [20 * SR], Settings())
+    with pytest.raises(AssertionError):
+        cost_estimate.check_memory(content, 44100, [20 * SR], FREE)
+    monkeypatch.setattr(cost_estimate, "available_bytes", lambda: 10**8)
+    with pytest.raises(AssertionError):
+        cost_estimate.check_memory(content, 44100, [20 * SR], Settings())
 
 
 def test_memory_grows_with_the_window():

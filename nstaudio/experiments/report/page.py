@@ -6,6 +6,7 @@ import io
 import json
 import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from string import Template
 from typing import Any
@@ -317,10 +318,12 @@ def make_page(
         summary: the content of summary.json.
         settings_yaml: the resolved settings.
     """
+    with ThreadPoolExecutor() as pool:  # of a song, each takes seconds to encode
+        sounds = [*pool.map(_player, panels)]
     players = "".join(
         f"<figure><figcaption>{html.escape(p.title)}</figcaption>"
-        f'<audio controls preload="metadata" src="{_player(p)}"></audio></figure>'
-        for p in panels
+        f'<audio controls preload="metadata" src="{sound}"></audio></figure>'
+        for p, sound in zip(panels, sounds, strict=True)
     )
     figures = "".join(
         f'<tr><td>{name}</td><td class="number">{_short(summary[name])}</td>'
