@@ -4,6 +4,7 @@ A good transfer sounds like the style and plays the content's tune. The content 
 and not the other, the style the other and not the one; what is near in both is what was asked for.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -20,9 +21,9 @@ class TransferDistance(NamedTuple):
     """Distances of a result from its two clips; `None` where one of the two sounds is silent."""
 
     transfer_distance: float | None
-    """The mean of the two below, each over what it is between content and style: 0 is the style's
-    sound with the content's tune, 0.5 the content itself, and the style itself. `None` where the
-    two clips are the same by either, or there is no content."""
+    """The root of the sum of squares of the two below, each over what it is between content and
+    style: 0 is the style's sound with the content's tune, 1 the content itself, and the style
+    itself. `None` where the two clips are the same by either, or there is no content."""
     judge_to_style: float | None
     """Cosine distance from the style in the embedding of `judge`, 0 to 1."""
     chroma_to_content: float | None
@@ -77,5 +78,5 @@ def combine(
     """
     if min(judge_of_clips, chroma_of_clips) < _NOTHING:
         return TransferDistance(None, judge_to_style, chroma_to_content)
-    shares = (judge_to_style / judge_of_clips, chroma_to_content / chroma_of_clips)
-    return TransferDistance(sum(shares) / 2, judge_to_style, chroma_to_content)
+    distance = math.hypot(judge_to_style / judge_of_clips, chroma_to_content / chroma_of_clips)
+    return TransferDistance(distance, judge_to_style, chroma_to_content)

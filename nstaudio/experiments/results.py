@@ -2,6 +2,7 @@
 
 import math
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import jax
@@ -88,7 +89,11 @@ def _figures(
     content = samples.to_mono(inputs.segment(index), inputs.sr, sr)
     assert rendered.figures is not None
     to_keep = None if job.settings.content.path is None else content
-    heard = transfer_distance.measure(y, to_keep, inputs.style, sr)._asdict()
+    with ThreadPoolExecutor() as pool:  # of a minute of sound, each takes seconds
+        hearing = pool.submit(transfer_distance.measure, y, to_keep, inputs.style, sr)
+        unseen = pool.submit(held_out.unseen_style_share, y, content, inputs.style, sr)
+        noises = noise.noise(y, content, inputs.style)._asdict()
+    heard = hearing.result()._asdict()
     if judge.took_part(inputs.settings.encoder):
         heard = {"chroma_to_content": heard["chroma_to_content"]}
     return {
@@ -98,8 +103,8 @@ def _figures(
         "style_loss": float(losses.style),
         "style_loss_by_layer": {k: float(v) for k, v in losses.style_layers.items()},
         **rendered.figures._asdict(),
-        "unseen_style_share": held_out.unseen_style_share(y, content, inputs.style, sr),
-        **noise.noise(y, content, inputs.style)._asdict(),
+        "unseen_style_share": unseen.result(),
+        **noises,
     }
 
 

@@ -9,15 +9,15 @@ SR = 16000
 CONTENT, STYLE, Y = (music(seed, 2.5, SR) for seed in (1, 2, 3))
 
 
-def test_the_content_and_the_style_are_half_way():
+def test_the_content_and_the_style_are_one_away():
     of_content = transfer_distance.measure(CONTENT, CONTENT, STYLE, SR)
     assert of_content.chroma_to_content == pytest.approx(0, abs=1e-6)
     assert of_content.judge_to_style > 0.01
-    assert of_content.transfer_distance == pytest.approx(0.5, abs=1e-5)
+    assert of_content.transfer_distance == pytest.approx(1.0, abs=1e-5)
     of_style = transfer_distance.measure(0.1 * STYLE, CONTENT, STYLE, SR)
     assert of_style.judge_to_style == pytest.approx(0, abs=1e-5)
     assert of_style.chroma_to_content > 0.01
-    assert of_style.transfer_distance == pytest.approx(0.5, abs=1e-3)
+    assert of_style.transfer_distance == pytest.approx(1.0, abs=1e-3)
 
 
 def test_it_is_of_the_judge_and_of_the_tune():
@@ -27,15 +27,15 @@ def test_it_is_of_the_judge_and_of_the_tune():
     chroma = tonality.compare(tunes[0], tunes[1]).chroma
     between = tonality.compare(tunes[1], tunes[2]).chroma
     sound = judge.distance(heard[0], heard[2])
-    expected = (sound / judge.distance(heard[1], heard[2]) + chroma / between) / 2
+    expected = np.sqrt((sound / judge.distance(heard[1], heard[2])) ** 2 + (chroma / between) ** 2)
     assert got == pytest.approx((expected, sound, chroma))
 
 
 def test_by_hand():
     got = transfer_distance.combine(
-        judge_to_style=0.02, chroma_to_content=0.1, judge_of_clips=0.08, chroma_of_clips=0.4
+        judge_to_style=0.03, chroma_to_content=0.2, judge_of_clips=0.1, chroma_of_clips=0.5
     )
-    assert got == pytest.approx((0.25, 0.02, 0.1))
+    assert got == pytest.approx((0.5, 0.03, 0.2))  # 3, 4 and 5
 
 
 @pytest.mark.parametrize("same", [{"judge_of_clips": 0.0}, {"chroma_of_clips": 0.0}])

@@ -73,7 +73,7 @@ def test_a_run_writes_everything(command, tmp_path, clips):
     assert figures["style_ratio"] == pytest.approx(1.0, abs=0.01)
     share = figures["style_loss_on_audio"] / figures["initial_style_loss"]
     assert figures["style_share"] == pytest.approx(share, rel=1e-3), "it starts at the content"
-    assert 0 < figures["transfer_distance"] < 1
+    assert 0 < figures["transfer_distance"] < 2
     assert 0 < figures["unseen_style_share"] < 1
     assert -100 <= figures["added_noise_db"] < 0
     assert figures["versions"]["jax"]

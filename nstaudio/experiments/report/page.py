@@ -199,9 +199,9 @@ def playable(y: Waveform, sr: int, *, gain: float = 1.0, lossless: bool) -> str:
 
 
 HOW_TO_READ = {
-    "transfer_distance": "the mean of the next two, each over what it is between the two clips: "
-    "0 is the style's sound with the content's tune, 0.5 the content itself, or the style; of the "
-    "figures without a target the one that follows the truth best",
+    "transfer_distance": "the next two, each over what it is between the two clips, together as "
+    "the sides of a right angle: 0 is the style's sound with the content's tune, 1 the content "
+    "itself, or the style; of the figures without a target the one that follows the truth best",
     "judge_to_style": "cosine distance from the style for a network that took no part",
     "chroma_to_content": "one minus the mean cosine of the pitch classes from the content's",
     "total_loss": "alpha x content + beta x style; only comparable between runs of equal settings",
