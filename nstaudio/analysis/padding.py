@@ -26,7 +26,7 @@ def size(n_frames: int, spec: MelSpec, *, coarse: bool) -> int:
     Args:
         n_frames: the clip's own.
         coarse: two sizes an octave from 1536 frames on, for what is computed once; else four from
-            256 on, for what is optimised.
+            256 on, for the steps of a descent.
     """
     least = _LEAST_COARSE_FRAMES if coarse else _LEAST_FRAMES
     octave = 1 << (n_frames.bit_length() - 1)

@@ -220,18 +220,18 @@ def _assemble(
         aim = settings.fitting_aim(clips.content, clips.style, key=key, spec=settings.spec)
         if compares_frames(settings.style_loss):
             check_frames(len(clips.content.level_db), len(aim.level_db))
-        aim = padded(aim, coarse=not follows_content)
+        aim = padded(aim, coarse=not (n_steps and follows_content))
     if shared is None or not shared.has_descended:
         weights, strength = settings.weights, settings.traced_strength
     else:  # balanced already
         weights, strength = shared.weights, None
-    start_clip = padded(Clip(start.carrier.y, start.level_db), coarse=False)
+    start_clip = padded(Clip(start.carrier.y, start.level_db), coarse=not n_steps)
     problem = make_problem(
         key=encoder_key,
-        content=padded(clips.content, coarse=False),
+        content=padded(clips.content, coarse=not n_steps),
         style=padded(clips.style, coarse=True),
         aim=aim,
-        carrier=padded(start.carrier, coarse=False),
+        carrier=padded(start.carrier, coarse=not n_steps),
         weights=weights,
         style_targets=style_targets,
         strength=strength if _descends(start, settings) else None,

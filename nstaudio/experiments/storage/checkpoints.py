@@ -190,6 +190,11 @@ class Checkpoints:
 
         One that cannot be read is moved aside with a warning, and the one before is tried.
 
+        Args:
+            like: the run's start, which is the state of step 0: of that checkpoint only the inputs
+                are read. A run that makes no steps pads its clips to other sizes than one that
+                goes on from it.
+
         Raises:
             OtherInputs: it belongs to other inputs.
         """
@@ -204,6 +209,9 @@ class Checkpoints:
                     raise ValueError("its checksum does not match")
                 if not self._same(meta["inputs"], self.inputs):
                     raise OtherInputs(meta["inputs"])
+                if step == 0:
+                    self._last_step = step
+                    return like
                 state = TransferState(*self._read(step, state=ocp.args.StandardRestore(like)))
                 if _checksum(state) != meta["checksum"] or int(state.step) != step:
                     raise ValueError("its checksum does not match")

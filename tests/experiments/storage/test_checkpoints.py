@@ -62,6 +62,15 @@ def test_none_yet(tmp_path):
         assert saved.restore(state(0)) is None
 
 
+def test_the_state_of_no_step_is_the_start_at_hand(tmp_path):
+    """Its clips may be padded to other sizes where steps follow."""
+    with checkpoints(tmp_path / "c") as saved:
+        saved.save(state(0))
+    start = state(0)._replace(variable=np.zeros((3, 16), np.float32))
+    with checkpoints(tmp_path / "c") as saved:
+        assert saved.restore(start) is start
+
+
 def test_saves_only_when_due(tmp_path):
     with checkpoints(tmp_path / "c", interval_s=1000.0) as saved:
         saved.save_if_due(state(1))
