@@ -50,6 +50,7 @@ def test_a_start_that_is_no_weights_is_refused(tmp_path):
             training.weights_of(str(tmp_path / name))
 
 
+@pytest.mark.slow
 def test_a_training_goes_on_to_the_same_weights(folder, tmp_path):
     data = training.stems(folder)
     examples = training.validation_examples(data)
