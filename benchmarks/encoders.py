@@ -61,7 +61,7 @@ ByFolder = list[list[dict[str, float | None]]]
 
 
 class Measured(NamedTuple):
-    """What is known of a row."""
+    """The figures of a row, and what they cost."""
 
     figures: ByFolder
     seconds: float | None

@@ -1,4 +1,4 @@
-"""What silence beside a clip changes in the result: levels in thirds of an octave, and the judge.
+"""Changes of a result by silence beside a clip: levels in thirds of an octave, and the judge.
 
     uv run python benchmarks/padded_clips.py
     uv run python benchmarks/padded_clips.py --experiments timbre --clips a.wav b.wav --all

@@ -239,7 +239,7 @@ def _n_digital_silence(y: Channels) -> int:
 
 
 def _block_edges(y: Channels, block: int) -> Int[np.ndarray, " edges"]:
-    """Where blocks of so many samples begin and end; the first and the last may be longer.
+    """The edges of blocks of so many samples; the first and the last block may be longer.
 
     The loudest sample begins a block, so that they lie alike in the sound whatever is beside it.
     """

@@ -77,7 +77,7 @@ def _asks_for_descent(settings: Settings) -> bool:
 
 
 def _of_descent(settings: Settings) -> dict[str, Any]:
-    """What only a descent depends on."""
+    """The settings that only a descent depends on."""
     names = ("alpha", "beta", "content_weights", "style_weights", "multiscale")
     parts = ("encoder", "content_loss", "style_loss", "representation")
     return {

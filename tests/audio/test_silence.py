@@ -201,7 +201,7 @@ def test_longer_silence_at_the_ends_makes_no_difference(short_s):
 
 
 def test_a_soft_beginning_is_cut_as_after_silence():
-    """What lies below the gate, but for the last 40 ms before the attack."""
+    """All that lies below the gate goes, but for the last 40 ms before the attack."""
     soft = 10 ** (-50 / 20) * MUSIC[: round(0.16 * SR)]
     ((first_s, last_s),) = seconds(soft, MUSIC)
     assert (first_s, last_s) == (pytest.approx(0.12, abs=0.011), pytest.approx(2.16))
