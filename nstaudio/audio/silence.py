@@ -2,7 +2,7 @@
 
 Losses and figures are means over time, to which silence and the noise of a room would count as much
 as sound. So gaps are cut out before anything is analysed, and what has become of the rest is put
-back between them. The gate is relative, as that of ITU-R BS.1770, but lower: quiet music stays.
+back between them.
 """
 
 import functools
@@ -11,32 +11,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 
+from nstaudio.audio import gate
 from nstaudio.audio.fades import raised_cosine
+from nstaudio.audio.gate import parts
 from nstaudio.audio.polarity import Alignment, alignment
 from nstaudio.audio.samples import Channels
 from nstaudio.audio.spooling import spool
 
 log = logging.getLogger(__name__)
 
-_BLOCK_S = 0.01
-_GATE = 10 ** (-38 / 10)  # of the level of what sounds; quiet passages lie 30 dB below it
-# Steady noise this faint is the room's also where it is less far below a quiet recording.
-_ROOM_GATE, _MAX_ROOM_POWER = 10 ** (-26 / 10), 10 ** (-54 / 10)
-_MIN_STEADY = 0.8  # share of blocks near the median
-_NOISE_FFT, _NOISE_FRAMES, _NOISE_BINS = 1024, 64, 8
-_MAX_NOISE_PEAKS_DB = 1.5  # arithmetic over geometric mean of bins side by side: noise has 0.2
-_SILENT = 1e-12  # -120 dBFS: below all recordings, above what rounding leaves
-_ZERO = 1e-6  # samples of that power
-MIN_GAP_S = 0.3
-_LEAST_TRIMMED_S = 0.001
-_MAX_TAIL_S, _MAX_ATTACK_S = 0.2, 0.04
-_OWN = 2.0  # power of a tail or an attack over the median of the gap near it, or its inverse
-_NEAR_S = 1.0
-_PEAK = 5.0  # standard deviations that noise, for hundreds of samples, does not exceed
 _FADE_S = 0.005
-_AT_ONCE = 2**18  # samples: a recording may be longer than memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,18 +45,14 @@ class Sounding:
     def of(cls, recorded: Channels, sr: int, *, name: str) -> "Sounding":
         """Find what sounds of a recording of any length.
 
-        Gaps of less than `MIN_GAP_S` stay, but for those at the ends of the recording: what it is
-        cut from makes no difference. All of a silent recording stays. Channels that would cancel in
-        the mean are turned over, with a warning in the log.
+        See `gate.spans`. Channels that would cancel in the mean are turned over, with a warning in
+        the log.
 
         Args:
             sr: its rate, Hz.
             name: its name in the warning.
         """
-        gaps = _gaps(recorded, sr)
-        edges = [0, *(edge for gap in gaps for edge in (gap.start, gap.stop)), len(recorded)]
-        spans = [slice(*edges[i : i + 2]) for i in range(0, len(edges), 2)]
-        spans = [_trimmed(span, recorded, sr) for span in spans if span.start < span.stop]
+        spans = gate.spans(recorded, sr)
         aligned = alignment(recorded, sr)
         if aligned is not None:
             numbers = [str(channel + 1) for channel in aligned.turned]
@@ -119,7 +101,7 @@ class Sounding:
         faded = (
             self.recorded[part] * self._share(span, part, within=joined)
             for span in self.spans
-            for part in _parts(span)
+            for part in parts(span)
         )
         return self.in_phase(spool(faded, self.recorded.shape[1]))
 
@@ -199,7 +181,7 @@ class Sounding:
         return self.is_whole and self.alignment is None
 
     def _as_recorded(self, gap: slice) -> Iterator[Channels]:
-        for part in _parts(gap):
+        for part in parts(gap):
             yield self.recorded[part].astype(np.float32)
 
     def _share(self, span: slice, part: slice, *, within: slice) -> Float[np.ndarray, "part 1"]:
@@ -212,173 +194,3 @@ class Sounding:
         if span.stop < within.stop:
             share *= raised_cosine(span.stop - at, n).astype(np.float32)
         return share[:, None]
-
-
-def _parts(span: slice) -> Iterator[slice]:
-    for start in range(span.start, span.stop, _AT_ONCE):
-        yield slice(start, min(start + _AT_ONCE, span.stop))
-
-
-def _trimmed(span: slice, y: Channels, sr: int) -> slice:
-    """A span without the digital silence, too short for a gap, in which it begins and ends.
-
-    Beside a gap and at an end of the recording alike: silence before it makes no difference.
-    """
-    longest, least = round(MIN_GAP_S * sr), round(_LEAST_TRIMMED_S * sr)
-    before = _n_digital_silence(y[span.start : min(span.start + longest, span.stop)])
-    after = _n_digital_silence(y[max(span.start, span.stop - longest) : span.stop][::-1])
-    # As much as a gap is found only where all is silent
-    start, stop = (n if least <= n < longest else 0 for n in (before, after))
-    trimmed = slice(span.start + start, span.stop - stop)
-    return trimmed if trimmed.start < trimmed.stop else span
-
-
-def _n_digital_silence(y: Channels) -> int:
-    """The samples that a sound begins with and that are nothing in any channel."""
-    return _n_leading(np.abs(y).max(axis=1) < _ZERO)
-
-
-def _block_edges(y: Channels, block: int) -> Int[np.ndarray, " edges"]:
-    """The edges of blocks of so many samples; the first and the last block may be longer.
-
-    The loudest sample begins a block, so that they lie alike in the sound whatever is beside it.
-    """
-    edges = np.arange(_loudest(y) % block, len(y), block)
-    inner = edges[(edges >= block) & (edges <= len(y) - block)]
-    return np.concatenate([[0], inner, [len(y)]])
-
-
-def _loudest(y: Channels) -> int:
-    """The sample with the largest magnitude in any channel, the first of several."""
-    peaks = [(float(np.abs(y[part]).max()), part) for part in _parts(slice(0, len(y)))]
-    _, part = max(peaks, key=lambda peak: peak[0])
-    return part.start + int(np.argmax(np.abs(y[part]).max(axis=1)))
-
-
-def _block_powers(y: Channels, edges: Int[np.ndarray, " edges"]) -> Float[np.ndarray, " blocks"]:
-    """The power of the loudest channel in each block."""
-    n_at_once = max(1, _AT_ONCE // int(np.diff(edges).max()))
-    powers = []
-    for i in range(0, len(edges) - 1, n_at_once):
-        at = edges[i : i + n_at_once + 1]
-        squares = np.square(y[at[0] : at[-1]], dtype=np.float64)
-        sums = np.add.reduceat(squares, at[:-1] - at[0], axis=0)
-        powers.append((sums / np.diff(at)[:, None]).max(axis=1))
-    return np.concatenate(powers)
-
-
-def _gaps(y: Channels, sr: int) -> list[slice]:
-    """The samples that are left out."""
-    block = max(1, round(_BLOCK_S * sr))
-    edges, block_s = _block_edges(y, block), block / sr
-    powers = _block_powers(y, edges)
-    quiet = _quiet(y, edges, powers, block_s)
-    if quiet.all():
-        return []
-    gaps = []
-    for start, stop in _runs(quiet):
-        at_end = start == 0 or stop == len(powers)
-        is_short = (stop - start) * block_s < MIN_GAP_S
-        if is_short and not at_end:
-            continue
-        # A recording's first and last moments, as if there were digital silence beyond
-        inside, near = powers[start:stop], round(_NEAR_S / block_s)
-        noise = [0.0 if is_short else float(np.median(p)) for p in (inside[:near], inside[-near:])]
-        if start > 0:
-            tail = _unlike(inside, noise[0]) | is_short
-            start += min(_n_leading(tail), round(_MAX_TAIL_S / block_s))
-        if stop < len(powers):
-            attack = _unlike(inside, noise[1]) | is_short
-            stop -= min(_n_leading(attack[::-1]), round(_MAX_ATTACK_S / block_s))
-        if stop > start and (at_end or (stop - start) * block_s >= MIN_GAP_S):
-            gaps.append(_with_ends(y, edges, slice(start, stop), noise[start == 0]))
-    return gaps
-
-
-def _with_ends(y: Channels, edges: Int[np.ndarray, " edges"], gap: slice, noise: float) -> slice:
-    """The samples of a gap's blocks and, at an end of the recording, those up to the sound.
-
-    Within the block beside the gap, that is: to the sample, since transcription and descent answer
-    even to a shift of a millisecond.
-
-    Args:
-        noise: the power of the gap near its end.
-    """
-    start, stop = int(edges[gap.start]), int(edges[gap.stop])
-    if gap.start == 0:
-        last, beside = (y[edges[i] : edges[i + 1]] for i in (gap.stop - 1, gap.stop))
-        stop += _n_noise(last, beside, noise)
-    if gap.stop == len(edges) - 1:
-        beside, first = (y[edges[i] : edges[i + 1]][::-1] for i in (gap.start - 1, gap.start))
-        start -= _n_noise(first, beside, noise)
-    return slice(start, stop)
-
-
-def _n_noise(gap: Channels, beside: Channels, noise: float) -> int:
-    """The samples of the block beside a gap that belong to it; below 0, of the gap that do not.
-
-    Up to what stands out of noise of that power; of a block that is much softer, as far as the
-    noise goes; none where it is neither.
-
-    Args:
-        gap: the block before `beside`.
-    """
-    peaks = np.abs(beside).max(axis=1)
-    if (stands_out := peaks > _PEAK * noise**0.5).any():
-        return _n_leading(~stands_out)
-    if np.square(beside).mean(axis=0).max() < noise / _OWN:
-        peaks = np.abs(np.concatenate([gap, beside])).max(axis=1)
-        return len(beside) - _n_leading(peaks[::-1] < noise**0.5)
-    return 0
-
-
-def _quiet(
-    y: Channels,
-    edges: Int[np.ndarray, " edges"],
-    powers: Float[np.ndarray, " blocks"],
-    block_s: float,
-) -> Bool[np.ndarray, " blocks"]:
-    """The blocks that are silent beside what sounds, and those of a room's noise.
-
-    The level of what sounds is the mean of the powers weighted by themselves, on which neither
-    silence nor faint noise of any length has an influence.
-    """
-    level = float(np.square(powers).sum() / max(powers.sum(), 1e-300))
-    quiet = powers < max(_GATE * level, _SILENT)
-    # Digital silence beside the noise would have it look unsteady.
-    faint = (powers >= _SILENT) & (powers < min(_ROOM_GATE * level, _MAX_ROOM_POWER))
-    for start, stop in _runs(faint):
-        if (stop - start) * block_s >= MIN_GAP_S and not quiet[start:stop].all():
-            noise = float(np.median(powers[start:stop]))
-            steady = 1 - np.mean(_unlike(powers[start:stop], noise))
-            if steady > _MIN_STEADY and _is_noise(y[edges[start] : edges[stop]]):
-                quiet[start:stop] = True
-    return quiet
-
-
-def _runs(flags: Bool[np.ndarray, " blocks"]) -> list[tuple[int, int]]:
-    """The beginning and the end of each run of flags that are set."""
-    edges = np.flatnonzero(np.diff(flags, prepend=False, append=False))
-    return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
-
-
-def _unlike(powers: Float[np.ndarray, " blocks"], noise: float) -> Bool[np.ndarray, " blocks"]:
-    return (powers > _OWN * noise) | (powers < noise / _OWN)
-
-
-def _is_noise(y: Channels) -> bool:
-    """True if a mean spectrum is smooth where its energy is: notes and voices have partials."""
-    n_fft = min(_NOISE_FFT, len(y))
-    starts = np.linspace(0, len(y) - n_fft, _NOISE_FRAMES).astype(int)
-    window = np.hanning(n_fft)[:, None]
-    frames = (np.abs(np.fft.rfft(y[i : i + n_fft] * window, axis=0)) ** 2 for i in starts)
-    powers = functools.reduce(np.add, frames).sum(axis=1) + 1e-30
-    n_bands = len(powers) // _NOISE_BINS
-    bands = powers[: n_bands * _NOISE_BINS].reshape(n_bands, -1)[1:]  # an offset is no note
-    means = bands.mean(axis=1)
-    peaks_db = 10 * np.log10(means) - (10 * np.log10(bands)).mean(axis=1)
-    return bool((means * peaks_db).sum() < _MAX_NOISE_PEAKS_DB * means.sum())
-
-
-def _n_leading(flags: Bool[np.ndarray, " flags"]) -> int:
-    return len(flags) if flags.all() else int(np.argmin(flags))

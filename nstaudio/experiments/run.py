@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nstaudio.audio.silence import MIN_GAP_S
+from nstaudio.audio.gate import MIN_GAP_S
 from nstaudio.errors import InputError, one_line
 from nstaudio.evaluation import judge
 from nstaudio.experiments import cost_estimate, results, resume
