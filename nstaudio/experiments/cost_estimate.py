@@ -66,9 +66,8 @@ def max_bytes(n_content: int, style_lengths: Sequence[int], settings: Settings) 
     if not objective.pads or not isinstance(encoder, Conv1dEncoder):
         return None
     spec, n_numbers = objective.spec, sum(n**2 for n in encoder.features)
-    content, *others = (
-        _shapes(n, objective, coarse=i > 0) for i, n in enumerate((n_content, *style_lengths))
-    )
+    content = _shapes(n_content, objective, coarse=not makes_steps(settings))
+    others = [_shapes(n, objective, coarse=True) for n in style_lengths]
     for clip in (content, *others):
         n_frames = len(clip.level_db)
         n_numbers += n_frames * (spec.n_fft + spec.n_mels + sum(encoder.features))
@@ -111,7 +110,7 @@ def _program_bytes(
 ) -> int:
     spec = objective.spec
 
-    content = _shapes(n_content, objective, coarse=False)
+    content = _shapes(n_content, objective, coarse=not makes_steps)
     style, *negatives = (_shapes(n, objective, coarse=True) for n in style_lengths)
     optimizer = Optimizer(transformation, dict.fromkeys(hyperparams, 0.5))
     layers = {name: jnp.float32(1) for name in objective.encoder.layer_names}

@@ -65,6 +65,15 @@ def test_a_bound_is_above_what_the_programs_take(changes, n_content, n_style):
     assert 1.5 * needed < bound < 20 * needed
 
 
+@pytest.mark.parametrize(("n_steps", "alike"), [(0, True), (7, False)])
+def test_without_steps_the_content_has_a_coarse_size(n_steps, alike):
+    """1536 frames are 17.8 s; the steps of a descent have sizes from 256 frames, 3.0 s, on."""
+    settings = replace(SETTINGS, n_steps=n_steps)
+    for count in (cost_estimate.segment_bytes, cost_estimate.max_bytes):
+        short, long = (count(n * SR, [SR], settings) for n in (2, 15))
+        assert (short == long) is alike
+
+
 def test_what_surely_fits_is_not_compiled(monkeypatch):
     def fail(*_, **__):
         raise AssertionError
