@@ -2,6 +2,7 @@
 
     uv run python benchmarks/padded_clips.py
     uv run python benchmarks/padded_clips.py --experiments timbre --clips a.wav b.wav --all
+    uv run python benchmarks/padded_clips.py --kinds room --seconds 3.0071
 
 Content or style are padded, before or after, with digital silence and with white noise at -60 dBFS,
 as of a room. The part of the result that the clip itself takes is compared with the result of the
@@ -23,6 +24,7 @@ from nstaudio.evaluation import judge
 from nstaudio.experiments import config, config_files
 
 EXPERIMENTS = ("default", "timbre", "musaicing", "learned", "gram")
+KINDS = ("digital", "room")
 ROOM_DB = -60.0
 FRAME_S = 0.5
 MAX_BELOW_DB = 60.0
@@ -37,9 +39,9 @@ class Padding(NamedTuple):
     seconds: float
 
 
-def paddings(seconds: list[float]) -> Iterator[Padding]:
+def paddings(kinds: list[str], seconds: list[float]) -> Iterator[Padding]:
     """All of them."""
-    sides = itertools.product(("content", "style"), ("before", "after"), ("digital", "room"))
+    sides = itertools.product(("content", "style"), ("before", "after"), kinds)
     for (clip, side, kind), s in itertools.product(sides, seconds):
         yield Padding(clip, side, kind, s)
 
@@ -86,6 +88,7 @@ def main() -> None:
     parser.add_argument(
         "--seconds", type=float, nargs="+", default=[1.0037, 3.0071, 8.0013], help="of silence"
     )
+    parser.add_argument("--kinds", nargs="+", default=KINDS, choices=KINDS)
     parser.add_argument("--all", action="store_true", help="a row for each number of seconds")
     args = parser.parse_args()
     demos = demo_clips.files()
@@ -109,7 +112,7 @@ def main() -> None:
         as_is = hear(run(content, style, sr, settings, slice(None)))
         strong = as_is.bands_db > as_is.bands_db.max() - MAX_BELOW_DB
         worst: dict[tuple[str, ...], tuple[float, float]] = {}
-        for padding in paddings(args.seconds):
+        for padding in paddings(args.kinds, args.seconds):
             clips, part = {"content": content, "style": style}, slice(None)
             clips[padding.clip], place = padded(clips[padding.clip], sr, padding)
             if padding.clip == "content":

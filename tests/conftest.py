@@ -36,7 +36,7 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 from nstaudio.optimization import loop
 
-from helpers import SR, music
+from helpers import SR, music, with_loud_ends
 
 loop.MAX_PROGRAMS = 10**6  # tests share them, and count them
 
@@ -74,12 +74,12 @@ def optimized() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def content() -> np.ndarray:
-    return music(1)
+    return with_loud_ends(music(1))
 
 
 @pytest.fixture(scope="session")
 def style() -> np.ndarray:
-    return music(2, 2.5)
+    return with_loud_ends(music(2, 2.5))
 
 
 @pytest.fixture(scope="session")

@@ -30,6 +30,13 @@ def music(seed: int, seconds: float = 2.0, sr: int = SR) -> np.ndarray:
     return (0.8 * y / np.abs(y).max()).astype(np.float32)
 
 
+def with_loud_ends(y: np.ndarray) -> np.ndarray:
+    """Samples of which no soft end is left out, see `gate.spans`."""
+    y = y.copy()
+    y[[0, -1]] = 0.1
+    return y
+
+
 def compiled(function: Callable) -> Callable:
     """The function as one program, not one for each operation: so compiling it takes less time.
 

@@ -26,6 +26,8 @@ _MAX_TAIL_S, _MAX_ATTACK_S = 0.2, 0.04
 _OWN = 2.0  # power of a tail or an attack over the median of the gap near it, or its inverse
 _NEAR_S = 1.0
 _PEAK = 5.0  # standard deviations that noise, for hundreds of samples, does not exceed
+# Of the loudest sample: noise of a room may hide an end that is softer.
+_SOFT, MAX_SOFT_S = 10 ** (-30 / 20), 0.1
 _AT_ONCE = 2**18  # samples: a recording may be longer than memory
 
 
@@ -33,12 +35,16 @@ def spans(y: Channels, sr: int) -> list[slice]:
     """What sounds of a recording of any length at the rate `sr`, Hz, in order.
 
     Gaps of less than `MIN_GAP_S` stay, but for those at the ends of the recording: what it is
-    cut from makes no difference. All of a silent recording stays.
+    cut from makes no difference. Nor does noise there, which would hide what is soft: so up to
+    `MAX_SOFT_S` before the first sample within 30 dB of the loudest, and after the last one, are
+    left out, noise or not. All of a silent recording stays.
     """
-    gaps = _gaps(y, sr)
+    loudest = _loudest(y)
+    gaps = _gaps(y, sr, loudest)
     edges = [0, *(edge for gap in gaps for edge in (gap.start, gap.stop)), len(y)]
     found = [slice(*edges[i : i + 2]) for i in range(0, len(edges), 2)]
-    return [_trimmed(span, y, sr) for span in found if span.start < span.stop]
+    found = [_trimmed(span, y, sr) for span in found if span.start < span.stop]
+    return _without_soft_ends(found, y, sr, float(np.abs(y[loudest]).max()))
 
 
 def parts(span: slice) -> Iterator[slice]:
@@ -66,14 +72,14 @@ def _n_digital_silence(y: Channels) -> int:
     return _n_leading(np.abs(y).max(axis=1) < _ZERO)
 
 
-def _block_edges(y: Channels, block: int) -> Int[np.ndarray, " edges"]:
+def _block_edges(n_samples: int, block: int, loudest: int) -> Int[np.ndarray, " edges"]:
     """The edges of blocks of so many samples; the first and the last block may be longer.
 
     The loudest sample begins a block, so that they lie alike in the sound whatever is beside it.
     """
-    edges = np.arange(_loudest(y) % block, len(y), block)
-    inner = edges[(edges >= block) & (edges <= len(y) - block)]
-    return np.concatenate([[0], inner, [len(y)]])
+    edges = np.arange(loudest % block, n_samples, block)
+    inner = edges[(edges >= block) & (edges <= n_samples - block)]
+    return np.concatenate([[0], inner, [n_samples]])
 
 
 def _loudest(y: Channels) -> int:
@@ -95,10 +101,10 @@ def _block_powers(y: Channels, edges: Int[np.ndarray, " edges"]) -> Float[np.nda
     return np.concatenate(powers)
 
 
-def _gaps(y: Channels, sr: int) -> list[slice]:
-    """The samples that are left out."""
+def _gaps(y: Channels, sr: int, loudest: int) -> list[slice]:
+    """The samples that are left out, but for what is soft."""
     block = max(1, round(_BLOCK_S * sr))
-    edges, block_s = _block_edges(y, block), block / sr
+    edges, block_s = _block_edges(len(y), block, loudest), block / sr
     powers = _block_powers(y, edges)
     quiet = _quiet(y, edges, powers, block_s)
     if quiet.all():
@@ -112,8 +118,8 @@ def _gaps(y: Channels, sr: int) -> list[slice]:
         # A recording's first and last moments, as if there were digital silence beyond
         inside, near = powers[start:stop], round(_NEAR_S / block_s)
         noise = [0.0 if is_short else float(np.median(p)) for p in (inside[:near], inside[-near:])]
-        if start > 0:
-            tail = _unlike(inside, noise[0]) | is_short
+        if not at_end:
+            tail = _unlike(inside, noise[0])
             start += min(_n_leading(tail), round(_MAX_TAIL_S / block_s))
         if stop < len(powers):
             attack = _unlike(inside, noise[1]) | is_short
@@ -142,7 +148,25 @@ def _with_ends(y: Channels, edges: Int[np.ndarray, " edges"], gap: slice, noise:
     return slice(start, stop)
 
 
-def _n_noise(gap: Channels, beside: Channels, noise: float) -> int:
+def _without_soft_ends(found: list[slice], y: Channels, sr: int, peak: float) -> list[slice]:
+    """Spans whose first begins, and whose last ends, with a sample within 30 dB of the peak."""
+    n, near = round(MAX_SOFT_S * sr), round(_NEAR_S * sr)
+    span = found[0]
+    beginning, before = y[span][:n], y[max(0, span.start - near) : span.start]
+    found = [slice(span.start + _n_soft(beginning, before, peak), span.stop), *found[1:]]
+    span = found[-1]
+    end, after = y[span][-n:], y[span.stop : span.stop + near]
+    return [*found[:-1], slice(span.start, span.stop - _n_soft(end[::-1], after, peak))]
+
+
+def _n_soft(end: Channels, beyond: Float[np.ndarray, "beyond channels"], peak: float) -> int:
+    """The samples at an end before the first one that is not soft; none where all are."""
+    noise = np.square(beyond, dtype=np.float64).mean(axis=0).max() if len(beyond) else 0.0
+    soft = np.abs(end).max(axis=1) < max(_SOFT * peak, _PEAK * noise**0.5)
+    return 0 if soft.all() else _n_leading(soft)
+
+
+def _n_noise(gap: Channels, beside: Float[np.ndarray, "beside channels"], noise: float) -> int:
     """The samples of the block beside a gap that belong to it; below 0, of the gap that do not.
 
     Up to what stands out of noise of that power; of a block that is much softer, as far as the

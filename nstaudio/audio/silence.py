@@ -78,8 +78,10 @@ class Sounding:
 
     @property
     def left_out_s(self) -> float:
-        """Duration of what is left out, s."""
-        return (len(self.recorded) - self.n_samples) / self.sr
+        """Duration of the gaps that are left out, s; soft ends are none, see `gate.spans`."""
+        edges = [0, *(edge for s in self.spans for edge in (s.start, s.stop)), len(self.recorded)]
+        gaps_s = np.diff(edges)[::2] / self.sr
+        return float(gaps_s[gaps_s > gate.MAX_SOFT_S].sum())
 
     @property
     def starts(self) -> list[int]:
@@ -94,9 +96,11 @@ class Sounding:
 
     @functools.cached_property
     def y(self) -> Channels:
-        """The spans one after the other, faded where they meet, in phase; or simply `recorded`."""
+        """The spans one after the other, faded where they meet, in phase; one as it is recorded."""
         if self._is_as_recorded:
             return self.recorded
+        if len(self.spans) == 1 and self.alignment is None:
+            return self.recorded[self.spans[0]]
         joined = slice(self.spans[0].start, self.spans[-1].stop)  # its ends are not faded
         faded = (
             self.recorded[part] * self._share(span, part, within=joined)
@@ -189,8 +193,9 @@ class Sounding:
         n = max(1, min(int(_FADE_S * self.sr), (span.stop - span.start) // 2))
         at = np.arange(part.start, part.stop) + 0.5
         share = np.ones(len(at), np.float32)
-        if span.start > within.start:
-            share *= raised_cosine(at - span.start, n).astype(np.float32)
-        if span.stop < within.stop:
-            share *= raised_cosine(span.stop - at, n).astype(np.float32)
+        # Fades are no longer than the gap
+        if n_before := min(n, span.start - within.start):
+            share *= raised_cosine(at - span.start, n_before).astype(np.float32)
+        if n_after := min(n, within.stop - span.stop):
+            share *= raised_cosine(span.stop - at, n_after).astype(np.float32)
         return share[:, None]

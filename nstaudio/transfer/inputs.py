@@ -73,7 +73,7 @@ class TransferInputs:
     def label(self, index: int) -> str:
         """The name of a segment in errors."""
         label = self.content_label
-        if not self.recording.is_whole:
+        if self.recording.left_out_s:
             label = f"{label} without its silence"
         if len(self.spans) == 1:
             return label

@@ -7,10 +7,10 @@ import scipy.signal
 from nstaudio.audio.polarity import alignment
 from nstaudio.audio.silence import Sounding
 
-from helpers import music
+from helpers import music, with_loud_ends
 
 SR = 8000
-MUSIC, OTHER = music(1, 2.0, SR), music(2, 2.0, SR)
+MUSIC, OTHER = with_loud_ends(music(1, 2.0, SR)), music(2, 2.0, SR)
 RNG = np.random.default_rng(0)
 HISS = (1e-4 * RNG.standard_normal((2, len(MUSIC)))).astype(np.float32)  # -80 dBFS
 
