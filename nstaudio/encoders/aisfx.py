@@ -16,10 +16,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from nstaudio.analysis.representations import Representation
 from nstaudio.analysis.spectrogram import MelSpec
-from nstaudio.encoders.base import ActivationEncoder, Spectrogram
+from nstaudio.encoders.base import ActivationEncoder, Spectrogram, check_bands, check_levels
 from nstaudio.encoders.random_convolution import along_both
-from nstaudio.errors import InputError, number
+from nstaudio.errors import number
 
 SPEC = MelSpec(sr=44100, n_fft=2048, hop_length=1024, n_mels=96, mel_scale="htk", mel_norm=None)
 """What it hears, but for the weights of each band, which are to sum up to 1."""
@@ -110,6 +111,15 @@ class AisfxEncoder(ActivationEncoder, kw_only=True):
         """Frames of the shortest usable input, of which one is left in the last block."""
         return 2 ** (len(_BLOCKS) - 1)
 
+    @nn.nowrap
+    def check_input(self, representation: Representation, spec: MelSpec) -> None:
+        """Check for the levels that the network was trained on.
+
+        Raises:
+            InputError: another representation or spectrogram.
+        """
+        check_levels("aisfx", SPEC, representation, spec)
+
     @nn.compact
     def __call__(self, x: Spectrogram) -> dict[str, Float[Array, "_ _ _"]]:
         """Activations of each block, `frames bands channels`, each with half as many of both.
@@ -117,11 +127,7 @@ class AisfxEncoder(ActivationEncoder, kw_only=True):
         Raises:
             InputError: not the 96 bands that it was trained on.
         """
-        if x.ndim != 2 or x.shape[1] != SPEC.n_mels:
-            raise InputError(
-                f"encoder=aisfx takes levels of {SPEC.n_mels} bands, not {x.shape[1:]}: "
-                "use spectrogram=aisfx representation=levels"
-            )
+        check_bands("aisfx", SPEC.n_mels, x, representation="levels")
         level_db = (x - 1.0) * -self.floor_db + self.peak_db
         power = 10.0 ** (level_db / 10.0) / jnp.asarray(SPEC.filters.sum(axis=0))[None]
         network = Network(along_both, name="network")

@@ -1,14 +1,15 @@
 """The interface of encoders, and the base class of those with activations."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
 import flax.linen as nn
 from jaxtyping import Array, Float
 
-from nstaudio.analysis.representations import Representation
+from nstaudio.analysis.representations import Levels, Representation
 from nstaudio.analysis.spectrogram import MelSpec
-from nstaudio.errors import integer
+from nstaudio.errors import InputError, integer
 from nstaudio.losses import Distances, LossPair, Targets, compare, make_targets
 
 Spectrogram = Float[Array, "frames mels *parts"]
@@ -104,6 +105,38 @@ class ActivationEncoder(nn.Module, kw_only=True):
     ) -> Distances:
         """The distances of the activations of `x` from the targets, by layer."""
         return compare(self.activations(variables, x), targets, losses)
+
+
+def check_levels(name: str, heard: MelSpec, representation: Representation, spec: MelSpec) -> None:
+    """Check that a network hears the levels that it was trained on, but for their floor.
+
+    Args:
+        name: of the encoder and of the spectrogram in the configs.
+        heard: what it was trained on.
+
+    Raises:
+        InputError: another representation or spectrogram.
+    """
+    heard = replace(heard, floor_db=spec.floor_db)
+    if not isinstance(representation, Levels) or spec != heard:
+        raise InputError(
+            f"encoder={name} was trained on spectrogram={name} representation=levels "
+            f"({heard.n_mels} bands, sr={heard.sr}, n_fft={heard.n_fft}, "
+            f"hop_length={heard.hop_length}) without multiscale.factors: choose these"
+        )
+
+
+def check_bands(name: str, n_bands: int, x: Spectrogram, *, representation: str) -> None:
+    """Check the bands of an input of a network that was trained on so many.
+
+    Raises:
+        InputError: another number of bands, or parts of them.
+    """
+    if x.ndim != 2 or x.shape[1] != n_bands:
+        raise InputError(
+            f"encoder={name} takes {n_bands} bands, not {x.shape[1:]}: "
+            f"use spectrogram={name} representation={representation}"
+        )
 
 
 def layer_names(depth: int) -> tuple[str, ...]:

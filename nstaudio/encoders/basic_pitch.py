@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from nstaudio.analysis.representations import ConstantQ, Representation
 from nstaudio.analysis.spectrogram import MelSpec
-from nstaudio.encoders.base import ActivationEncoder, Spectrogram
+from nstaudio.encoders.base import ActivationEncoder, Spectrogram, check_bands
 from nstaudio.errors import InputError
 from nstaudio.notes import basic_pitch
 from nstaudio.notes.basic_pitch import HOP_LENGTH, SR
@@ -69,11 +69,7 @@ class BasicPitchEncoder(ActivationEncoder, kw_only=True):
         Raises:
             InputError: not the 309 bands that it was trained on.
         """
-        if x.ndim != 2 or x.shape[1] != N_BANDS:
-            raise InputError(
-                f"encoder=basic_pitch takes {N_BANDS} bands of constant Q, not {x.shape[1:]}: use "
-                "spectrogram=basic_pitch representation=basic_pitch"
-            )
+        check_bands("basic_pitch", N_BANDS, x, representation="basic_pitch")
         params = self.param("network", _published)
         peak = x.max()
         level = jnp.where(peak > 0, x / jnp.where(peak > 0, peak, 1.0), 0.0)

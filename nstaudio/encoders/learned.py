@@ -1,6 +1,5 @@
 """The convolutions of the network that was trained to predict results, `nstaudio.learned`."""
 
-from dataclasses import replace
 from typing import Any
 
 import flax.linen as nn
@@ -8,10 +7,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from nstaudio.analysis.representations import Levels, Representation
+from nstaudio.analysis.representations import Representation
 from nstaudio.analysis.spectrogram import MelSpec
-from nstaudio.encoders.base import ActivationEncoder, Spectrogram
-from nstaudio.errors import InputError, number
+from nstaudio.encoders.base import ActivationEncoder, Spectrogram, check_bands, check_levels
+from nstaudio.errors import number
 from nstaudio.learned import features, network, weights
 from nstaudio.learned.features import N_BANDS, RANGE_DB, power_weights
 
@@ -64,13 +63,7 @@ class LearnedEncoder(ActivationEncoder, kw_only=True):
         Raises:
             InputError: another representation or spectrogram.
         """
-        heard = replace(features.spec(), floor_db=spec.floor_db)
-        if not isinstance(representation, Levels) or spec != heard:
-            raise InputError(
-                "encoder=learned was trained on spectrogram=learned representation=levels "
-                f"({heard.n_mels} bands, sr={heard.sr}, n_fft={heard.n_fft}, "
-                f"hop_length={heard.hop_length}) without multiscale.factors: choose these"
-            )
+        check_levels("learned", features.spec(), representation, spec)
 
     @nn.compact
     def __call__(self, x: Spectrogram) -> dict[str, Float[Array, "_ _"]]:
@@ -79,11 +72,7 @@ class LearnedEncoder(ActivationEncoder, kw_only=True):
         Raises:
             InputError: not the 128 bands that it was trained on.
         """
-        if x.ndim != 2 or x.shape[1] != N_BANDS:
-            raise InputError(
-                f"encoder=learned takes levels of {N_BANDS} bands, not {x.shape[1:]}: "
-                "use spectrogram=learned representation=levels"
-            )
+        check_bands("learned", N_BANDS, x, representation="levels")
         params = self.param("encoder", _published)
         level_db = (x - 1.0) * -self.floor_db
         level_db = jnp.maximum(level_db, level_db.max() - RANGE_DB)

@@ -9,11 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from nstaudio.encoders.base import ActivationEncoder, Spectrogram
+from nstaudio.analysis.representations import Representation
+from nstaudio.analysis.spectrogram import MelSpec
+from nstaudio.encoders.base import ActivationEncoder, Spectrogram, check_bands, check_levels
 from nstaudio.encoders.random_convolution import Pair
-from nstaudio.errors import InputError, number
+from nstaudio.errors import number
 
-N_BANDS = 96
+SPEC = MelSpec(sr=16000, n_fft=512, hop_length=256, n_mels=96)
+"""What it hears."""
+
 N_FEATURES = 128
 """Channels of each layer."""
 
@@ -66,6 +70,15 @@ class MusicnnEncoder(ActivationEncoder, kw_only=True):
             frames = (frames - 1) * stride + size + 2
         return frames
 
+    @nn.nowrap
+    def check_input(self, representation: Representation, spec: MelSpec) -> None:
+        """Check for the levels that the network was trained on.
+
+        Raises:
+            InputError: another representation or spectrogram.
+        """
+        check_levels("musicnn", SPEC, representation, spec)
+
     @nn.compact
     def __call__(self, x: Spectrogram) -> dict[str, Float[Array, "_ _ 128"]]:
         """Activations after each pooling, `frames bands channels`: 48, 24 and 12 bands.
@@ -73,11 +86,7 @@ class MusicnnEncoder(ActivationEncoder, kw_only=True):
         Raises:
             InputError: not the 96 bands that it was trained on.
         """
-        if x.ndim != 2 or x.shape[1] != N_BANDS:
-            raise InputError(
-                f"encoder=musicnn takes levels of {N_BANDS} bands, not {x.shape[1:]}: "
-                "use spectrogram=musicnn representation=levels"
-            )
+        check_bands("musicnn", SPEC.n_mels, x, representation="levels")
         db = (x - 1.0) * -self.floor_db + self.peak_db
         y = jnp.log10(1.0 + _COMPRESSION * 10.0 ** (db / 10.0))
         y = _Normalization(name="norm0")(y[..., None])

@@ -7,14 +7,12 @@ import librosa
 import numpy as np
 import pytest
 
-from nstaudio.analysis.representations import Log1p
 from nstaudio.analysis.spectrogram import MelSpec
 from nstaudio.encoders import LearnedEncoder
 from nstaudio.errors import InputError
 from nstaudio.losses import GaussianOT, Gram, LossPair, SquaredError
 from nstaudio.optimization.parametrizations import FreeMel
 from nstaudio.transfer import api
-from nstaudio.transfer.settings import Settings
 
 from helpers import GRAM_OF_STYLE, compiled, music
 
@@ -174,24 +172,6 @@ def test_a_transfer_of_two_steps(options):
 def test_other_bands_are_refused(shape):
     with pytest.raises(InputError, match="use spectrogram=learned"):
         ENCODER.init(jax.random.key(0), jnp.zeros(shape))
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {},
-        {"spec": MelSpec(n_fft=2048, hop_length=512, n_mels=128)},
-        {"spec": SPEC, "representation": Log1p()},
-    ],
-)
-def test_another_analysis_is_refused_before_the_run(options):
-    with pytest.raises(InputError, match="spectrogram=learned representation=levels"):
-        Settings(encoder=ENCODER, **options)
-
-
-def test_its_own_analysis_is_taken_with_any_floor():
-    spec = MelSpec(sr=16000, n_fft=2048, hop_length=512, n_mels=128, floor_db=-100.0)
-    assert Settings(encoder=ENCODER, spec=spec).layer_names == LAYERS
 
 
 def test_a_floor_outside_its_limits():

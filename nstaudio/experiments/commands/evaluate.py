@@ -5,8 +5,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from nstaudio.errors import InputError, integer, one_line
+from nstaudio.errors import integer, one_line
 from nstaudio.experiments.commands import help_pages
+from nstaudio.experiments.commands.exit_code import exit_code
 from nstaudio.experiments.commands.typed_path import typed_path
 
 OUTPUTS = Path("outputs")
@@ -16,28 +17,7 @@ WIDTH = 20  # of a column on the terminal
 def main(argv: list[str] | None = None) -> int:
     """Print and save the table; 0, 1 where an item failed, 2 where nothing could be measured."""
     args = _parser().parse_intermixed_args(argv)
-
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
-
-    from nstaudio.experiments.evaluation.table import summary
-    from nstaudio.experiments.explain import explain
-
-    try:
-        out, n_items, rows = _evaluate(args)
-    except (HydraException, OmegaConfBaseException) as error:
-        print(f"error: {explain(error)}", file=sys.stderr)
-        return 2
-    except (InputError, OSError) as error:
-        print(f"error: {one_line(error)}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:  # what was measured is saved
-        return 130
-    if not rows:
-        return 2
-    print("\n" + "\n".join(summary(rows)))
-    print(f"\n{len(rows)} of {n_items} items; each of them in {out / 'table.md'}")
-    return 1 if len(rows) < n_items else 0
+    return exit_code(lambda: _evaluate(args))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -65,17 +45,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _evaluate(args: argparse.Namespace) -> tuple[Path, int, dict[str, Any]]:
-    """The folder with the table, the number of items, and the figures of those measured.
-
-    Raises:
-        InputError: arguments that cannot work.
-        HydraException, OmegaConfBaseException: settings that mean nothing.
-        OSError: a file that cannot be read or written.
-    """
+def _evaluate(args: argparse.Namespace) -> int:
     from nstaudio.experiments.command_line import in_hydras_grammar
     from nstaudio.experiments.evaluation import methods
     from nstaudio.experiments.evaluation.items import find
+    from nstaudio.experiments.evaluation.table import summary
     from nstaudio.experiments.storage.file_writing import short_name
 
     if args.limit is not None:
@@ -87,7 +61,12 @@ def _evaluate(args: argparse.Namespace) -> tuple[Path, int, dict[str, Any]]:
     transfers = {**methods.build_rows(names), method: methods.build(overrides)}
     out = args.out or OUTPUTS / short_name(f"evaluation_{args.folder.name}_{method}")
     out.mkdir(parents=True, exist_ok=True)
-    return out, len(items), _measure_all(items, transfers, overrides, out, audio=args.audio)
+    rows = _measure_all(items, transfers, overrides, out, audio=args.audio)
+    if not rows:
+        return 2
+    print("\n" + "\n".join(summary(rows)))
+    print(f"\n{len(rows)} of {len(items)} items; each of them in {out / 'table.md'}")
+    return 1 if len(rows) < len(items) else 0
 
 
 def _measure_all(

@@ -1,8 +1,9 @@
 """`nstaudio gallery`: the page of a sweep, FOLDER/sweep.html, from the runs in and below FOLDER."""
 
-import sys
+from pathlib import Path
 
 from nstaudio.experiments.commands import help_pages
+from nstaudio.experiments.commands.exit_code import exit_code
 from nstaudio.experiments.commands.typed_path import typed_path
 
 
@@ -16,12 +17,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("folder", type=typed_path, metavar="FOLDER", help="of runs")
     folder = parser.parse_args(argv).folder
 
-    from nstaudio.errors import InputError, one_line
+    return exit_code(lambda: _write(folder))
+
+
+def _write(folder: Path) -> int:
     from nstaudio.experiments.report import sweep_page
 
-    try:
-        print(sweep_page.write(folder))
-    except (InputError, OSError) as error:
-        print(f"error: {one_line(error)}", file=sys.stderr)
-        return 2
+    print(sweep_page.write(folder))
     return 0

@@ -1,10 +1,10 @@
 """`nstaudio render-training-data`: stems for `nstaudio train`."""
 
-import sys
+import argparse
 import time
 
-from nstaudio.errors import InputError, one_line
 from nstaudio.experiments.commands import help_pages
+from nstaudio.experiments.commands.exit_code import exit_code
 from nstaudio.experiments.commands.typed_path import typed_path
 
 
@@ -32,23 +32,21 @@ def main(argv: list[str] | None = None) -> int:
     )
     args = parser.parse_args(argv)
 
+    return exit_code(lambda: _render(args))
+
+
+def _render(args: argparse.Namespace) -> int:
     from nstaudio.experiments.rendering import training_data
 
     started = time.perf_counter()
-    try:
-        data = training_data.TrainingData(
-            out=args.out,
-            fonts=tuple(args.fonts),
-            n_groups=args.groups,
-            seed=args.seed,
-            n_processes=args.processes,
-            validation=args.validation,
-        )
-        for file in training_data.render(data):
-            print(f"{time.perf_counter() - started:6.0f} s  {file.name}", flush=True)
-    except (InputError, OSError) as error:
-        print(f"error: {one_line(error)}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:  # the shards that are done are kept
-        return 130
+    data = training_data.TrainingData(
+        out=args.out,
+        fonts=tuple(args.fonts),
+        n_groups=args.groups,
+        seed=args.seed,
+        n_processes=args.processes,
+        validation=args.validation,
+    )
+    for file in training_data.render(data):
+        print(f"{time.perf_counter() - started:6.0f} s  {file.name}", flush=True)
     return 0

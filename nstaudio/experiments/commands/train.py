@@ -1,10 +1,9 @@
 """`nstaudio train`: the network of `init=learned`, trained on rendered stems."""
 
 import logging
-import sys
 
-from nstaudio.errors import InputError, one_line
 from nstaudio.experiments.commands import help_pages
+from nstaudio.experiments.commands.exit_code import exit_code
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -26,22 +25,13 @@ def main(argv: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("absl").setLevel(logging.WARNING)  # Orbax tells of each file
 
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
+    return exit_code(lambda: _train(args.settings), config="train")
 
+
+def _train(settings: list[str]) -> int:
     from nstaudio.experiments import config_files, training
     from nstaudio.experiments.command_line import in_hydras_grammar
-    from nstaudio.experiments.explain import explain
 
-    try:
-        file = training.run(config_files.compose(in_hydras_grammar(args.settings), name="train"))
-    except (HydraException, OmegaConfBaseException) as error:
-        print(f"error: {explain(error, 'train')}", file=sys.stderr)
-        return 2
-    except (InputError, OSError) as error:
-        print(f"error: {one_line(error)}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:  # the last checkpoint is kept
-        return 130
+    file = training.run(config_files.compose(in_hydras_grammar(settings), name="train"))
     print(f"weights: {file}")
     return 0
