@@ -199,23 +199,23 @@ class TransposedAttention(nn.Module):
     @nn.compact
     def __call__(self, content: Sound, content_code: Hidden, style: Sound) -> Levels:
         """The levels found, dB."""
-        bank = _transposed(style)
+        bank_db, bank = _transposed(style)
         hidden = nn.Dense(self.width, name="hidden")
         out = nn.Dense(HEADS * KEY_SIZE, name="out")
 
-        def embedded(sound: Sound) -> Hidden:
-            x = jnp.concatenate([_standardised(sound), sound.level_db / _LEVEL_DB], axis=-1)
+        def embedded(standardised: Levels, level_db: Levels) -> Hidden:
+            x = jnp.concatenate([standardised, level_db / _LEVEL_DB], axis=-1)
             return out(nn.gelu(hidden(x)))
 
-        query = embedded(content) + nn.Dense(HEADS * KEY_SIZE, name="context")(content_code)
-        key = jnp.concatenate([embedded(moved) for moved in bank], axis=1)
+        context = nn.Dense(HEADS * KEY_SIZE, name="context")(content_code)
+        query = embedded(_standardised(content), content.level_db) + context
         cost = nn.softplus(self.param("cost", nn.initializers.ones, (HEADS,)))
-        mask = jnp.concatenate([moved.mask for moved in bank], axis=1)
-        n_kept = bank[0].mask.shape[1]
-        distance = np.repeat(np.abs(np.array(TRANSPOSITIONS, np.float32)) / 6, n_kept)
-        bias = jnp.where(mask, 0.0, -jnp.inf)[:, None] - (cost[:, None] * distance[None])[None]
-        weights = _weights(_by_head(query), _by_head(key), bias)
-        return _looked_up(weights, jnp.concatenate([m.level_db for m in bank], axis=1))
+        mask = style.mask[:, ::TRANSPOSED_EVERY]
+        distance = np.abs(np.array(TRANSPOSITIONS, np.float32)) / 6
+        bias = jnp.where(jnp.tile(mask, len(TRANSPOSITIONS)), 0.0, -jnp.inf)[:, None]
+        bias -= (cost[:, None] * np.repeat(distance, mask.shape[1])[None])[None]
+        weights = _weights(_by_head(query), _by_head(embedded(bank, bank_db)), bias)
+        return _looked_up(weights, bank_db)
 
 
 class StyleCode(nn.Module):
@@ -238,8 +238,16 @@ _small = nn.initializers.normal(0.01)
 
 
 def _standardised(sound: Sound) -> Levels:
-    over_mean_db = sound.level_db - sound.whole.mean_db[:, None]
-    return over_mean_db / (sound.whole.spread_db[:, None] + _LEAST_SPREAD_DB)
+    return _over(sound.level_db, *sound.whole)
+
+
+def _over(
+    level_db: Float[Array, "*clips frames bands"],
+    mean_db: Float[Array, "*clips bands"],
+    spread_db: Float[Array, "*clips bands"],
+) -> Float[Array, "*clips frames bands"]:
+    over_mean_db = level_db - mean_db[..., None, :]
+    return over_mean_db / (spread_db[..., None, :] + _LEAST_SPREAD_DB)
 
 
 def _adain(content: Sound, style: Statistics) -> Levels:
@@ -248,13 +256,16 @@ def _adain(content: Sound, style: Statistics) -> Levels:
     return over_mean_db * spreads[:, None] + style.mean_db[:, None]
 
 
-def _transposed(style: Sound) -> list[Sound]:
-    """Every fourth frame of the style in each transposition, with its statistics."""
-    kept_db, mask = style.level_db[:, ::TRANSPOSED_EVERY], style.mask[:, ::TRANSPOSED_EVERY]
-    return [
-        Sound(kept_db @ move, mask, Statistics(*(x @ move for x in style.whole)))
-        for move in map(transposing, TRANSPOSITIONS)
-    ]
+def _transposed(style: Sound) -> tuple[Levels, Levels]:
+    """Every fourth frame of the style in each transposition, one after the other.
+
+    Their levels, dB, and the same over the mean and the spread of each band, transposed alike.
+    """
+    moves = np.stack([transposing(semitones) for semitones in TRANSPOSITIONS])
+    level_db = jnp.einsum("bsk,mkn->bmsn", style.level_db[:, ::TRANSPOSED_EVERY], moves)
+    over_db = _over(level_db, *(jnp.einsum("bk,mkn->bmn", x, moves) for x in style.whole))
+    n = len(level_db)
+    return level_db.reshape(n, -1, N_BANDS), over_db.reshape(n, -1, N_BANDS)
 
 
 def _by_head(x: Hidden) -> Float[Array, "batch frames heads size"]:

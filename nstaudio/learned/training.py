@@ -90,7 +90,8 @@ def started(training: Training, start: Params | None = None) -> State:
         whole_sound(jnp.zeros((1, n, N_BANDS)))
         for n in (training.content_frames, training.style_frames)
     )
-    params = TransferNet(training.width).init(jax.random.key(training.seed), content, style)
+    init = jax.jit(TransferNet(training.width).init)
+    params = init(jax.random.key(training.seed), content, style)
     if start is not None:
         shapes, wanted = (jax.tree.map(jnp.shape, tree) for tree in (start, params))
         if shapes != wanted:

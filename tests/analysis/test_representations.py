@@ -111,7 +111,7 @@ def test_every_encoder_sees_several_parts(encoder, content, style):
     """0 from itself, above 0 from another, and not blind to the phase."""
     a, b = (encoder_input(y[:4000], RealImaginary()) for y in (content, style))
     encoder = Compiled(encoder)
-    variables = encoder.init(jax.random.key(0), a)
+    variables = jax.jit(encoder.init)(jax.random.key(0), a)
     targets = encoder.targets(variables, a, b, LOSSES)
     own = encoder.distances(variables, a, targets, LOSSES)
     assert all(float(d) == pytest.approx(0, abs=1e-6) for d in own.content.values())

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import absl.logging
 import pytest
+from hydra._internal.hydra import Hydra
 from hydra.core.global_hydra import GlobalHydra
 
 from nstaudio.experiments import cli
@@ -25,6 +26,14 @@ def _pictures(request, monkeypatch):
     """Draw nothing, which takes as long as a small run, but for the tests that look at it."""
     if "pictures" not in request.keywords and "report" not in request.path.parts:
         monkeypatch.setattr(page, "_png", lambda _, **__: ONE_PIXEL)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _composed_once():
+    """Compose a command's config once: Hydra does it twice, to look for a `hydra.mode` first."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Hydra, "get_mode", lambda *_, **__: None)
+        yield
 
 
 def arguments(clips: dict[str, Path]) -> list[str]:

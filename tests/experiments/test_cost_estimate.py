@@ -22,6 +22,7 @@ from helpers import GRAM_OF_STYLE, SR, music
 
 ENCODER = Conv1dEncoder(features=(32, 16), kernel_size=5)
 SETTINGS = Settings(encoder=ENCODER, n_steps=7, **GRAM_OF_STYLE)
+slow = partial(pytest.param, marks=pytest.mark.slow)
 LBFGS = from_optax(partial(optax.lbfgs, memory_size=200))
 # Quickly compiled, and as much memory for each second.
 FREE = Settings(encoder=ENCODER, parametrization=FreeMel(), **GRAM_OF_STYLE)
@@ -48,13 +49,9 @@ def jax_leaves(tree):
     ("changes", "n_content", "n_style"),
     [
         ({}, 3 * SR, SR),
-        (GRAM_OF_STYLE, 40 * SR, SR),
-        (
-            {"n_steps": 5, "optimizer": LBFGS},
-            SR,
-            9 * SR,
-        ),
-        ({**GRAM_OF_STYLE, "encoder": Conv1dEncoder(features=(1024, 512))}, SR, SR),
+        slow(GRAM_OF_STYLE, 40 * SR, SR),
+        slow({"n_steps": 5, "optimizer": LBFGS}, SR, 9 * SR),
+        slow({**GRAM_OF_STYLE, "encoder": Conv1dEncoder(features=(1024, 512))}, SR, SR),
     ],
 )
 def test_a_bound_is_above_what_the_programs_take(changes, n_content, n_style):

@@ -17,6 +17,7 @@ def example(name: str):
     return runpy.run_path(str(ROOT / "examples" / f"{name}.py"))
 
 
+@pytest.mark.slow
 def test_two_clips(tmp_path, clips, capsys):
     out = tmp_path / "r.wav"
     files = [str(clips["content"]), str(clips["style"])]
@@ -30,7 +31,7 @@ def test_two_clips(tmp_path, clips, capsys):
     assert said[-1].startswith(f"{out}: style loss ")
 
 
-def test_own_style_loss(tmp_path, capsys):
+def test_own_style_loss():
     module = example("own_style_loss")
     rows = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
     loss = module["Moments"](spread_weight=2.0)
@@ -40,8 +41,11 @@ def test_own_style_loss(tmp_path, capsys):
     expected = np.mean((2 * rows.mean(0) - rows.mean(0)) ** 2) + 2 * np.mean(rows.std(0) ** 2)
     assert float(loss.distance(jnp.asarray(2 * rows), target)) == pytest.approx(expected, rel=1e-4)
 
+
+@pytest.mark.slow
+def test_a_transfer_with_an_own_style_loss(tmp_path, capsys):
     out = tmp_path / "own.wav"
-    module["main"](["--n-steps", "10", "--seconds", "1.5", "--out", str(out)])
+    example("own_style_loss")["main"](["--n-steps", "10", "--seconds", "1.5", "--out", str(out)])
     first, last = capsys.readouterr().out.rsplit("style loss ", 1)[1].split(" -> ")
     assert float(last) < float(first)
     assert soundfile.info(out).duration == pytest.approx(1.5, abs=1e-3)

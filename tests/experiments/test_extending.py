@@ -82,8 +82,7 @@ def follow(folder: Path, recipes: list[str], more: list[list[str]] | None = None
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     for name in ("nstaudio", "configs", "scripts"):
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)
+        shutil.copytree(ROOT / name, tmp_path / name)
     soundfile.write(tmp_path / "rain.flac", music(3), SR)
     return tmp_path
 
