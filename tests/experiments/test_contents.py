@@ -110,3 +110,25 @@ def test_a_sweep_takes_contents_one_by_one(launcher, command, tmp_path, folder):
     code, err = command(*given, defaults=False)
     assert code == 2
     assert "-m content.path=a.wav,b.wav" in err
+
+
+def test_a_damaged_list_of_the_contents_is_a_line(command, tmp_path, folder, clips):
+    given = [f"style.path='{clips['style']}'", *SMALL, "n_steps=1", "hydra.run.dir=r"]
+    assert command("content.path=[in/b.wav]", *given, defaults=False)[0] == 0
+    (tmp_path / "r" / summaries.CONTENTS).write_text("[")
+    code, err = command("resume=r", defaults=False)
+    assert code == 2
+    assert "error: " in err
+    assert "r/contents.json cannot be read: " in err
+
+
+def test_without_a_page_the_results_stay(command, monkeypatch, tmp_path, folder, clips):
+    def full(_):
+        raise OSError(28, "No space left")
+
+    monkeypatch.setattr(sweep_page, "write", full)
+    given = [f"style.path='{clips['style']}'", *SMALL, "n_steps=1", "hydra.run.dir=r"]
+    code, err = command("content.path=[in/b.wav]", *given, defaults=False)
+    assert code == 0, err
+    assert "no page of the contents: " in err
+    assert (tmp_path / "r" / "b" / "generated.wav").exists()

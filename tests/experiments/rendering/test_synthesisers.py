@@ -1,9 +1,13 @@
+import sys
+from ctypes.util import find_library
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from nstaudio.experiments.rendering import synthesisers
 from nstaudio.experiments.rendering.soundfont import Note, RenderError
-from nstaudio.experiments.rendering.synthesisers import SR, Harmonics, Timbre
+from nstaudio.experiments.rendering.synthesisers import SR, Harmonics, SoundFont, Timbre
 
 NOTE = Note(0.5, 1.5, 69, 90)
 
@@ -60,3 +64,55 @@ def test_no_partial_is_above_the_highest_frequency():
 def test_harmonics_have_no_drums():
     with pytest.raises(RenderError, match="no drums"):
         Harmonics().play([NOTE], 0, seconds=1.0, room=0.0, drums=True)
+
+
+def test_a_room_adds_an_echo_of_its_share():
+    """Of noise with unit energy: what it adds has about the note's own level times the share."""
+    dry, wet = (Harmonics().play([NOTE], 3, seconds=2.5, room=room) for room in (0.0, 0.5))
+    added, played = (np.sqrt(np.mean(np.square(y, dtype=float))) for y in (wet - dry, dry))
+    assert 0.2 < added / played < 1
+
+
+FONT = Path("/usr/share/sounds/sf2/TimGM6mb.sf2")
+needs_soundfont = pytest.mark.skipif(
+    find_library("fluidsynth") is None or not FONT.exists(),
+    reason="libfluidsynth or the soundfont TimGM6mb is not installed",
+)
+
+
+@needs_soundfont
+def test_a_soundfont_plays_the_key_when_it_is_pressed():
+    """A clarinet's A4, which is program 71."""
+    font = SoundFont(FONT)
+    y = font.play([NOTE], 71, seconds=2.0, room=0.0)
+    assert y.shape == (2 * SR,)
+    assert np.abs(y[: round(0.49 * SR)]).max() < 1e-3 * np.abs(y).max()
+    sounding = y[round(0.7 * SR) : round(1.3 * SR)]
+    spectrum = np.abs(np.fft.rfft(sounding * np.hanning(len(sounding))))
+    low = round(300 * len(sounding) / SR)
+    peak_hz = (low + np.argmax(spectrum[low : 2 * low])) * SR / len(sounding)
+    assert peak_hz == pytest.approx(440, abs=5)
+    # what was played before is not heard, and a room is
+    loudest = np.abs(y).max()
+    dry, wet = (font.play([NOTE], 71, seconds=2.0, room=room) for room in (0.0, 0.9))
+    np.testing.assert_allclose(dry, y, atol=0.02 * loudest)
+    assert np.abs(wet - y).max() > 0.05 * loudest
+    # of a kit that there is not the first is taken
+    kits = [font.play([NOTE], kit, seconds=2.0, room=0.0, drums=True) for kit in (0, 77)]
+    assert np.abs(kits[0]).max() > 0.01
+    np.testing.assert_allclose(*kits, atol=0.02 * np.abs(kits[0]).max())
+
+
+@needs_soundfont
+@pytest.mark.filterwarnings("ignore")  # the library speaks of the file itself
+def test_what_is_no_soundfont(tmp_path):
+    file = tmp_path / "no.sf2"
+    file.write_bytes(b"nothing")
+    with pytest.raises(RenderError, match=r"no.sf2 is no soundfont"):
+        SoundFont(file)
+
+
+def test_without_pyfluidsynth_a_line_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "fluidsynth", None)
+    with pytest.raises(RenderError, match="pyfluidsynth is not installed: uv run"):
+        SoundFont(FONT)

@@ -1,4 +1,6 @@
+import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import librosa
@@ -7,6 +9,7 @@ import pytest
 
 from nstaudio.experiments.commands import render_training_data as command
 from nstaudio.experiments.rendering import training_data
+from nstaudio.experiments.rendering.scores import TRAINING, VALIDATION
 from nstaudio.experiments.rendering.synthesisers import SR
 from nstaudio.experiments.rendering.training_data import FLOOR_DB, Job
 
@@ -90,3 +93,39 @@ def test_what_is_missing_is_one_line(groups, message, tmp_path, capsys):
     assert message in error
     assert len(error.splitlines()) == 1
     assert not out.exists()
+
+
+def test_what_is_rendered_stays_and_is_told_in_a_manifest(monkeypatch, tmp_path):
+    """Without soundfonts: harmonic timbres alone; a second call makes what is missing."""
+    monkeypatch.setattr(training_data, "GROUPS_IN_SHARD", 1)
+    monkeypatch.setattr(training_data, "ProcessPoolExecutor", ThreadPoolExecutor)
+    scores = tmp_path / "scores.json"
+    scores.write_text(json.dumps({"tunes": [[SCALE], [SCALE, SCALE]]}))
+    data = training_data.TrainingData(out=tmp_path, fonts=(), n_groups=1, seed=4, n_processes=1)
+    assert [file.name for file in training_data.render(data)] == ["4-0000.npz", "manifest.json"]
+    first = (tmp_path / "4-0000.npz").read_bytes()
+    more = training_data.TrainingData(out=tmp_path, fonts=(), n_groups=2, seed=4, n_processes=1)
+    assert [file.name for file in training_data.render(more)] == ["4-0001.npz", "manifest.json"]
+    assert (tmp_path / "4-0000.npz").read_bytes() == first
+    made_of = json.loads((tmp_path / "manifest.json").read_text())
+    assert made_of["groups"] == 2
+    assert made_of["fonts"] == {}
+    assert made_of["scores"] == {"tunes": 2}
+    assert made_of["scores_sha256"] == hashlib.sha256(scores.read_bytes()).hexdigest()
+    assert set(made_of["families"]) == set(TRAINING)
+
+
+def test_the_command_tells_of_each_file(monkeypatch, tmp_path, capsys):
+    font = tmp_path / "a.sf2"
+    font.touch()
+    asked = []
+
+    def render(data):
+        asked.append(data)
+        yield tmp_path / "5-0000.npz"
+
+    monkeypatch.setattr(training_data, "render", render)
+    given = [str(tmp_path), "--fonts", str(font), "--seed", "5", "--validation"]
+    assert command.main(given) == 0
+    assert capsys.readouterr().out.endswith(" s  5-0000.npz\n")
+    assert (asked[0].fonts, asked[0].seed, asked[0].families) == ((font,), 5, VALIDATION)

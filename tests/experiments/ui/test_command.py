@@ -4,6 +4,8 @@ import importlib.util
 import socket
 import subprocess
 import sys
+import threading
+import webbrowser
 
 import pytest
 
@@ -12,6 +14,8 @@ from nstaudio.experiments.ui import command
 
 LIGHT = """
 import sys
+import threading
+import webbrowser
 from nstaudio.experiments import commands
 import nstaudio.experiments.ui
 sys.exit(",".join(m for m in ("starlette", "uvicorn", "jax", "hydra") if m in sys.modules) or 0)
@@ -70,3 +74,62 @@ def test_passwords(monkeypatch):
     assert command.chosen_password("0.0.0.0", None) == "from outside"
     with pytest.raises(InputError):
         command.chosen_password("0.0.0.0", "")
+
+
+@pytest.fixture
+def served(monkeypatch) -> dict:
+    """What would be served and opened, where the server ends at once, as by Ctrl-C."""
+    uvicorn = pytest.importorskip("uvicorn")
+    found: dict = {"opened": []}
+
+    def run(self, sockets):
+        found["sockets"] = [one.getsockname() for one in sockets]
+        found["title"] = self.config.app.__class__.__name__
+        for one in sockets:
+            one.close()
+        raise KeyboardInterrupt
+
+    class Timer(threading.Timer):
+        def start(self):
+            found["opened"].append((self.interval, self.function, self.args))
+
+    monkeypatch.setattr(uvicorn.Server, "run", run)
+    monkeypatch.setattr(uvicorn.Config, "configure_logging", lambda _: None)  # it would outlive us
+    monkeypatch.setattr(command.threading, "Timer", Timer)
+    monkeypatch.delenv(command.PASSWORD_VARIABLE, raising=False)
+    return found
+
+
+def test_it_listens_on_this_machine_and_opens_a_browser(served, tmp_path, capsys):
+    outputs = tmp_path / "new" / "outputs"
+    assert command.main(["--port", "0", "--outputs", str(outputs)]) == 0
+    (host, port), *others = served["sockets"]
+    assert (host, others) == ("127.0.0.1", [])
+    assert outputs.is_dir()
+    url = f"http://127.0.0.1:{port}/"
+    assert capsys.readouterr().err == f"nstaudio is at {url} (Ctrl-C ends it)\n"
+    assert served["opened"] == [(0.5, webbrowser.open, [url])]
+
+
+@pytest.mark.parametrize("given", [None, "long enough"])
+def test_open_to_a_network_it_says_so_and_has_a_password(served, given, tmp_path, capsys):
+    argv = ["--port", "0", "--host", "0.0.0.0", "--no-browser", "--outputs", str(tmp_path)]
+    assert command.main([*argv, *(["--password", given] if given else [])]) == 0
+    ((_, port),) = served["sockets"]
+    first, second, *third = capsys.readouterr().err.splitlines()
+    assert first == f"nstaudio is at http://127.0.0.1:{port}/ (Ctrl-C ends it)"
+    assert second.startswith(f"--host 0.0.0.0 opens port {port} to every machine")
+    assert second.endswith("nothing is encrypted")
+    assert [line.partition(";")[0] for line in third] == ([] if given else ["user name: any"])
+    assert served["opened"] == []
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="there is no IPv6 here")
+def test_an_address_of_the_sixth_version_is_bracketed(served, tmp_path, capsys):
+    code = command.main(
+        ["--port", "0", "--host", "::1", "--no-browser", "--outputs", str(tmp_path)]
+    )
+    said = capsys.readouterr().err
+    if code == 2:
+        pytest.skip(said)
+    assert said.startswith("nstaudio is at http://[::1]:")
