@@ -167,3 +167,16 @@ def test_time_is_that_of_all_windows(monkeypatch):
     expected = prepared.n_steps * 0.25 + 0.5 + rendering
     assert [one.seconds, ten.seconds] == pytest.approx([expected, 10 * expected])
     assert ten.bytes == pytest.approx(one.bytes, rel=0.1), "one segment at a time"
+
+
+def test_devices_with_memory_of_their_own(monkeypatch):
+    class Device:
+        def __init__(self, stats):
+            self.memory_stats = lambda: stats
+
+    devices = [Device({"bytes_limit": 9000, "bytes_in_use": 2000}), Device({"bytes_limit": 9000})]
+    monkeypatch.setattr(cost_estimate.jax, "local_devices", lambda: devices)
+    assert cost_estimate._device_bytes() == 16_000
+    devices.append(Device(None))  # a CPU
+    monkeypatch.setattr(cost_estimate, "available_bytes", lambda: 5)
+    assert cost_estimate._device_bytes() == 5

@@ -1,5 +1,6 @@
 """Steps of many runs in one program, against the same steps one by one."""
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -141,3 +142,9 @@ def test_vmap_where_rows_go_together(content, style, monkeypatch):
     for i, one in enumerate(many):
         # dB; where a gradient is next to nothing, Adam makes a step of its rounding
         assert_equal(batching._row(made, i), loop.run_updates(one), atol=1e-3)
+
+
+def test_cores_where_a_process_has_no_set_of_them(monkeypatch):
+    assert 1 <= batching.n_cores() <= (os.cpu_count() or 1)
+    monkeypatch.delattr(batching.psutil.Process, "cpu_affinity", raising=False)  # as on macOS
+    assert batching.n_cores() == batching.psutil.cpu_count()

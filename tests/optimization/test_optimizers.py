@@ -68,6 +68,8 @@ def test_a_whole_learning_rate_is_a_number(rate):
             partial(optax.adam, learning_rate=0.1, beta1=0.9),
             r"option=optimizer.beta1 is not .*optimizer.b1",
         ),
+        (partial(optax.adam), "optimizer: .*missing 1 required .*'learning_rate'"),
+        (partial(optax.lbfgs, memory_size=-1), "optimizer: memory_size must be >= 1"),
         (dict, "optimizer: .* is not one of optax's constructors"),
     ],
 )
