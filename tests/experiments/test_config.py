@@ -94,7 +94,7 @@ def test_every_choice_of_every_group_builds(group):
     statistic = ["style_loss=gram"]
     needed = {
         "encoder": {
-            "learned": ["spectrogram=learned"],
+            **{name: [f"spectrogram={name}"] for name in ("aisfx", "learned", "musicnn")},
             "basic_pitch": ["spectrogram=basic_pitch", "representation=basic_pitch", *statistic],
         }
     }
