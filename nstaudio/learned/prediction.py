@@ -13,6 +13,7 @@ import soxr
 from jaxtyping import Array, Bool, Float
 
 from nstaudio.analysis import numpy_stft
+from nstaudio.analysis.bands import lifted
 from nstaudio.audio import samples
 from nstaudio.audio.samples import Samples
 from nstaudio.learned import weights
@@ -26,6 +27,7 @@ STYLE_SIZES = (256, 512, 1024)
 """Frames of the style that it sees; of a longer one, passages from beginning to end."""
 
 _PASSAGE = 64  # frames
+_LACKING_DB = 3.0  # what a prediction lacks of its power, in its loudest neighbourhoods
 
 
 def level_db(y: Samples, sr: int, *, name: str) -> Levels:
@@ -62,10 +64,16 @@ def predict(
         window_db = np.where(inside[:, None], nearest_db, 0)
         content = _sound(window_db, inside, whole)
         found.append(np.asarray(_applied(params, content, style, net=net))[0, HALO:-HALO])
-    predicted_db = np.concatenate(found)[: len(content_db)]
-    # A mean of levels in dB lies below the level of the mean.
-    power = np.mean(10 ** (predicted_db / 10) @ power_weights())
-    return _cut(predicted_db - 10 * np.log10(power))
+    return _cut(_loudest_lifted(np.concatenate(found)[: len(content_db)], style_db))
+
+
+def _loudest_lifted(level_db: Levels, style_db: Float[np.ndarray, "others mels"]) -> Levels:
+    """Levels of unit power. A mean in dB lies below the level of the mean, where it is loud."""
+    return _at_unit_power(lifted(_at_unit_power(level_db) - _LACKING_DB, style_db))
+
+
+def _at_unit_power(level_db: Levels) -> Levels:
+    return level_db - 10 * np.log10(np.mean(10 ** (level_db / 10) @ power_weights()))
 
 
 def padded_style(style_db: Levels) -> Sound:

@@ -26,10 +26,6 @@ _ENVELOPE_BANDS = 6.0  # standard deviation, bands, of what counts as envelope a
 _QUERIES_AT_ONCE = 128
 _MAX_WIDENING, _WIDENING_BLUR = 2.0, 2.0  # factor at most, and its smoothing across bands
 _MAX_KEYS = 60_000  # in all transpositions; of longer styles every second frame, every third, ...
-_MAX_LIFT_DB = 30.0
-_LIFT_EXPONENT = 0.5  # of the power around a cell over the largest: its share of the lift
-_LIFT_BLUR = 4.0, 6.0  # frames and bands of its neighbourhood
-_N_BISECTIONS = 30
 
 Levels = Float[np.ndarray, "frames bands"]
 
@@ -138,27 +134,6 @@ def widened(
     factor = scipy.ndimage.gaussian_filter1d(factor, _WIDENING_BLUR, mode="nearest")
     mean_db = level_db.mean(axis=0)
     return mean_db + factor * (level_db - mean_db)
-
-
-def lifted(level_db: Levels, style_db: Float[np.ndarray, "others bands"]) -> Levels:
-    """Levels whose loudest cells are raised until the mean power is the style's.
-
-    A mean of levels in dB lies below the level of the mean, the more so the louder its cells: what
-    answers a peak is an average of peaks that lie elsewhere. What is lifted is a neighbourhood, not
-    single partials, or the tune would change. Levels of more power stay as they are.
-    """
-    power = 10 ** (level_db / 10)
-    wanted = float(np.mean(10 ** (style_db / 10)))
-    around_db = scipy.ndimage.gaussian_filter(level_db, _LIFT_BLUR)
-    share = 10 ** ((around_db - around_db.max()) / 10 * _LIFT_EXPONENT)
-    low, high = 0.0, _MAX_LIFT_DB
-    for _ in range(_N_BISECTIONS):
-        lift_db = (low + high) / 2
-        if float(np.mean(power * 10 ** (lift_db * share / 10))) < wanted:
-            low = lift_db
-        else:
-            high = lift_db
-    return level_db + low * share
 
 
 class _Transposed(NamedTuple):

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
 from nstaudio.analysis import numpy_stft
-from nstaudio.analysis.bands import mean_power_db
+from nstaudio.analysis.bands import lifted, mean_power_db
 from nstaudio.analysis.clip import Clip, LogMel
 from nstaudio.analysis.spectrogram import MelSpec
 from nstaudio.audio.content_cache import cached_by, content_key
@@ -26,7 +26,6 @@ from nstaudio.notes.frame_attention import (
     FrameAttention,
     Moments,
     attend,
-    lifted,
     pitches,
     widened,
 )

@@ -53,6 +53,7 @@ def without_level(x):
 @pytest.mark.parametrize("frames", [100, 226, 500])
 def test_windows_together_are_the_whole(network, frames, monkeypatch):
     monkeypatch.setattr(prediction, "_cut", lambda x: x)  # the floor depends on the level
+    monkeypatch.setattr(prediction, "_loudest_lifted", lambda x, _: x)
     content_db, style_db = levels(0, frames), levels(1, 120)
     predicted_db = prediction.predict(content_db, style_db, network)
     expected_db = whole(network, content_db, style_db)
@@ -95,6 +96,17 @@ def test_a_prediction_has_unit_power_and_80_db(network):
     predicted_db = prediction.predict(levels(0, 60), levels(1, 60), network)
     assert predicted_db.max() - predicted_db.min() <= 80.001
     assert np.mean(10 ** (predicted_db / 10) @ power_weights()) == pytest.approx(1, rel=0.01)
+
+
+def test_what_lacks_in_power_is_lifted_where_it_is_loud():
+    """A loud half of the bands, 20 dB over the other: it gets more of the 3 dB."""
+    level_db = np.tile(np.repeat([0.0, 20.0], 64), (50, 1)).astype(np.float32)
+    found_db = prediction._loudest_lifted(level_db, level_db + 5)
+    np.testing.assert_allclose(
+        np.mean(10 ** (found_db / 10) @ power_weights()), 1, rtol=1e-3, err_msg="unit power"
+    )
+    risen_db = found_db[25] - level_db[25]
+    assert risen_db[120] - risen_db[8] > 1
 
 
 def test_the_levels_are_those_of_the_evaluation():

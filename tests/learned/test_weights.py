@@ -125,7 +125,8 @@ def looked_up(weight, values):
     return (weight @ values).transpose(1, 0, 2).reshape(weight.shape[1], 128)
 
 
-def test_the_network_does_what_numpy_does():
+def test_the_network_does_what_numpy_does(monkeypatch):
+    monkeypatch.setattr(prediction, "_loudest_lifted", lambda level_db, _: level_db)
     _, params = weights.shipped()
     content_db, style_db = levels(0, 45), levels(1, 70)
     expected_db = Numpy(params["params"])(content_db, style_db)
@@ -152,6 +153,13 @@ def test_the_weights_are_those_that_were_measured():
     content, style = (whole_sound(jnp.asarray(levels(*args)[None])) for args in ((0, 45), (1, 70)))
     predicted_db = compiled(net.apply)(params, content, style)[0, ::11, ::24]
     np.testing.assert_allclose(predicted_db, MEASURED_DB, atol=2e-2)
+
+
+def test_no_band_takes_the_power_of_all():
+    """The loss is at equal power: a network may put most of it where it costs least."""
+    levels_db = [prediction.predict(levels(seed, 90), levels(seed + 50, 90)) for seed in range(4)]
+    power = np.mean([np.mean(10 ** (x / 10), axis=0) for x in levels_db], axis=0)
+    assert power.max() < 0.25 * power.sum()
 
 
 def test_the_weights_are_small_and_half_precision():

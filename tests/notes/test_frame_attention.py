@@ -7,7 +7,6 @@ from nstaudio.notes.frame_attention import (
     FrameAttention,
     Moments,
     attend,
-    lifted,
     pitches,
     widened,
 )
@@ -78,20 +77,6 @@ def test_long_styles_are_thinned(monkeypatch):
     monkeypatch.setattr(frame_attention, "_MAX_KEYS", 240)
     thinned = attend(content, style, SEMITONES_HZ, FrameAttention(semitones=1))
     assert np.abs(whole - thinned)[INNER].mean() < 0.5
-
-
-def test_the_loudest_are_lifted_to_the_styles_power():
-    rng = np.random.default_rng(1)
-    style_db = rng.normal(-30, 8, (200, 20))
-    flat_db = 0.4 * (style_db - style_db.mean()) + style_db.mean()
-    got = lifted(flat_db, style_db)
-    assert np.mean(10 ** (got / 10)) == pytest.approx(np.mean(10 ** (style_db / 10)), rel=1e-3)
-    flat_db[:, :5] -= 40
-    lift_db = lifted(flat_db, style_db) - flat_db
-    assert lift_db[:, :5].mean() < 0.3 * lift_db[:, 15:].mean(), "the louder, the more"
-    assert np.abs(np.diff(lift_db[:, 15:])).max() < 1, "a neighbourhood, not single cells"
-    louder_db = flat_db + 60
-    np.testing.assert_allclose(lifted(louder_db, style_db), louder_db, atol=1e-6)
 
 
 def test_pitches_at_other_frames():
