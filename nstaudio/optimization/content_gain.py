@@ -18,7 +18,7 @@ from nstaudio.analysis.spectrogram import (
     stft,
     window_power,
 )
-from nstaudio.errors import number
+from nstaudio.errors import integer, number
 from nstaudio.optimization.parametrizations import check_sigmas, gaussian_blur, range_db, smooth
 
 
@@ -62,6 +62,8 @@ class ContentGain:
         boost_from_db, boost_to_db: how far a bin must stand out, see `prominence_db`, to get any
             of a boost and to get all of it.
         noise_boost: the least share of a boost that any bin gets, 0 to 1; 1 is a plain filter.
+        n_corrections: of the first gain, by what its sound lacks of the levels asked for, since
+            bands overlap and a bin gets a share of a boost.
 
     Raises:
         InputError: a number outside its limits.
@@ -74,12 +76,14 @@ class ContentGain:
     boost_from_db: float = 2.0
     boost_to_db: float = 9.0
     noise_boost: float = 0.4
+    n_corrections: int = 0
 
     def __post_init__(self) -> None:
         check_sigmas(self.sigma_s, self.sigma_mels)
         number("parametrization.boost_from_db", self.boost_from_db)
         number("parametrization.boost_to_db", self.boost_to_db, above=self.boost_from_db)
         number("parametrization.noise_boost", self.noise_boost, at_least=0, at_most=1)
+        integer("parametrization.n_corrections", self.n_corrections, at_least=0, at_most=10)
 
     def constants(self, carrier: Clip, style: Clip, spec: MelSpec) -> ContentStft:
         """The carrier's transform, and where in it boosts apply."""
@@ -109,8 +113,10 @@ class ContentGain:
 
     def init(self, level_db: LogMel, constants: ContentStft, spec: MelSpec) -> LogMel:
         """The gain from the carrier, dB."""
-        del spec
-        return level_db - constants.carrier_db
+        gain_db = level_db - constants.carrier_db
+        for _ in range(self.n_corrections):
+            gain_db = gain_db + level_db - self.log_mel(gain_db, constants, spec)
+        return gain_db
 
     def log_mel(self, variable: LogMel, constants: ContentStft, spec: MelSpec) -> LogMel:
         """The spectrogram of the filtered carrier."""

@@ -32,7 +32,7 @@ from nstaudio.optimization.multiscale import MultiScale
 from nstaudio.optimization.optimizers import Optimizer, from_optax
 from nstaudio.optimization.parametrizations import Parametrization
 
-PREDICTED = partial(initializers.frame_attention, learned=3.0, frames=1.0, balance=1.0, notes=1.0)
+PREDICTED = partial(initializers.frame_attention, learned=3.0, frames=1.0, balance=0.5, notes=1.0)
 """The levels to expect of the content in the style's sound."""
 
 N_STEPS = 100
@@ -71,7 +71,7 @@ class Settings:
 
     spec: MelSpec = field(default_factory=MelSpec)
     parametrization: Parametrization = field(
-        default_factory=partial(ContentGain, sigma_s=0.01, sigma_mels=1.0, noise_boost=0.6)
+        default_factory=partial(ContentGain, sigma_s=0.005, n_corrections=1)
     )
     representation: Representation = field(default_factory=Levels)
     encoder: Encoder = field(default_factory=partial(Conv1dEncoder, input_layer=True))

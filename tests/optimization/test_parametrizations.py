@@ -28,6 +28,7 @@ ALL = {
     "smooth": SmoothMel(),
     "gain": ContentGain(),
     "plain gain": ContentGain(noise_boost=1.0),
+    "corrected gain": ContentGain(n_corrections=2),
     "waveform": Waveform(),
 }
 
@@ -141,6 +142,22 @@ def test_no_band_leaves_the_levels_of_the_two_clips(name, clips):
     assert (np.asarray(loudest) <= both.max(axis=0) + 16).all()
 
 
+def test_a_correction_adds_what_the_sound_lacks(clips):
+    """A boost of 20 dB of which 0.4 and more reach a bin, and a second time of what is left."""
+    level_db = clips[0].level_db.at[20:60, 10:20].add(20.0)
+
+    def lacking_db(n_corrections):
+        gain = Compiled(ContentGain(sigma_s=0.0, sigma_mels=0.0, n_corrections=n_corrections))
+        constants = unlimited(gain.constants(*clips, SPEC))
+        variable = gain.init(level_db, constants, SPEC)
+        y = gain.samples(variable, constants, SPEC)
+        return float((level_db - compiled(log_mel)(y, SPEC))[22:58, 12:18].mean())
+
+    first, second = lacking_db(0), lacking_db(1)
+    assert 1 < first < 12
+    assert abs(second) < 0.7 * first
+
+
 def tone_in_noise(level_db: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Two seconds of a tone at 1 kHz, and of white noise `level_db` above its power."""
     t = np.arange(2 * SPEC.sr) / SPEC.sr
@@ -244,6 +261,7 @@ def test_blur_is_scipys(sigma_frames, sigma_bands, n_frames, n_mels):
         (lambda: ContentGain(sigma_mels=-1.0), "parametrization.sigma_mels=-1 must be at least"),
         (lambda: ContentGain(boost_to_db=2.0), "parametrization.boost_to_db=2 must be above 2"),
         (lambda: ContentGain(noise_boost=1.5), "parametrization.noise_boost=1.5 must be at most 1"),
+        (lambda: ContentGain(n_corrections=-1), "parametrization.n_corrections=-1 must be at"),
         (lambda: Waveform(scale=0.0), "parametrization.scale=0 must be above 0"),
     ],
 )
