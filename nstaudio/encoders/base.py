@@ -129,6 +129,10 @@ def check_levels(name: str, heard: MelSpec, representation: Representation, spec
 def check_bands(name: str, n_bands: int, x: Spectrogram, *, representation: str) -> None:
     """Check the bands of an input of a network that was trained on so many.
 
+    Args:
+        name: of the encoder and of the spectrogram in the configs.
+        representation: of such an input, in the configs.
+
     Raises:
         InputError: another number of bands, or parts of them.
     """
