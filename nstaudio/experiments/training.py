@@ -169,6 +169,9 @@ def run(config: DictConfig) -> Path:
     every = integer("validate_every", config.validate_every, at_least=1)
     data, held_out = stems(*folders(config.data)), stems(*folders(config.validation))
     start = weights_of(config.start)
+    n_frames = data.level_db.shape[-2]
+    for name in ("content_frames", "style_frames"):
+        integer(f"training.{name}", getattr(settings, name), at_least=1, at_most=n_frames)
     out = Path(config.out)
     out.mkdir(parents=True, exist_ok=True)
     state = train(settings, data, validation_examples(held_out), out, every=every, start=start)

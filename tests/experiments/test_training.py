@@ -50,6 +50,22 @@ def test_a_start_that_is_no_weights_is_refused(tmp_path):
             training.weights_of(str(tmp_path / name))
 
 
+def test_examples_longer_than_the_data_are_refused(folder, tmp_path, capsys):
+    given = [f"data={folder}", f"validation={folder}", f"out={tmp_path}/out"]
+    assert command.main([*given, "training.content_frames=10"]) == 2
+    said = capsys.readouterr().err
+    assert said == "error: training.style_frames=128 must be at most 12\n"
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("size", ["small", "large"])
+def test_examples_are_no_longer_than_what_is_rendered(size):
+    """5.5 s of frames every 32 ms, the first and the last one half outside."""
+    chosen = config_files.compose([f"train={size}"], name="train").training
+    n_frames = 1 + int(5.5 * 16000) // 512
+    assert max(chosen.content_frames, chosen.style_frames) <= n_frames
+
+
 @pytest.mark.slow
 def test_a_training_goes_on_to_the_same_weights(folder, tmp_path):
     data = training.stems(folder)

@@ -23,7 +23,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("settings", nargs="+", metavar="SETTING=VALUE")
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    logging.getLogger("absl").setLevel(logging.WARNING)  # Orbax tells of each file
+    for name in ("absl", "jax"):  # Orbax tells of each file, JAX of devices that are not there
+        logging.getLogger(name).setLevel(logging.WARNING)
 
     return exit_code(lambda: _train(args.settings), config="train")
 
