@@ -112,10 +112,13 @@ class ContentGain:
         return jnp.clip(over, 0.0, 1.0)
 
     def init(self, level_db: LogMel, constants: ContentStft, spec: MelSpec) -> LogMel:
-        """The gain from the carrier, dB."""
-        gain_db = level_db - constants.carrier_db
-        for _ in range(self.n_corrections):
-            gain_db = gain_db + level_db - self.log_mel(gain_db, constants, spec)
+        """The gain from the carrier, dB; none at all where the levels are the carrier's own."""
+        wanted_db = gain_db = level_db - constants.carrier_db
+        if self.n_corrections:
+            unfiltered_db = self.log_mel(jnp.zeros_like(gain_db), constants, spec)
+            for _ in range(self.n_corrections):
+                found_db = self.log_mel(gain_db, constants, spec) - unfiltered_db
+                gain_db = gain_db + wanted_db - found_db
         return gain_db
 
     def log_mel(self, variable: LogMel, constants: ContentStft, spec: MelSpec) -> LogMel:

@@ -8,6 +8,7 @@ import pytest
 from nstaudio.encoders import IdentityEncoder
 from nstaudio.experiments import config, config_files
 from nstaudio.optimization import initializers
+from nstaudio.optimization.content_gain import ContentGain
 from nstaudio.optimization.initializers import Initialization
 from nstaudio.optimization.multiscale import MultiScale
 from nstaudio.transfer.prepare import prepare
@@ -31,7 +32,14 @@ def the_style(content, style, *, key, spec):
     return Initialization(style._replace(y=y, level_db=level_db), level_db)
 
 
-SMALL = Settings(**GRAM_OF_STYLE, encoder=IdentityEncoder(), init=louder, n_steps=0)
+SMALL = Settings(
+    **GRAM_OF_STYLE,
+    encoder=IdentityEncoder(),
+    init=louder,
+    parametrization=ContentGain(),
+    n_steps=0,
+)
+CORRECTED = ContentGain(n_corrections=1)
 
 
 def gains_db(settings: Settings, content, style) -> np.ndarray:
@@ -55,8 +63,11 @@ def test_of_a_sound_it_is_the_share_of_the_power(content, style):
     np.testing.assert_allclose(prepared.state.variable, 0.0, atol=1e-4)
 
 
-def test_the_content_is_the_content_at_any_strength(content, style):
-    settings = replace(SMALL, init=initializers.content, strength=0.5)
+@pytest.mark.parametrize("parametrization", [ContentGain(), CORRECTED])
+def test_the_content_is_the_content_at_any_strength(content, style, parametrization):
+    settings = replace(
+        SMALL, init=initializers.content, strength=0.5, parametrization=parametrization
+    )
     np.testing.assert_array_equal(gains_db(settings, content, style), 0.0)
 
 
