@@ -180,3 +180,10 @@ def test_devices_with_memory_of_their_own(monkeypatch):
     devices.append(Device(None))  # a CPU
     monkeypatch.setattr(cost_estimate, "available_bytes", lambda: 5)
     assert cost_estimate._device_bytes() == 5
+
+
+def test_memory_that_a_process_may_address(monkeypatch):
+    resource = pytest.importorskip("resource")
+    taken = cost_estimate.psutil.Process().memory_info().vms
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (taken + 10**6, -1))
+    assert cost_estimate.available_bytes() <= 10**6
