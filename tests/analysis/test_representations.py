@@ -139,6 +139,7 @@ def small(**changes) -> Settings:
     return Settings(**{**settings, **changes})
 
 
+@pytest.mark.slow
 def test_a_transfer_in_constant_q_bands(content, style):
     """From the default parametrization, with a coarser scale before it."""
     changes = {

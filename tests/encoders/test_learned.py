@@ -151,12 +151,9 @@ def test_the_gradient_is_that_of_the_distances():
     assert float(ahead - behind) / 0.02 == pytest.approx(slope, rel=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "options",
-    [
-        pytest.param({}, marks=pytest.mark.slow),
-        {"parametrization": FreeMel(), "style_loss": GaussianOT()},
-    ],
+    "options", [{}, {"parametrization": FreeMel(), "style_loss": GaussianOT()}]
 )
 def test_a_transfer_of_two_steps(options):
     result = api.transfer(

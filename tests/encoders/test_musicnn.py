@@ -120,6 +120,7 @@ def test_the_gradient_is_that_of_the_distances():
     assert (ahead - behind) / 0.02 == pytest.approx(float(jnp.linalg.norm(gradient)), rel=0.05)
 
 
+@pytest.mark.slow
 def test_a_transfer_of_two_steps():
     result = api.transfer(
         music(1, 1.0, 16000),

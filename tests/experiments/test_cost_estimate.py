@@ -62,7 +62,7 @@ def test_a_bound_is_above_what_the_programs_take(changes, n_content, n_style):
     assert 1.5 * needed < bound < 20 * needed
 
 
-@pytest.mark.parametrize(("n_steps", "alike"), [(0, True), (7, False)])
+@pytest.mark.parametrize(("n_steps", "alike"), [(0, True), slow(7, False)])
 def test_without_steps_the_content_has_a_coarse_size(n_steps, alike):
     """1536 frames are 17.8 s; the steps of a descent have sizes from 256 frames, 3.0 s, on."""
     settings = replace(SETTINGS, n_steps=n_steps)
@@ -85,6 +85,7 @@ def test_what_surely_fits_is_not_compiled(monkeypatch):
         cost_estimate.check_memory(content, 44100, [20 * SR], Settings())
 
 
+@pytest.mark.slow
 def test_memory_grows_with_the_window():
     style = SR
     short, long = (cost_estimate.segment_bytes(n * SR, [style], FREE) for n in (4, 16))
