@@ -12,6 +12,9 @@ import pytest
 import yaml
 
 import nstaudio
+from nstaudio import encoders, losses
+from nstaudio.encoders import aisfx
+from nstaudio.losses import texture_statistics
 
 from helpers import ROOT
 from small_runs import SMALL
@@ -128,3 +131,20 @@ def test_the_wheel_runs_outside_the_checkout(tmp_path, clips):
     refused = call(nst, "encoder=nope", cwd=elsewhere)
     assert refused.returncode == 2
     assert refused.stderr.startswith("error: encoder=nope is not one of: ")
+
+
+@pytest.mark.parametrize(
+    ("package", "module", "known", "others"),
+    [
+        (encoders, aisfx, "Network", ("Nothing", "MelSpec", "_between_silence")),
+        (losses, texture_statistics, "Statistics", ("Nothing", "NamedTuple", "_tiny")),
+    ],
+)
+def test_a_class_of_a_new_module_is_found_by_its_name_alone(package, module, known, others):
+    """Of this package's modules, and not what they import."""
+    assert known not in package.__all__
+    assert getattr(package, known) is getattr(module, known)
+    for name in others:
+        message = f"'{package.__name__}' has no attribute '{name}'"
+        with pytest.raises(AttributeError, match=message):
+            getattr(package, name)

@@ -32,7 +32,7 @@ _AT_ONCE = 2**18  # samples: a recording may be longer than memory
 
 
 def spans(y: Channels, sr: int) -> list[slice]:
-    """What sounds of a recording of any length at the rate `sr`, Hz, in order.
+    """Spans that sound, in order, of a recording of any length at the rate `sr`, Hz.
 
     Gaps of less than `MIN_GAP_S` stay, but for those at the ends of the recording: what it is
     cut from makes no difference. Nor does noise there, which would hide what is soft: so up to

@@ -1,13 +1,12 @@
-"""What all trained encoders have in common: they hear what they were trained on, or refuse."""
+"""Trained encoders: all hear what they were trained on, or refuse."""
 
 from dataclasses import replace
 
 import pytest
 
-from nstaudio import encoders
 from nstaudio.analysis.representations import Log1p
 from nstaudio.analysis.spectrogram import MelSpec
-from nstaudio.encoders import AisfxEncoder, LearnedEncoder, MusicnnEncoder, aisfx
+from nstaudio.encoders import AisfxEncoder, LearnedEncoder, MusicnnEncoder
 from nstaudio.errors import InputError
 from nstaudio.optimization.multiscale import MultiScale
 from nstaudio.transfer.settings import Settings
@@ -45,12 +44,3 @@ def test_its_own_analysis_is_taken_with_any_floor(name):
     encoder, heard = TRAINED[name]
     settings = Settings(encoder=encoder, spec=replace(heard, floor_db=-130.0))
     assert settings.layer_names == encoder.layer_names
-
-
-def test_a_class_of_a_new_module_is_found_by_its_name_alone():
-    """Of this package's modules, and not what they import."""
-    assert "Network" not in encoders.__all__
-    assert encoders.Network is aisfx.Network
-    for name in ("Nothing", "MelSpec", "_between_silence"):
-        with pytest.raises(AttributeError, match=f"'nstaudio.encoders' has no attribute '{name}'"):
-            getattr(encoders, name)

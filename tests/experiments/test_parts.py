@@ -57,11 +57,7 @@ def test_a_class_of_ones_own_is_built():
     [
         ("own_encoders.Nothing", {}, "own_encoders.Nothing is no Encoder: it lacks .*distances"),
         ("own_encoders.Owns", {}, r"own_encoders has no Owns \(did you mean Own\?\)"),
-        (
-            "own_encoders.Own",
-            {"_partial_": True},
-            "Own is a class: remove `_partial_`",
-        ),
+        ("own_encoders.Own", {"_partial_": True}, "Own is a class: remove `_partial_`"),
         ("own_encoders.function", {}, "own_encoders.function is not a class"),
         ("own_encoders.Own", {"features": [0]}, "encoder.features=0 must be at least 1"),
         ("own_encoders.Own", {"nothing": 1}, "encoder: .*unexpected keyword argument 'nothing'"),

@@ -3,7 +3,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nstaudio import losses
 from nstaudio.errors import InputError
 from nstaudio.losses import (
     Gram,
@@ -13,7 +12,6 @@ from nstaudio.losses import (
     Weights,
     compare,
     make_targets,
-    texture_statistics,
     weigh,
 )
 
@@ -183,12 +181,3 @@ def test_a_distance_is_not_negative_by_rounding():
         value, gradient = value_and_gradient(near, f)
         assert 0 <= value < 1e-6
         assert np.abs(gradient).max() > 0
-
-
-def test_a_class_of_a_new_module_is_found_by_its_name_alone():
-    """Of this package's modules, and not what they import."""
-    assert "Statistics" not in losses.__all__
-    assert losses.Statistics is texture_statistics.Statistics
-    for name in ("Nothing", "NamedTuple", "_tiny"):
-        with pytest.raises(AttributeError, match=f"'nstaudio.losses' has no attribute '{name}'"):
-            getattr(losses, name)

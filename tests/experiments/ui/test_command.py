@@ -14,8 +14,6 @@ from nstaudio.experiments.ui import command
 
 LIGHT = """
 import sys
-import threading
-import webbrowser
 from nstaudio.experiments import commands
 import nstaudio.experiments.ui
 sys.exit(",".join(m for m in ("starlette", "uvicorn", "jax", "hydra") if m in sys.modules) or 0)
@@ -78,13 +76,12 @@ def test_passwords(monkeypatch):
 
 @pytest.fixture
 def served(monkeypatch) -> dict:
-    """What would be served and opened, where the server ends at once, as by Ctrl-C."""
+    """The sockets and browsers of a server that ends at once, as by Ctrl-C."""
     uvicorn = pytest.importorskip("uvicorn")
     found: dict = {"opened": []}
 
     def run(self, sockets):
         found["sockets"] = [one.getsockname() for one in sockets]
-        found["title"] = self.config.app.__class__.__name__
         for one in sockets:
             one.close()
         raise KeyboardInterrupt
