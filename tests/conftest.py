@@ -7,11 +7,15 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 # Before JAX is imported. What one test, its processes or another worker has compiled, the others
 # need not; nothing of it in the user's own folder. Of a limited size, JAX locks the folder.
 WORKER = os.environ.get("PYTEST_XDIST_WORKER")
 if WORKER is None:
+    # XLA's newer emitters of fused kernels take half of the time of compiling, see `fused`.
+    flags = os.environ.get("XLA_FLAGS", "")
+    os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_use_fusion_emitters=false".strip()
     CACHE = tempfile.mkdtemp(prefix="nstaudio-tests-")
     atexit.register(shutil.rmtree, CACHE, ignore_errors=True)
     os.environ["JAX_COMPILATION_CACHE_DIR"] = CACHE
@@ -23,6 +27,7 @@ import numpy as np
 import pytest
 import soundfile
 from hypothesis import HealthCheck, settings
+from jax._src import compiler
 from jaxtyping import install_import_hook
 
 # An example takes as long as it takes: the machine may be busy, and some compile.
@@ -69,6 +74,23 @@ def optimized() -> Iterator[None]:
     jax.clear_caches()
     yield
     jax.config.update("jax_disable_most_optimizations", True)
+    jax.clear_caches()
+
+
+@pytest.fixture
+def fused(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fuse kernels as XLA does by itself, for tests that compare the bits of different programs."""
+    options = compiler.get_compile_options
+
+    def as_by_itself(*args: Any, **kwargs: Any) -> Any:
+        given = {**(kwargs.pop("env_options_overrides", None) or {})}
+        given["xla_cpu_use_fusion_emitters"] = True
+        return options(*args, env_options_overrides=given, **kwargs)
+
+    monkeypatch.setattr(compiler, "get_compile_options", as_by_itself)
+    jax.clear_caches()
+    yield
+    monkeypatch.undo()
     jax.clear_caches()
 
 

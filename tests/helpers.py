@@ -19,6 +19,11 @@ GRAM_OF_STYLE = {"style_loss": Gram(), "aim": StyleClip()}
 
 def music(seed: int, seconds: float = 2.0, sr: int = SR) -> np.ndarray:
     """A few decaying harmonic notes and some noise: broadband, never the same twice."""
+    return _music(seed, seconds, sr).copy()
+
+
+@functools.cache
+def _music(seed: int, seconds: float, sr: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     t = np.arange(int(seconds * sr)) / sr
     y = 0.002 * rng.standard_normal(t.size)

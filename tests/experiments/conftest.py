@@ -11,7 +11,7 @@ import pytest
 from hydra._internal.hydra import Hydra
 from hydra.core.global_hydra import GlobalHydra
 
-from nstaudio.experiments import cli
+from nstaudio.experiments import cli, results
 from nstaudio.experiments.report import page
 
 from small_runs import SMALL
@@ -21,11 +21,18 @@ ONE_PIXEL = base64.b64decode(
 )
 
 
+def draw_nothing(patch: pytest.MonkeyPatch) -> None:
+    """One pixel for each picture, which else takes as long as a small run."""
+    for name in ("draw_spectrograms", "draw_losses"):
+        patch.setattr(results, name, lambda *_, **__: ONE_PIXEL)
+    patch.setattr(page, "_png", lambda _, **__: ONE_PIXEL)
+
+
 @pytest.fixture(autouse=True)
 def _pictures(request, monkeypatch):
-    """Draw nothing, which takes as long as a small run, but for the tests that look at it."""
+    """Draw nothing but for the tests that look at it."""
     if "pictures" not in request.keywords and "report" not in request.path.parts:
-        monkeypatch.setattr(page, "_png", lambda _, **__: ONE_PIXEL)
+        draw_nothing(monkeypatch)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -47,7 +54,7 @@ def finished_run(tmp_path_factory, clips) -> Path:
     place = [f"hydra.run.dir={folder}", "checkpoint.interval_s=0"]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder.parent)
-        patch.setattr(page, "_png", lambda _, **__: ONE_PIXEL)
+        draw_nothing(patch)
         patch.setattr(sys, "stderr", sys.__stderr__)
         absl.logging.get_absl_handler().python_handler.stream = sys.__stderr__
         patch.setattr(sys, "argv", ["run.py", *arguments(clips), *place])

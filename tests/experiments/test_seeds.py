@@ -26,6 +26,7 @@ def assert_same(seed_run: Path, alone: Path) -> None:
         assert summary(seed_run)[name] == summary(alone)[name], name
 
 
+@pytest.mark.usefixtures("fused")
 def test_seed_runs_are_what_single_runs_are(command, tmp_path, clips):
     given = [f"style.path='{clips['style']}'", *NO_CONTENT]
     code, err = command(*given, *SEEDS, "seed=3", defaults=False)
@@ -157,6 +158,7 @@ def test_what_no_seed_run_can_be_made_of_leaves_nothing(command, tmp_path):
 
 
 @pytest.mark.parametrize("launcher", ["vmap", pytest.param("basic", marks=pytest.mark.slow)])
+@pytest.mark.usefixtures("fused")
 def test_seed_runs_in_a_sweep(command, tmp_path, launcher):
     arguments = ["-m", f"hydra/launcher={launcher}", "n_seeds=0,1,2", "n_steps=6"]
     code, err = command(*arguments, "hydra.sweep.dir=s")

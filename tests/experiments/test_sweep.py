@@ -57,6 +57,7 @@ def assert_same(job: Path, alone: Path) -> None:
 
 
 @pytest.mark.parametrize("launcher", ["vmap", pytest.param("basic", marks=pytest.mark.slow)])
+@pytest.mark.usefixtures("fused")
 def test_jobs_write_what_single_runs_write(command, tmp_path, launcher):
     """The vmap launcher's are one program."""
     before = batching._advance._cache_size()  # type: ignore[attr-defined]

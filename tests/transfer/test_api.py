@@ -144,7 +144,8 @@ def test_content_alone_stays_the_content(content, style):
     free = nstaudio.transfer(
         content, style, SR, **SMALL, alpha=1.0, beta=0.0, parametrization=FreeMel()
     )
-    assert free.history[-1][1].content == 0
+    # the content's features and the result's come from two programs, which round differently
+    assert free.history[-1][1].content == pytest.approx(0, abs=1e-3)
 
 
 def test_stereo_and_other_rates(content, style):
