@@ -1,26 +1,33 @@
 """Shared settings and small sounds; every warning is an error, every implicit broadcast too."""
 
 import atexit
+import importlib
 import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 # Before JAX is imported. What one test, its processes or another worker has compiled, the others
 # need not; nothing of it in the user's own folder. Of a limited size, JAX locks the folder.
 WORKER = os.environ.get("PYTEST_XDIST_WORKER")
+FUSE = "xla_cpu_use_fusion_emitters"  # takes half of the time of compiling; no choice in JAX 0.12
+CAN_CHOOSE = version("jaxlib").startswith("0.10.")  # XLA ends a process at a flag it does not know
 if WORKER is None:
-    # XLA's newer emitters of fused kernels take half of the time of compiling, see `fused`.
-    flags = os.environ.get("XLA_FLAGS", "")
-    os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_use_fusion_emitters=false".strip()
+    if CAN_CHOOSE:
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --{FUSE}=false".strip()
     CACHE = tempfile.mkdtemp(prefix="nstaudio-tests-")
     atexit.register(shutil.rmtree, CACHE, ignore_errors=True)
     os.environ["JAX_COMPILATION_CACHE_DIR"] = CACHE
     os.environ["JAX_COMPILATION_CACHE_MAX_SIZE"] = str(2**32)
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
+    # librosa's functions, by numba, into its cache: of two processes that compile them at the same
+    # time, but in another order, files get mixed up there, which later crash whoever loads them.
+    for module in ("librosa.util.utils", "librosa.core.audio", "librosa.core.pitch"):
+        importlib.import_module(module)
 
 import jax
 import numpy as np
@@ -80,11 +87,14 @@ def optimized() -> Iterator[None]:
 @pytest.fixture
 def fused(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Fuse kernels as XLA does by itself, for tests that compare the bits of different programs."""
+    if not CAN_CHOOSE:
+        yield
+        return
     options = compiler.get_compile_options
 
     def as_by_itself(*args: Any, **kwargs: Any) -> Any:
         given = {**(kwargs.pop("env_options_overrides", None) or {})}
-        given["xla_cpu_use_fusion_emitters"] = True
+        given[FUSE] = True
         return options(*args, env_options_overrides=given, **kwargs)
 
     monkeypatch.setattr(compiler, "get_compile_options", as_by_itself)

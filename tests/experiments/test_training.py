@@ -158,7 +158,8 @@ weights.save("two.npz", state.average)
 @pytest.mark.slow
 def test_two_devices_share_a_batch(folder, tmp_path):
     """They make the weights of one, but for the order of sums."""
-    environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    flags = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
+    environment = os.environ | {"XLA_FLAGS": flags}
     script = [sys.executable, "-c", TWO_DEVICES.replace("{small}", repr(SMALL))]
     subprocess.run(script, check=True, cwd=tmp_path, env=environment)
     data = training.stems(folder)
