@@ -34,7 +34,6 @@ import numpy as np
 import pytest
 import soundfile
 from hypothesis import HealthCheck, settings
-from jax._src import compiler
 from jaxtyping import install_import_hook
 
 # An example takes as long as it takes: the machine may be busy, and some compile.
@@ -85,22 +84,24 @@ def optimized() -> Iterator[None]:
 
 
 @pytest.fixture
-def fused(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def fused() -> Iterator[None]:
     """Fuse kernels as XLA does by itself, for tests that compare the bits of different programs."""
     if not CAN_CHOOSE:
         yield
         return
+    from jax._src import compiler
+
     options = compiler.get_compile_options
 
     def as_by_itself(*args: Any, **kwargs: Any) -> Any:
-        given = {**(kwargs.pop("env_options_overrides", None) or {})}
-        given[FUSE] = True
+        given = {**(kwargs.pop("env_options_overrides", None) or {}), FUSE: True}
         return options(*args, env_options_overrides=given, **kwargs)
 
-    monkeypatch.setattr(compiler, "get_compile_options", as_by_itself)
-    jax.clear_caches()
-    yield
-    monkeypatch.undo()
+    # A patch of its own: undoing a test's would undo those of its other fixtures, too.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiler, "get_compile_options", as_by_itself)
+        jax.clear_caches()
+        yield
     jax.clear_caches()
 
 

@@ -12,7 +12,6 @@ from hydra._internal.hydra import Hydra
 from hydra.core.global_hydra import GlobalHydra
 
 from nstaudio.experiments import cli, results
-from nstaudio.experiments.report import page
 
 from small_runs import SMALL
 
@@ -25,7 +24,6 @@ def draw_nothing(patch: pytest.MonkeyPatch) -> None:
     """One pixel for each picture, which else takes as long as a small run."""
     for name in ("draw_spectrograms", "draw_losses"):
         patch.setattr(results, name, lambda *_, **__: ONE_PIXEL)
-    patch.setattr(page, "_png", lambda _, **__: ONE_PIXEL)
 
 
 @pytest.fixture(autouse=True)

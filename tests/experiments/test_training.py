@@ -108,7 +108,7 @@ def test_the_command_writes_weights(folder, tmp_path, monkeypatch, capsys):
 
 
 def test_sizes_differ_in_nothing_but_values():
-    """What the card says of the weights that are shipped is what `train=small` trains."""
+    """`train=small` trains what the card says of the weights that are shipped."""
     composed = (config_files.compose([f"train={one}"], name="train") for one in ("small", "large"))
     small, large = (config.training for config in composed)
     assert Training(**small) == Training()
