@@ -27,7 +27,6 @@ STYLE_SIZES = (256, 512, 1024)
 """Frames of the style that it sees; of a longer one, passages from beginning to end."""
 
 _PASSAGE = 64  # frames
-_LACKING_DB = 3.0  # what a prediction lacks of its power, in its loudest neighbourhoods
 
 
 def level_db(y: Samples, sr: int, *, name: str) -> Levels:
@@ -69,7 +68,7 @@ def predict(
 
 def _loudest_lifted(level_db: Levels, style_db: Float[np.ndarray, "others mels"]) -> Levels:
     """Levels of unit power. A mean in dB lies below the level of the mean, where it is loud."""
-    return _at_unit_power(lifted(_at_unit_power(level_db) - _LACKING_DB, style_db))
+    return _at_unit_power(lifted(level_db, style_db))
 
 
 def _at_unit_power(level_db: Levels) -> Levels:

@@ -8,11 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import optax.contrib
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from nstaudio.analysis.spectrogram import db_to_power, power_to_db
 from nstaudio.errors import InputError, integer, number
-from nstaudio.learned.examples import Mix, Stems, Triplet, mixed, power_of
+from nstaudio.learned.examples import Mix, Stems, Triplet, mixed
 from nstaudio.learned.features import N_BANDS, RANGE_DB
 from nstaudio.learned.network import Sound, TransferNet, predicted, statistics
 
@@ -20,6 +20,7 @@ _LEAK = 0.05  # of the gradient below the floor of the levels
 _LEAST_SQUARE = 1e-3  # dB^2, under the square root of the loss
 _MAX_BAD_STEPS = 20  # in a row, whose gradients are not finite
 _ADAIN_SPREAD_DB = 2.0
+_RMS_OF_ADAM = 0.2  # of Adam's steps, roughly, in units of the learning rate
 _EXAMPLES_KEY = 1  # folded into the seed: examples of training; 0 is the network's start
 
 Scalar = Float[Array, ""]
@@ -36,7 +37,7 @@ class Training:
         batch_size: examples in a step.
         content_frames, style_frames: taken of an example; its statistics are of all its frames.
         learning_rate: the highest; it rises over the first `warmup` steps and falls as a cosine.
-        weight_decay: of AdamW (Loshchilov & Hutter, ICLR 2019).
+        weight_decay: of Muon (Liu et al., "Muon is scalable for LLM training", 2025).
         flux: weight of the loss of differences from frame to frame.
         averaging: decay of the moving average of the weights, which is what is kept.
 
@@ -45,11 +46,11 @@ class Training:
     """
 
     width: int = 192
-    n_steps: int = 4200
+    n_steps: int = 2400
     batch_size: int = 16
     content_frames: int = 64
     style_frames: int = 128
-    learning_rate: float = 1.5e-3
+    learning_rate: float = 3e-3
     warmup: int = 50
     weight_decay: float = 0.01
     flux: float = 0.1
@@ -171,23 +172,20 @@ def _frames(x: Array, start: Int[Array, ""], n: int) -> Array:
 
 
 def loss(predicted_db: Mix, target_db: Mix, *, flux: float) -> Scalar:
-    """Log-spectral distance at equal power, and that of the changes from frame to frame, dB.
+    """Log-spectral distance, and that of the changes from frame to frame, dB.
+
+    Not at equal power: a network lowers that by putting all power where it costs least, into a few
+    bands, so that the others may lie too low. What a mean in dB lacks of its power
+    `prediction.predict` makes up for.
 
     Args:
         flux: weight of the second.
     """
-    predicted_db = at_power_of(predicted_db, target_db)
     floor_db = target_db.max(axis=(1, 2), keepdims=True) - RANGE_DB
     below_db = jnp.minimum(predicted_db - floor_db, 0.0)
     predicted_db = jnp.maximum(predicted_db, floor_db) + _LEAK * below_db
     change_db = jnp.abs(jnp.diff(predicted_db, axis=1) - jnp.diff(target_db, axis=1)).mean()
     return lsd_db(predicted_db, target_db) + flux * change_db
-
-
-def at_power_of(level_db: Mix, other_db: Mix) -> Mix:
-    """Levels whose mean power is the other's: a mean of dB alone lies below the mean's level."""
-    powers = [power_of(db_to_power(x)) for x in (level_db, other_db)]
-    return level_db + (power_to_db(powers[1]) - power_to_db(powers[0]))[:, None, None]
 
 
 def lsd_db(a: Mix, b: Mix) -> Scalar:
@@ -216,14 +214,16 @@ def _distances(params: Params, triplet: Triplet, *, width: int) -> dict[str, Sca
     }
 
     def heard(level_db: Mix) -> Mix:
-        level_db = at_power_of(level_db, triplet.target)
         return jnp.maximum(level_db, level_db.max(axis=(1, 2), keepdims=True) - RANGE_DB)
 
     return {name: lsd_db(heard(x), triplet.target) for name, x in rivals.items()}
 
 
 def _optimizer(training: Training) -> optax.GradientTransformation:
-    """AdamW under a cosine; a step whose gradient is not finite is left out."""
+    """Muon under a cosine; a step whose gradient is not finite is left out.
+
+    Adam for what is no matrix, with steps of the same size.
+    """
     rate = optax.warmup_cosine_decay_schedule(
         0.0,
         training.learning_rate,
@@ -233,6 +233,11 @@ def _optimizer(training: Training) -> optax.GradientTransformation:
     )
     chain = optax.chain(
         optax.clip_by_global_norm(1.0),
-        optax.adamw(rate, b2=0.98, weight_decay=training.weight_decay),
+        optax.contrib.muon(
+            rate,
+            weight_decay=training.weight_decay,
+            adam_b2=0.98,
+            consistent_rms=_RMS_OF_ADAM,
+        ),
     )
     return optax.apply_if_finite(chain, _MAX_BAD_STEPS)

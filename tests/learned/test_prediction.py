@@ -99,7 +99,7 @@ def test_a_prediction_has_unit_power_and_80_db(network):
 
 
 def test_what_lacks_in_power_is_lifted_where_it_is_loud():
-    """A loud half of the bands, 20 dB over the other: it gets more of the 3 dB."""
+    """A loud half of the bands, 20 dB over the other: it gets more of the 5 dB."""
     level_db = np.tile(np.repeat([0.0, 20.0], 64), (50, 1)).astype(np.float32)
     found_db = prediction._loudest_lifted(level_db, level_db + 5)
     np.testing.assert_allclose(
