@@ -64,6 +64,11 @@ def pytest_configure(config: pytest.Config) -> None:
         os.sched_setaffinity(0, {cores[int(WORKER.removeprefix("gw")) % len(cores)]})
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Build the wheel before other single tests: it takes the longest of them, last it is alone."""
+    items.sort(key=lambda item: item.path.name != "test_package.py")
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _programs() -> Iterator[None]:
     """Let go of compiled programs: of 65530 maps of memory a process may have, each takes some."""
