@@ -97,8 +97,8 @@ def test_steps_are_those_of_muon():
     gradient = {k: 1e-3 * rng.normal(size=n).astype(np.float32) for k, n in shapes.items()}
     params = jax.tree.map(jnp.zeros_like, gradient)
     state = optimizer.init(params)
-    for _ in range(2):  # the first, of a rate of 0, is the warm-up
-        updates, state = optimizer.update(gradient, state, params)
+    _, state = optimizer.update(gradient, state, params)  # of a rate of 0: the warm-up
+    updates, state = optimizer.update(gradient, state, params)
     of_adam = rate * (0.9 * 0.19 / 0.271 + 0.1 / 0.19)  # with Nesterov's momentum (Dozat, 2016)
     np.testing.assert_allclose(updates["bias"], -of_adam * np.sign(gradient["bias"]), rtol=1e-3)
     u, singular, v = np.linalg.svd(gradient["kernel"], full_matrices=False)
