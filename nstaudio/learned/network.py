@@ -92,7 +92,7 @@ class TransferNet(nn.Module):
         """Levels of the result at the content's frames, dB; their mean power is not yet 1."""
         encoder = Encoder(self.width, name="encoder")
         content_code, style_code = encoder(content), encoder(style)
-        adain_db = _adain(content, style.whole)
+        adain_db = adain(content, style.whole)
         balanced_db = content.level_db + (style.whole.mean_db - content.whole.mean_db)[:, None]
         attended_db, learned = FrameAttention(name="frames")(content_code, style_code, style)
         moved_db = TransposedAttention(self.width, name="transposed")(content, content_code, style)
@@ -250,7 +250,8 @@ def _over(
     return over_mean_db / (spread_db[..., None, :] + _LEAST_SPREAD_DB)
 
 
-def _adain(content: Sound, style: Statistics) -> Levels:
+def adain(content: Sound, style: Statistics) -> Levels:
+    """The content's levels in the style's mean and spread of each band, dB."""
     spreads = (style.spread_db + _ADAIN_SPREAD_DB) / (content.whole.spread_db + _ADAIN_SPREAD_DB)
     over_mean_db = content.level_db - content.whole.mean_db[:, None]
     return over_mean_db * spreads[:, None] + style.mean_db[:, None]

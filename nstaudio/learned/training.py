@@ -14,12 +14,11 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from nstaudio.errors import InputError, integer, number
 from nstaudio.learned.examples import Mix, Stems, Triplet, mixed
 from nstaudio.learned.features import N_BANDS, RANGE_DB
-from nstaudio.learned.network import Sound, TransferNet, predicted, statistics
+from nstaudio.learned.network import Sound, TransferNet, adain, predicted, statistics
 
 _LEAK = 0.05  # of the gradient below the floor of the levels
 _LEAST_SQUARE = 1e-3  # dB^2, under the square root of the loss
 _MAX_BAD_STEPS = 20  # in a row, whose gradients are not finite
-_ADAIN_SPREAD_DB = 2.0
 _RMS_OF_ADAM = 0.2  # of Adam's steps, roughly, in units of the learning rate
 _EXAMPLES_KEY = 1  # folded into the seed: examples of training; 0 is the network's start
 
@@ -203,13 +202,10 @@ def validation(params: Params, triplets: list[Triplet], *, training: Training) -
 def _distances(params: Params, triplet: Triplet, *, width: int) -> dict[str, Scalar]:
     content, style = whole_sound(triplet.content), whole_sound(triplet.style)
     over_mean_db = content.level_db - content.whole.mean_db[:, None]
-    spread = (style.whole.spread_db + _ADAIN_SPREAD_DB) / (
-        content.whole.spread_db + _ADAIN_SPREAD_DB
-    )
     rivals = {
         "content": content.level_db,
         "eq": over_mean_db + style.whole.mean_db[:, None],
-        "adain": over_mean_db * spread[:, None] + style.whole.mean_db[:, None],
+        "adain": adain(content, style.whole),
         "network": predicted(TransferNet(width), params, content, style),
     }
 

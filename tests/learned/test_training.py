@@ -89,7 +89,7 @@ def test_constant_bands_have_finite_gradients():
 
 
 def test_steps_are_those_of_muon():
-    """A matrix's has singular values that are about alike, other arrays' are Adam's."""
+    """Singular values about alike for a matrix; Adam's step for other arrays."""
     rate = 0.1
     optimizer = training._optimizer(Training(learning_rate=rate, warmup=1, weight_decay=0))
     rng = np.random.default_rng(0)
@@ -98,7 +98,7 @@ def test_steps_are_those_of_muon():
     params = jax.tree.map(jnp.zeros_like, gradient)
     state = optimizer.init(params)
     _, state = optimizer.update(gradient, state, params)  # of a rate of 0: the warm-up
-    updates, state = optimizer.update(gradient, state, params)
+    updates, _ = optimizer.update(gradient, state, params)
     of_adam = rate * (0.9 * 0.19 / 0.271 + 0.1 / 0.19)  # with Nesterov's momentum (Dozat, 2016)
     np.testing.assert_allclose(updates["bias"], -of_adam * np.sign(gradient["bias"]), rtol=1e-3)
     u, singular, v = np.linalg.svd(gradient["kernel"], full_matrices=False)

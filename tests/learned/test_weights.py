@@ -156,7 +156,7 @@ def test_the_weights_are_those_that_were_measured():
 
 
 def test_no_band_takes_the_power_of_all():
-    """What is lifted to the style's power is not one band."""
+    """Several bands share the power, also after the loudest have been lifted."""
     levels_db = [prediction.predict(levels(seed, 90), levels(seed + 50, 90)) for seed in range(4)]
     power = np.mean([np.mean(10 ** (x / 10), axis=0) for x in levels_db], axis=0)
     assert power.max() < 0.25 * power.sum()
