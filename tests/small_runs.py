@@ -19,6 +19,8 @@ SMALL = [
     "n_steps=12",
     "log_every=5",
 ]
+# For what does not depend on the sound: the least to compile and to render.
+CHEAP = ["parametrization=free_mel", "inversion.n_iter=2"]
 
 
 def only_run(folder: Path) -> Path:

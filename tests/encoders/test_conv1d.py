@@ -113,6 +113,7 @@ def losses_and_gradient(encoder: Encoder, key, content, style, x):
     return terms(x), jax.jacrev(terms)(x)
 
 
+@pytest.mark.slow
 def test_finite_encoders_converge_to_the_infinite_one():
     """Losses and gradients after one layer and after two; the error falls like 1 / sqrt(N)."""
     depth = 2

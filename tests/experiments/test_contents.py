@@ -30,6 +30,7 @@ def n_programs() -> int:
     return loop.advance._cache_size()  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_a_folder_of_contents(command, tmp_path, folder, clips):
     style = f"style.path=['{clips['style']}','{clips['content']}']"
     given = [style, *SMALL, "n_steps=6"]

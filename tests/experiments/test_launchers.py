@@ -24,7 +24,7 @@ from omegaconf import OmegaConf
 from nstaudio.experiments import sweep
 
 from helpers import ROOT
-from small_runs import SMALL, summary, wait_for
+from small_runs import CHEAP, SMALL, summary, wait_for
 
 EXTRAS = {"joblib": "sweep", "slurm": "slurm", "submitit_local": "slurm", "ray": "ray"}
 ENV = {
@@ -32,9 +32,9 @@ ENV = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AUTH_MODE": "disabled",  # it would write a token into the home folder
 }
-SWEEP = ["optimizer.learning_rate=1,1e30,2", "parametrization=free_mel", "inversion.n_iter=2"]
+SWEEP = [*CHEAP, "optimizer.learning_rate=1,1e30,2"]
 JOBS = [f"{i}_optimizer.learning_rate={rate}" for i, rate in enumerate(["1", "1e+30", "2"])]
-LONG = ["seed=0,1", "n_steps=1000", "checkpoint.interval_s=0.1", "hydra.sweep.dir=s"]
+LONG = [*CHEAP, "seed=0,1", "n_steps=1000", "checkpoint.interval_s=0.1", "hydra.sweep.dir=s"]
 
 
 def need(launcher: str) -> None:

@@ -151,6 +151,7 @@ def test_the_bundled_clips_by_name(command, tmp_path):
     assert only_run(tmp_path).name.endswith("_jazz_as_classical")
 
 
+@pytest.mark.slow
 def test_a_sweep_compiles_once(command, tmp_path):
     from nstaudio.optimization import loop
 
@@ -288,6 +289,7 @@ def song(tmp_path):
     return file
 
 
+@pytest.mark.slow
 def test_a_long_recording_in_windows(command, tmp_path, song):
     code, err = command(f"content.path={song}", *CUT, "hydra.run.dir=r")
     assert code == 0, err
@@ -322,6 +324,7 @@ def test_a_long_recording_in_windows(command, tmp_path, song):
         assert (tmp_path / "r" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_windows_that_are_done_are_not_made_again(command, tmp_path, song):
     from nstaudio.experiments.storage import finished_segments
 

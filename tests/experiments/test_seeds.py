@@ -13,7 +13,7 @@ from nstaudio.experiments.folder_claim import folder_lock
 from nstaudio.experiments.storage import summary as summaries
 
 from helpers import ROOT
-from small_runs import SMALL, assert_refused, start, summary, wait_for
+from small_runs import CHEAP, SMALL, assert_refused, start, summary, wait_for
 
 SEEDS = ["n_seeds=2", "n_steps=6", "hydra.run.dir=t"]
 NO_CONTENT = ["content=none", "alpha=0", "duration_s=2", *SMALL]
@@ -26,6 +26,7 @@ def assert_same(seed_run: Path, alone: Path) -> None:
         assert summary(seed_run)[name] == summary(alone)[name], name
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fused")
 def test_seed_runs_are_what_single_runs_are(command, tmp_path, clips):
     given = [f"style.path='{clips['style']}'", *NO_CONTENT]
@@ -75,10 +76,11 @@ DIVERSE = [
     *(*SMALL, "style_loss=gram_autocorrelation_diversity"),
     *("style_loss.terms.diversity.weight=1e-3", "encoder.features=[8]"),
     "style_loss.terms.autocorrelation.loss.last_lag=20",
-    *("parametrization=free_mel", "inversion.n_iter=2"),
+    *CHEAP,
 ]
 
 
+@pytest.mark.slow
 def test_seed_runs_are_kept_apart_from_those_before(command, tmp_path, clips):
     """Each is the single run that is kept apart from the results before it."""
     code, err = command(*DIVERSE, *SEEDS)
@@ -157,7 +159,8 @@ def test_what_no_seed_run_can_be_made_of_leaves_nothing(command, tmp_path):
         assert_refused(code, err, message, tmp_path)
 
 
-@pytest.mark.parametrize("launcher", ["vmap", pytest.param("basic", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", ["vmap", "basic"])
 @pytest.mark.usefixtures("fused")
 def test_seed_runs_in_a_sweep(command, tmp_path, launcher):
     arguments = ["-m", f"hydra/launcher={launcher}", "n_seeds=0,1,2", "n_steps=6"]
@@ -179,7 +182,7 @@ def test_seed_runs_in_a_sweep(command, tmp_path, launcher):
 
 @pytest.mark.slow
 def test_an_interrupt_stops_all_seed_runs(tmp_path, clips, command):
-    process = start(tmp_path, clips, *SEEDS, "n_steps=200000")
+    process = start(tmp_path, clips, *CHEAP, *SEEDS, "n_steps=200000")
     metrics = [tmp_path / "t" / f"seed_{i}" / "metrics.jsonl" for i in (0, 1)]
     wait_for(lambda: all(m.exists() and m.read_text().count("\n") > 3 for m in metrics), process)
     process.send_signal(signal.SIGINT)

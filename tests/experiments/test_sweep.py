@@ -19,7 +19,7 @@ from nstaudio.experiments.sweep import SweepNames, outcome, record_failure
 from nstaudio.optimization import batching
 
 from helpers import ROOT
-from small_runs import SMALL, lines, summary
+from small_runs import CHEAP, SMALL, lines, summary
 
 SWEPT = ["alpha=0.001,0.1", "seed=0,1"]
 JOBS = [
@@ -56,7 +56,8 @@ def assert_same(job: Path, alone: Path) -> None:
             assert same or value == pytest.approx(other[name], rel=2e-7), name
 
 
-@pytest.mark.parametrize("launcher", ["vmap", pytest.param("basic", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", ["vmap", "basic"])
 @pytest.mark.usefixtures("fused")
 def test_jobs_write_what_single_runs_write(command, tmp_path, launcher):
     """The vmap launcher's are one program."""
@@ -90,9 +91,10 @@ def test_jobs_write_what_single_runs_write(command, tmp_path, launcher):
     assert err.count("done before: ") == 4
 
 
+@pytest.mark.slow
 def test_what_is_not_alike_goes_one_by_one(command, tmp_path):
     sizes = ["-m", "hydra/launcher=vmap", "encoder.kernel_size=3,5", "n_steps=6"]
-    code, err = command(*sizes, "parametrization=free_mel", "inversion.n_iter=2")
+    code, err = command(*sizes, *CHEAP)
     assert code == 0, err
     assert "runs:" not in err
     assert "my song as other" in err
@@ -101,7 +103,7 @@ def test_what_is_not_alike_goes_one_by_one(command, tmp_path):
 def test_a_job_that_fails_leaves_its_reason_and_the_others_go_on(command, tmp_path):
     for launcher in ("vmap", "basic"):
         arguments = ["-m", f"hydra/launcher={launcher}", "optimizer.learning_rate=1,1e30,2"]
-        code, err = command(*arguments, "parametrization=free_mel", "inversion.n_iter=2")
+        code, err = command(*arguments, *CHEAP)
         assert code == 2
         sweep = only_sweep(tmp_path)
         bad = sweep / "1_optimizer.learning_rate=1e+30"
@@ -148,7 +150,7 @@ def test_a_sweep_of_other_settings_in_the_folder_is_refused(command, tmp_path):
 def test_kill_9_of_a_sweep_loses_no_more_than_an_interval(tmp_path, clips, command, launcher):
     arguments = [
         *("-m", f"content.path='{clips['content']}'", f"style.path='{clips['style']}'", *SMALL),
-        *("seed=0,1", f"hydra/launcher={launcher}", "hydra.sweep.dir=s"),
+        *(*CHEAP, "seed=0,1", f"hydra/launcher={launcher}", "hydra.sweep.dir=s"),
         *("n_steps=400", "checkpoint.interval_s=0", "log_every=10"),
     ]
     process = subprocess.Popen(
@@ -179,7 +181,8 @@ def test_kill_9_of_a_sweep_loses_no_more_than_an_interval(tmp_path, clips, comma
     assert "2 of 2 jobs are done" in err
     alone = tmp_path / "alone"
     seed = job.name.partition("_")[2]
-    assert command(seed, "n_steps=400", "log_every=10", f"hydra.run.dir={alone}")[0] == 0
+    more = [*CHEAP, seed, "n_steps=400", "log_every=10"]
+    assert command(*more, f"hydra.run.dir={alone}")[0] == 0
     assert (alone / "generated.wav").read_bytes() == (job / "generated.wav").read_bytes()
 
 
@@ -188,7 +191,8 @@ def test_kill_9_of_a_sweep_loses_no_more_than_an_interval(tmp_path, clips, comma
 def test_an_interrupt_finishes_what_has_begun_and_ends_the_sweep(tmp_path, clips, launcher):
     arguments = [
         *("-m", f"content.path='{clips['content']}'", f"style.path='{clips['style']}'", *SMALL),
-        *("seed=0,1", f"hydra/launcher={launcher}", "hydra.sweep.dir=s", "n_steps=100000"),
+        *(*CHEAP, "seed=0,1", f"hydra/launcher={launcher}", "hydra.sweep.dir=s"),
+        "n_steps=100000",
     ]
     process = subprocess.Popen(
         [sys.executable, ROOT / "scripts" / "run.py", *arguments],

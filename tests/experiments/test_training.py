@@ -148,7 +148,7 @@ from nstaudio.learned import weights
 from nstaudio.learned.training import Training
 assert jax.device_count() == 2
 data = training.stems(Path("stems"))
-settings = Training(n_steps=2, **{small})
+settings = Training(n_steps=4, **{small})
 state = training.train(settings, data, training.validation_examples(data), Path("two"), every=2)
 assert len(jax.tree.leaves(state.params)[0].sharding.device_set) == 2
 weights.save("two.npz", state.average)
@@ -159,11 +159,12 @@ weights.save("two.npz", state.average)
 def test_two_devices_share_a_batch(folder, tmp_path):
     """They make the weights of one, but for the order of sums."""
     flags = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
-    environment = os.environ | {"XLA_FLAGS": flags}
+    unoptimized = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}  # as here: quick to compile
+    environment = os.environ | unoptimized | {"XLA_FLAGS": flags}
     script = [sys.executable, "-c", TWO_DEVICES.replace("{small}", repr(SMALL))]
     subprocess.run(script, check=True, cwd=tmp_path, env=environment)
     data = training.stems(folder)
-    settings = Training(n_steps=2, **SMALL)
+    settings = Training(n_steps=4, **SMALL)
     one = training.train(settings, data, training.validation_examples(data), tmp_path, every=2)
     two = jax.tree.leaves(weights.load(tmp_path / "two.npz"))
     for a, b in zip(jax.tree.leaves(one.average), two, strict=True):

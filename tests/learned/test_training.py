@@ -109,6 +109,7 @@ def test_steps_are_those_of_muon():
     np.testing.assert_allclose(stretched - np.diag(np.diag(stretched)), 0, atol=0.05 * scale)
 
 
+@pytest.mark.slow
 def test_steps_lower_the_loss_and_are_repeatable():
     settings = Training(width=8, n_steps=30, content_frames=20, style_frames=20, warmup=2)
     runs = []

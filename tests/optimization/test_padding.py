@@ -76,7 +76,9 @@ def everything(style_loss, padded: bool):
     return numbers, [np.asarray(x)[:N_FRAMES] for x in by_frame], [y[:N_SAMPLES] for y in sounds]
 
 
-@pytest.mark.parametrize("style_loss", [FeatureReconstruction(), Gram()])
+@pytest.mark.parametrize(
+    "style_loss", [Gram(), pytest.param(FeatureReconstruction(), marks=pytest.mark.slow)]
+)
 def test_padding_changes_nothing(style_loss):
     got, expected = (everything(style_loss, padded) for padded in (True, False))
     for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(expected), strict=True):

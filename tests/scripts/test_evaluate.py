@@ -30,6 +30,7 @@ def folder(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_it_measures_five_methods_and_saves(folder, tmp_path, capsys):
     out = tmp_path / "out"
     assert evaluate.main([str(folder), *QUICK, "--out", str(out), "--audio"]) == 0

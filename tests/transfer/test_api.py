@@ -135,6 +135,7 @@ def test_level_is_no_style(result, content, style):
     assert np.std(down.y) == pytest.approx(0.125 * np.std(result.y), rel=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fused")
 def test_content_alone_stays_the_content(content, style):
     # not exactly: Adam makes whole steps of the rounding errors, too, so they are small ones here
@@ -474,16 +475,8 @@ def demo(name: str) -> np.ndarray:
     return samples.to_mono(clip.y, clip.sr, SR)
 
 
-@pytest.mark.parametrize(
-    "pair",
-    [
-        "synthetic",
-        *(
-            pytest.param(p, marks=pytest.mark.slow)
-            for p in ("jazz as classical", "classical as jazz")
-        ),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("pair", ["synthetic", "jazz as classical", "classical as jazz"])
 def test_strength_goes_from_the_content_to_the_style_step_by_step(content, style, pair):
     if pair != "synthetic":
         content, style = (demo(name) for name in pair.split(" as "))
