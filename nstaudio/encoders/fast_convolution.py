@@ -10,6 +10,7 @@ import functools
 from fractions import Fraction
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -55,6 +56,8 @@ def _plan(size: int) -> _Plan:
     return _Plan(m, r, -(-size // r), inputs, filters, outputs.T)
 
 
+# Traced once for each shape, not for each layer, clip and loss of it
+@functools.partial(jax.jit, static_argnames="dilation", inline=True)
 def convolve(
     x: Float[Array, "frames *batch channels"],
     kernel: Float[Array, "size channels features"],
