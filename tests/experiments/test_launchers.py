@@ -250,7 +250,7 @@ def saved(job: Path) -> int:
 
 
 def begun(log: Path) -> int:
-    """How often the job has said what it will take."""
+    """The number of times that the job has said what it will take."""
     return log.read_text().count(" of memory")
 
 

@@ -142,11 +142,8 @@ def test_figures_on_audio_are_measured_on_the_file(command, tmp_path, clips):
 
 
 def test_the_bundled_clips_by_name(command, tmp_path):
-    code, err = command(
-        *("style=classical", "content=jazz", "content.duration_s=2", "style.duration_s=2.5"),
-        *SMALL,
-        defaults=False,
-    )
+    short = ["style=classical", "content=jazz", "content.duration_s=2", "style.duration_s=2.5"]
+    code, err = command(*short, *SMALL, defaults=False)
     assert code == 0, err
     assert only_run(tmp_path).name.endswith("_jazz_as_classical")
 
@@ -157,10 +154,8 @@ def test_a_sweep_compiles_once(command, tmp_path):
 
     assert command("n_steps=1", "hydra.run.dir=outputs/x/first")[0] == 0
     before = loop.advance._cache_size()  # type: ignore[attr-defined]
-    code, err = command(
-        *("-m", "alpha=1e-7,1", "optimizer.learning_rate=0.5", "style_weights.conv1=0.3"),
-        *("seed=4", "n_steps=2", "beta=2"),
-    )
+    weights = ["alpha=1e-7,1", "beta=2", "style_weights.conv1=0.3"]
+    code, err = command("-m", *weights, "optimizer.learning_rate=0.5", "seed=4", "n_steps=2")
     assert code == 0, err
     assert loop.advance._cache_size() == before  # type: ignore[attr-defined]
     jobs = sorted(tmp_path.glob("outputs/sweeps/*/*/summary.json"))
@@ -589,9 +584,8 @@ def test_the_infinite_encoder_on_linear_bands_resumes_bit_for_bit(command, tmp_p
     settings += ["parametrization=smooth_mel", "inversion.n_iter=4", "log_every=3"]
     settings += [f"content.path='{clips['content']}'", f"style.path='{clips['style']}'"]
     for folder, n_steps in (("whole", 6), ("cut", 3)):
-        code, err = command(
-            *(*settings, f"n_steps={n_steps}", f"hydra.run.dir={folder}"), defaults=False
-        )
+        steps = [f"n_steps={n_steps}", f"hydra.run.dir={folder}"]
+        code, err = command(*settings, *steps, defaults=False)
         assert code == 0, err
     code, err = command("resume=cut", "n_steps=6", defaults=False)
     assert code == 0, err

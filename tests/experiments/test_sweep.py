@@ -4,12 +4,8 @@ What the jobs of a sweep write is compared with what single runs of the same set
 """
 
 import json
-import os
 import re
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -18,8 +14,7 @@ from nstaudio.errors import InputError
 from nstaudio.experiments.sweep import SweepNames, outcome, record_failure
 from nstaudio.optimization import batching
 
-from helpers import ROOT
-from small_runs import CHEAP, SMALL, lines, summary
+from small_runs import CHEAP, lines, start, summary, wait_for
 
 SWEPT = ["alpha=0.001,0.1", "seed=0,1"]
 JOBS = [
@@ -148,33 +143,21 @@ def test_a_sweep_of_other_settings_in_the_folder_is_refused(command, tmp_path):
 @pytest.mark.slow
 @pytest.mark.usefixtures("optimized")
 def test_kill_9_of_a_sweep_loses_no_more_than_an_interval(tmp_path, clips, command, launcher):
-    arguments = [
-        *("-m", f"content.path='{clips['content']}'", f"style.path='{clips['style']}'", *SMALL),
-        *(*CHEAP, "seed=0,1", f"hydra/launcher={launcher}", "hydra.sweep.dir=s"),
-        *("n_steps=400", "checkpoint.interval_s=0", "log_every=10"),
-    ]
-    process = subprocess.Popen(
-        [sys.executable, ROOT / "scripts" / "run.py", *arguments],
-        cwd=tmp_path,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
+    place = [*CHEAP, f"hydra/launcher={launcher}", "hydra.sweep.dir=s"]
+    steps = ["n_steps=400", "checkpoint.interval_s=0", "log_every=10"]
+    process = start(tmp_path, clips, *place, *steps, "seed=0,1", "-m")
     job = tmp_path / "s" / ("1_seed=1" if launcher == "basic" else "0_seed=0")
 
     def saved() -> int:
         found = (job / "checkpoints" / "0000").glob("*")
         return max((int(p.name) for p in found if p.name.isdigit()), default=-1)
 
-    deadline = time.monotonic() + 900
-    while saved() < 100:
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    wait_for(lambda: saved() >= 100, process)
+    process.kill()
+    process.communicate()
     reached, logged = saved(), lines(job)[-1]["step"]
     assert logged - reached <= 20, "one interval: one logged step, and one being saved"
-    code, err = command(*arguments, defaults=False)
+    code, err = command(*place, *steps, "seed=0,1", "-m")
     assert code == 0, err
     assert f"resuming at step {reached} of 400" in err
     assert err.count("done before: ") == (1 if launcher == "basic" else 0)
@@ -189,24 +172,10 @@ def test_kill_9_of_a_sweep_loses_no_more_than_an_interval(tmp_path, clips, comma
 @pytest.mark.parametrize("launcher", ["vmap", "basic"])
 @pytest.mark.slow
 def test_an_interrupt_finishes_what_has_begun_and_ends_the_sweep(tmp_path, clips, launcher):
-    arguments = [
-        *("-m", f"content.path='{clips['content']}'", f"style.path='{clips['style']}'", *SMALL),
-        *(*CHEAP, "seed=0,1", f"hydra/launcher={launcher}", "hydra.sweep.dir=s"),
-        "n_steps=100000",
-    ]
-    process = subprocess.Popen(
-        [sys.executable, ROOT / "scripts" / "run.py", *arguments],
-        cwd=tmp_path,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
+    place = [*CHEAP, f"hydra/launcher={launcher}", "hydra.sweep.dir=s"]
+    process = start(tmp_path, clips, *place, "seed=0,1", "n_steps=100000", "-m")
     metrics = tmp_path / "s" / "0_seed=0" / "metrics.jsonl"
-    deadline = time.monotonic() + 900
-    while not (metrics.exists() and metrics.read_text().count("\n") > 3):
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_for(lambda: metrics.exists() and metrics.read_text().count("\n") > 3, process)
     process.send_signal(signal.SIGINT)
     err = process.communicate(timeout=900)[1]
     assert process.returncode == 130, err

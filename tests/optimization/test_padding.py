@@ -1,4 +1,4 @@
-"""What is optimised, with clips that are padded and as they are."""
+"""The objective of clips that are padded, beside that of the clips as they are."""
 
 from dataclasses import replace
 from functools import partial
@@ -34,7 +34,7 @@ CHANGE_DB = 5 * RNG.standard_normal((N_FRAMES, SPEC.n_mels)).astype(np.float32)
 
 
 def everything(style_loss, padded: bool):
-    """What a transfer computes, of a change of the content; cut to the content's own frames."""
+    """All that a transfer computes of a change of the content, cut to the content's own frames."""
     objective = Objective(
         SPEC, ContentGain(sigma_s=0.01, sigma_mels=1.0), ENCODER, SquaredError(), style_loss
     )
